@@ -1,0 +1,243 @@
+// Package config reads the configuration file: what to read, how often, how
+// gently, and what to show of it.
+//
+// It exists so that a mistake in the file is found before anything is served,
+// with its line and with what is allowed instead, and so that every default
+// stands in one place. A [Config] that this package hands out is complete and
+// valid; nobody else fills in or checks anything.
+//
+// It must not know AWS's SDK, Prometheus metrics or HTTP, and asks neither the
+// network nor the environment: whether a role can be assumed is seen when a
+// target is read. Its types stay here and in package main, which hands on
+// plain values.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"gopkg.in/yaml.v3"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// AWS's own quotas in requests per second, for each account and region.
+const (
+	cognitoQuota = 15 // DescribeUserPool and ListUserPools together
+	sesQuota     = 1  // each operation
+)
+
+// Config is a whole configuration, with every default filled in. The functions
+// of this package, and yaml when it decodes one, only ever give a valid one.
+type Config struct {
+	Regions        []string       `yaml:"regions"`  // of the accounts that list none
+	Accounts       []Account      `yaml:"accounts"` // none: the ambient credentials' own
+	Interval       model.Duration `yaml:"interval"`
+	Timeout        model.Duration `yaml:"timeout"`     // of one pass over a target
+	StaleAfter     model.Duration `yaml:"stale_after"` // how long unconfirmed facts are shown
+	DescribeMaxAge model.Duration `yaml:"describe_max_age"`
+	RequestTimeout model.Duration `yaml:"request_timeout"` // of one HTTP attempt
+	STSRegion      string         `yaml:"sts_region"`      // empty: the ambient region
+	Tags           []string       `yaml:"tags"`            // see [Config.TagLabels]
+	RequestBudgets RequestBudgets `yaml:"request_budgets"`
+	Identities     Identities     `yaml:"identities"`
+}
+
+// Account is an AWS account to read.
+type Account struct {
+	ID         string   `yaml:"id"` // 12 digits
+	Name       string   `yaml:"name,omitempty"`
+	RoleARN    string   `yaml:"role_arn,omitempty"` // empty: the ambient credentials
+	ExternalID Secret   `yaml:"external_id,omitempty"`
+	Regions    []string `yaml:"regions,omitempty"` // empty: those of the [Config]
+}
+
+// RequestBudgets are the requests per second that each account and region may
+// be asked at most.
+type RequestBudgets struct {
+	Cognito float64 `yaml:"cognito-idp"`
+	SES     float64 `yaml:"ses"` // for each operation
+}
+
+// Identities says which SES identities get series of their own.
+type Identities struct {
+	Show    Show     `yaml:"show"`
+	Include []Regexp `yaml:"include"`
+	Exclude []Regexp `yaml:"exclude"`
+	Max     int      `yaml:"max"` // for each account and region
+}
+
+// Show is a set of identities.
+type Show string
+
+// The sets of identities.
+const (
+	ShowUsed Show = "used" // those that user pools send through
+	ShowAll  Show = "all"
+)
+
+// Matches reports whether the patterns let the identity pass: it fits one of
+// those to include, if there are any, and none of those to exclude.
+func (i Identities) Matches(name string) bool {
+	fits := func(r Regexp) bool { return r.MatchString(name) }
+	return (len(i.Include) == 0 || slices.ContainsFunc(i.Include, fits)) && !slices.ContainsFunc(i.Exclude, fits)
+}
+
+// defaults returns the values of keys that the file does not have, but for
+// those that [Config.derive] takes from other keys.
+func defaults() *Config {
+	return &Config{
+		Interval:       model.Duration(5 * time.Minute),
+		RequestBudgets: RequestBudgets{Cognito: 5, SES: 0.33}, // A third of AWS's quotas.
+		Identities:     Identities{Show: ShowUsed, Max: 1000},
+	}
+}
+
+// derive fills in the defaults that depend on other values, for the keys that
+// are not set, so that changing one key never makes another's default wrong.
+func (c *Config) derive(set func(key any) bool) {
+	if !set(&c.Timeout) {
+		c.Timeout = c.Interval
+	}
+	if !set(&c.StaleAfter) {
+		c.StaleAfter = 3 * c.Interval
+	}
+	if !set(&c.DescribeMaxAge) {
+		c.DescribeMaxAge = max(c.Interval, model.Duration(6*time.Hour))
+	}
+	if !set(&c.RequestTimeout) {
+		c.RequestTimeout = min(c.Timeout, model.Duration(15*time.Second))
+	}
+}
+
+// Default returns the configuration of an empty file: the ambient credentials'
+// own account in the ambient region.
+func Default() *Config {
+	c := defaults()
+	c.derive(func(any) bool { return false })
+	return c
+}
+
+// Load reads the file at path. An error lists every mistake in the file, each
+// on a line of its own that starts with path and line number.
+func Load(path string) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		var perr *fs.PathError
+		if errors.As(err, &perr) {
+			err = perr.Err // The path stands in front already.
+		}
+		return nil, fmt.Errorf("%s: the configuration file cannot be read: %w", path, err)
+	}
+	return Parse(path, data)
+}
+
+// readFile reads a little more than Parse accepts at most, whatever path is.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // Nothing was written.
+	return io.ReadAll(io.LimitReader(f, maxSize+1))
+}
+
+// Parse is [Load] for a file's content; name stands for its path in errors.
+func Parse(name string, data []byte) (*Config, error) {
+	d := newDecoder()
+	c := d.config(d.parse(data))
+	if err := d.err(name + ":"); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// UnmarshalYAML decodes and validates, like [Parse].
+func (c *Config) UnmarshalYAML(n *yaml.Node) error {
+	d := newDecoder()
+	got := d.config(n)
+	if err := d.err("line "); err != nil {
+		return err
+	}
+	*c = *got
+	return nil
+}
+
+// Redacted returns the configuration as YAML, defaults filled in and secrets
+// blotted out.
+func (c *Config) Redacted() string {
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := errors.Join(e.Encode(c), e.Close()); err != nil {
+		panic("config: types that YAML cannot show: " + err.Error())
+	}
+	return b.String()
+}
+
+// Targets returns the accounts in their regions, sorted. Without accounts,
+// AccountID is empty; without regions as well, there is one target, whose
+// Region is empty: that of the ambient configuration.
+func (c *Config) Targets() []inventory.Target {
+	accounts := c.Accounts
+	if len(accounts) == 0 {
+		accounts = []Account{{}}
+	}
+	var targets []inventory.Target
+	for _, a := range accounts {
+		regions := c.regions(&a)
+		if len(regions) == 0 {
+			regions = []string{""}
+		}
+		for _, r := range regions {
+			targets = append(targets, inventory.Target{AccountID: a.ID, AccountName: a.Name, Region: r})
+		}
+	}
+	slices.SortFunc(targets, func(a, b inventory.Target) int { return a.Key().Compare(b.Key()) })
+	return targets
+}
+
+// regions returns the regions in which the account is read.
+func (c *Config) regions(a *Account) []string {
+	if len(a.Regions) > 0 {
+		return a.Regions
+	}
+	return c.Regions
+}
+
+// TagLabel is a tag of user pools and the label that shows it.
+type TagLabel struct {
+	Tag   string // as AWS has it, for example cost-center
+	Label string // for example tag_cost_center
+}
+
+// TagLabels returns the tags that become labels, in the order of the file.
+func (c *Config) TagLabels() []TagLabel {
+	labels := make([]TagLabel, 0, len(c.Tags))
+	for _, tag := range c.Tags {
+		labels = append(labels, TagLabel{Tag: tag, Label: tagLabel(tag)})
+	}
+	return labels
+}
+
+// tagLabel turns a tag's name into a label's, of the letters [a-z0-9_] only.
+func tagLabel(tag string) string {
+	return "tag_" + strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+			return r
+		case 'A' <= r && r <= 'Z':
+			return r - 'A' + 'a'
+		default:
+			return '_'
+		}
+	}, tag)
+}

@@ -1,0 +1,93 @@
+package inventory
+
+import (
+	"slices"
+	"strings"
+)
+
+// IdentityRef is the identity that a SourceArn names.
+type IdentityRef struct {
+	Partition string
+	Region    string // an asterisk stands for every region a pool's mail leaves from
+	AccountID string
+	Name      string // an e-mail address or a domain
+}
+
+// ParseSourceARN takes apart
+// arn:PARTITION:ses:REGION:ACCOUNT:identity/ADDRESS-OR-DOMAIN.
+func ParseSourceARN(arn string) (IdentityRef, bool) {
+	part := strings.SplitN(arn, ":", 6)
+	if len(part) != 6 || part[0] != "arn" || part[2] != "ses" {
+		return IdentityRef{}, false
+	}
+	name, ok := strings.CutPrefix(part[5], "identity/")
+	if !ok || name == "" || part[3] == "" || part[4] == "" {
+		return IdentityRef{}, false
+	}
+	return IdentityRef{Partition: part[1], Region: part[3], AccountID: part[4], Name: name}, true
+}
+
+// CanonicalIdentity returns the form under which SES compares identities: a
+// domain, also that of an address, in lower case, the local part as it is.
+func CanonicalIdentity(name string) string {
+	local, domain, ok := cutAddress(name)
+	if !ok {
+		return strings.ToLower(name)
+	}
+	return local + "@" + strings.ToLower(domain)
+}
+
+// CoveringIdentities returns, most specific first, the canonical identities
+// any of which lets SES send as the address or domain: itself, for an address
+// with a label the address without it, its domain and that domain's parents.
+func CoveringIdentities(name string) []string {
+	covering := []string{CanonicalIdentity(name)}
+	domain := covering[0]
+	if local, d, ok := cutAddress(covering[0]); ok {
+		domain = d
+		if user, _, labelled := strings.Cut(local, "+"); labelled && user != "" {
+			covering = append(covering, user+"@"+d)
+		}
+		covering = append(covering, d)
+	}
+	for {
+		_, parent, ok := strings.Cut(domain, ".")
+		if !ok || !strings.Contains(parent, ".") {
+			return covering
+		}
+		covering = append(covering, parent)
+		domain = parent
+	}
+}
+
+// Covers reports whether mail from the From value, an address or
+// "Name <address>", may be sent as identity.
+func Covers(identity, from string) bool {
+	address := Address(from)
+	if _, _, ok := cutAddress(address); !ok {
+		return false
+	}
+	return slices.Contains(CoveringIdentities(address), CanonicalIdentity(identity))
+}
+
+// Address returns the bare address of a From value such as
+// "Example <noreply@example.com>". Display names are taken as they come, since
+// SES accepts some that RFC 5322 wants quoted.
+func Address(from string) string {
+	from = strings.TrimSpace(from)
+	if rest, ok := strings.CutSuffix(from, ">"); ok {
+		if i := strings.LastIndexByte(rest, '<'); i >= 0 {
+			return strings.TrimSpace(rest[i+1:])
+		}
+	}
+	return from
+}
+
+// cutAddress splits an address at its last at sign; ok is false for a domain.
+func cutAddress(address string) (local, domain string, ok bool) {
+	i := strings.LastIndexByte(address, '@')
+	if i <= 0 || i == len(address)-1 {
+		return "", "", false
+	}
+	return address[:i], address[i+1:], true
+}

@@ -1,0 +1,213 @@
+package inventory
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Key names an account in a region; SES and Cognito state belongs to one.
+type Key struct {
+	AccountID string // 12 digits
+	Region    string // for example eu-west-1
+}
+
+// Compare orders keys by account, then region.
+func (k Key) Compare(o Key) int {
+	return cmp.Or(cmp.Compare(k.AccountID, o.AccountID), cmp.Compare(k.Region, o.Region))
+}
+
+// Target is one account in one region, to be read on its own schedule.
+type Target struct {
+	// AccountID is empty for the ambient credentials' own account until the
+	// first pass has asked AWS for it; a reading's target always has it, once
+	// it is known.
+	AccountID   string
+	AccountName string // a person's name for the account, may be empty
+	Region      string
+
+	// SESOnly marks a region that is not configured and only read because
+	// pools of the account send through identities there.
+	SESOnly bool
+	// Identities are the names of identities in this region that pools of the
+	// account use, in the pool's own region or another one. They may need more
+	// detail than a listing gives. Sorted.
+	Identities []string
+}
+
+// Key returns the account and region of the target.
+func (t Target) Key() Key { return Key{t.AccountID, t.Region} }
+
+// The AWS APIs that a target is read through, as they are named in metrics.
+const (
+	APISTS     = "sts"
+	APICognito = "cognito-idp"
+	APISES     = "ses"
+)
+
+// Class says why an AWS call failed, in the few ways that call for different
+// remedies. The empty class is success.
+type Class string
+
+// The classes of failure.
+const (
+	OK             Class = ""
+	Throttled      Class = "throttled"       // AWS, or our own request budget, ran out of patience
+	Denied         Class = "denied"          // credentials missing, expired or not allowed to
+	Timeout        Class = "timeout"         // no answer in time
+	Unavailable    Class = "unavailable"     // no connection, a broken one, or a server error
+	RegionDisabled Class = "region_disabled" // the region is switched off for the account
+	NotFound       Class = "not_found"       // the thing asked for is not there
+	Invalid        Class = "invalid"         // a request or an answer that makes no sense
+	Other          Class = "other"
+)
+
+// Classes lists every class of failure in the order of documentation.
+func Classes() []Class {
+	return []Class{Throttled, Denied, Timeout, Unavailable, RegionDisabled, NotFound, Invalid, Other}
+}
+
+// Outcome is how one API of a target fared in the last pass.
+type Outcome struct {
+	API         string
+	Class       Class     // OK when every call of the pass succeeded
+	Message     string    // what failed, for which account and region, and what to do; empty when OK
+	LastSuccess time.Time // end of the last pass in which all calls of the API succeeded; zero if none
+}
+
+// Region is what one pass over a target brought home, together with the still
+// valid facts of earlier passes. Facts carry the time of their last
+// confirmation so that [Region.Fresh] can end them.
+type Region struct {
+	Target     Target
+	Start, End time.Time // of the last pass
+	Outcomes   []Outcome // one per API that was called, sorted by API
+
+	Pools []UserPool // sorted by ID
+
+	SES *SESAccount // nil when unknown
+
+	Identities []Identity // sorted by name; also those that SES says do not exist
+	// IdentitiesListed is when SES last gave its complete list of identities:
+	// one that is not in Identities then does not exist. Zero when it never did.
+	IdentitiesListed time.Time
+}
+
+// Outcome returns the outcome of api, if it was called.
+func (r *Region) Outcome(api string) (Outcome, bool) {
+	for _, o := range r.Outcomes {
+		if o.API == api {
+			return o, true
+		}
+	}
+	return Outcome{}, false
+}
+
+// Mode is a pool's EmailSendingAccount.
+type Mode string
+
+// The modes; ModeUnknown also stands for a value that this program does not know.
+const (
+	ModeUnknown   Mode = "UNKNOWN"
+	ModeDefault   Mode = "COGNITO_DEFAULT"
+	ModeDeveloper Mode = "DEVELOPER"
+)
+
+// Modes lists every mode.
+func Modes() []Mode { return []Mode{ModeDefault, ModeDeveloper, ModeUnknown} }
+
+// UserPool is a user pool as Cognito describes it.
+type UserPool struct {
+	ID           string
+	Name         string
+	LastModified time.Time
+	Listed       time.Time // when ListUserPools last showed the pool
+
+	// Settings is nil until the pool was described.
+	Settings *Settings
+}
+
+// Settings is the part of DescribeUserPool that matters for e-mail.
+type Settings struct {
+	Described time.Time // when DescribeUserPool gave these settings
+	Modified  time.Time // the pool's LastModified when it gave them
+	Confirmed time.Time // when they were last known to be current
+
+	Mode             Mode
+	SourceARN        string // EmailConfiguration.SourceArn, may be empty
+	From             string // EmailConfiguration.From, may be empty
+	ReplyTo          string
+	ConfigurationSet string
+	CustomSender     bool // a CustomEmailSender Lambda takes over the sending
+	Tier             string
+	Tags             map[string]string
+	AutoVerified     []string // AutoVerifiedAttributes, for example email
+}
+
+// SESAccount is the state of SES in one account and region (GetAccount).
+type SESAccount struct {
+	Confirmed      time.Time
+	Sandbox        Tri
+	SendingEnabled Tri
+	Enforcement    string     // one of [EnforcementStatuses]
+	Review         string     // one of [ReviewStatuses], empty when unknown
+	Quota          *SendQuota // nil when unknown
+}
+
+// SendQuota is what SES lets an account send in one region. E-mails are
+// counted by recipient, over a rolling 24 hours.
+type SendQuota struct {
+	Limit     float64 // Max24HourSend; meaningless when Unlimited
+	Unlimited bool    // SES reports -1
+	Used      float64 // SentLast24Hours
+	Rate      float64 // MaxSendRate, e-mails per second
+}
+
+// EnforcementStatuses lists the values of SESAccount.Enforcement.
+func EnforcementStatuses() []string { return []string{"HEALTHY", "PROBATION", "SHUTDOWN", "UNKNOWN"} }
+
+// ReviewStatuses lists the values of SESAccount.Review; NONE is an account that
+// never asked for production access through the API or the console.
+func ReviewStatuses() []string { return []string{"PENDING", "FAILED", "GRANTED", "DENIED", "NONE"} }
+
+// VerificationStatuses lists the values of Identity.Status.
+func VerificationStatuses() []string {
+	return []string{"PENDING", "SUCCESS", "FAILED", "TEMPORARY_FAILURE", "NOT_STARTED", "UNKNOWN"}
+}
+
+// Identity is an address or domain in SES, in one account and region.
+type Identity struct {
+	Name           string
+	Missing        bool      // SES said that there is no such identity
+	Confirmed      time.Time // when SES last said any of this
+	Status         string    // one of [VerificationStatuses]
+	Verified       Tri       // may be used to send
+	SendingEnabled Tri
+	ErrorType      string // VerificationInfo.ErrorType, may be empty
+}
+
+// Fresh returns the reading without the facts that were not confirmed since
+// oldest. The receiver is not changed.
+func (r Region) Fresh(oldest time.Time) Region {
+	pools := make([]UserPool, 0, len(r.Pools))
+	for _, p := range r.Pools {
+		if p.Listed.Before(oldest) {
+			continue
+		}
+		if p.Settings != nil && p.Settings.Confirmed.Before(oldest) {
+			p.Settings = nil
+		}
+		pools = append(pools, p)
+	}
+	r.Pools = pools
+	if r.SES != nil && r.SES.Confirmed.Before(oldest) {
+		r.SES = nil
+	}
+	r.Identities = slices.DeleteFunc(slices.Clone(r.Identities), func(i Identity) bool {
+		return i.Confirmed.Before(oldest)
+	})
+	if r.IdentitiesListed.Before(oldest) {
+		r.IdentitiesListed = time.Time{}
+	}
+	return r
+}

@@ -1,0 +1,120 @@
+package inventory
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Snapshot is everything known at one time, linked and judged. It is not
+// changed after [New] returned it, so that any number of readers may share it.
+type Snapshot struct {
+	At         time.Time
+	Readings   []Region  // sorted by account and region
+	Pools      []Pool    // sorted by account, region and ID
+	Accounts   []Account // SES state, sorted by account and region
+	Identities []UsedIdentity
+}
+
+// Account is the SES state of one account in one region.
+type Account struct {
+	Target Target
+	SESAccount
+}
+
+// UsedIdentity is an identity that exists, and how many pools send through it.
+type UsedIdentity struct {
+	Identity
+	Target Target
+	Pools  int
+}
+
+// New links and judges the readings. It keeps them and must not see them change.
+func New(at time.Time, readings []Region) *Snapshot {
+	readings = slices.Clone(readings)
+	slices.SortStableFunc(readings, func(a, b Region) int { return a.Target.Key().Compare(b.Target.Key()) })
+	idx := indexSES(readings)
+	s := &Snapshot{At: at, Readings: readings}
+
+	type identityKey struct {
+		Key
+		name string
+	}
+	used := map[identityKey]int{}
+	for _, r := range readings {
+		for _, up := range r.Pools {
+			p := idx.link(r.Target, up)
+			s.Pools = append(s.Pools, p)
+			if ref, ok := ParseSourceARN(sourceARN(up)); ok && ref.AccountID == r.Target.AccountID && !p.Settings.CustomSender {
+				for _, region := range identityRegions(r.Target.Region, ref.Region) {
+					used[identityKey{Key{r.Target.AccountID, region}, CanonicalIdentity(p.Identity)}]++
+				}
+			}
+		}
+	}
+	for _, r := range readings {
+		if r.SES != nil {
+			s.Accounts = append(s.Accounts, Account{Target: r.Target, SESAccount: *r.SES})
+		}
+		for _, i := range r.Identities {
+			if i.Missing {
+				continue
+			}
+			n := used[identityKey{r.Target.Key(), CanonicalIdentity(i.Name)}]
+			s.Identities = append(s.Identities, UsedIdentity{Identity: i, Target: r.Target, Pools: n})
+		}
+	}
+	return s
+}
+
+func sourceARN(p UserPool) string {
+	if p.Settings == nil {
+		return ""
+	}
+	return p.Settings.SourceARN
+}
+
+// Need is an account's SES region that pools send through, and the names in
+// the SourceArns that lead there, sorted.
+type Need struct {
+	Key
+	AccountName string
+	Identities  []string
+}
+
+// Needs returns, sorted, the SES regions which the readings' pools send
+// through and have to be read for it, whether or not they are targets.
+func Needs(readings []Region) []Need {
+	found := map[Key]*Need{}
+	for _, r := range readings {
+		for _, up := range r.Pools {
+			ref, ok := ParseSourceARN(sourceARN(up))
+			if !ok || ref.AccountID != r.Target.AccountID {
+				continue
+			}
+			for _, region := range identityRegions(r.Target.Region, ref.Region) {
+				if !HasSES(region) || Partition(region) != Partition(r.Target.Region) {
+					continue
+				}
+				k := Key{r.Target.AccountID, region}
+				if found[k] == nil {
+					found[k] = &Need{Key: k, AccountName: r.Target.AccountName}
+				}
+				found[k].Identities = append(found[k].Identities, ref.Name)
+			}
+		}
+	}
+	needs := make([]Need, 0, len(found))
+	for _, n := range found {
+		slices.Sort(n.Identities)
+		n.Identities = slices.Compact(n.Identities)
+		needs = append(needs, *n)
+	}
+	slices.SortFunc(needs, func(a, b Need) int { return a.Compare(b.Key) })
+	return needs
+}
+
+// SortPools sorts pools by ID, as a reading has them.
+func SortPools(pools []UserPool) {
+	slices.SortFunc(pools, func(a, b UserPool) int { return cmp.Compare(a.ID, b.ID) })
+}
