@@ -24,6 +24,8 @@ const (
 	// value, and its text.
 	maxExpanded = 4 * maxSize
 	nodeSize    = 16
+	// maxMerges ends merges of mappings into each other, which may go in a circle.
+	maxMerges = 20
 )
 
 // decoder turns YAML into a [Config], strictly. Unlike package yaml it goes on
@@ -45,15 +47,10 @@ func newDecoder() *decoder {
 	}
 }
 
-// fail takes note of a mistake in the value at p. It is shown in the line of
-// p, or of the first of instead that was written, when p is a default.
-func (d *decoder) fail(p any, instead []any, format string, args ...any) {
-	line := d.line[p]
-	for i := 0; line == 0 && i < len(instead); i++ {
-		line = d.line[instead[i]]
-	}
+// fail takes note of a mistake in the value at p.
+func (d *decoder) fail(p any, format string, args ...any) {
 	d.broken[p] = struct{}{}
-	d.add(line, format, args...)
+	d.add(d.line[p], format, args...)
 }
 
 // sound reports whether none of the values has a problem so far; to compare
@@ -171,35 +168,43 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, name string) {
 		return // A key without a value keeps its default.
 	}
 	d.line[p] = line
-	wrong := func() { d.fail(p, nil, "%s must be %s, not %s", name, wanted(v), described(n)) }
-	switch kind := v.Kind(); {
-	case !slices.Contains(tags, tag):
-		d.fail(p, nil, "%s has the YAML tag %s, which is not supported; leave it out", name, quote(n.Tag))
+	wrong := func(why string) { d.fail(p, "%s must be %s, not %s%s", name, wanted(v), described(n), why) }
+	switch {
+	case !slices.Contains(plainTags, tag):
+		d.fail(p, "%s has the YAML tag %s, which is not supported; leave it out", name, quote(n.Tag))
 	case n.Kind == yaml.ScalarNode:
-		d.scalar(n.Value, v, name, wrong)
-	case n.Kind == yaml.MappingNode && kind == reflect.Struct && !isScalar(v):
+		if why, ok := scalar(n.Value, v); !ok {
+			wrong(why)
+		}
+	case n.Kind == yaml.MappingNode && v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Regexp]():
 		d.mapping(n, v)
-	case n.Kind == yaml.SequenceNode && kind == reflect.Slice:
-		// The items stay where they are, since their pointers are kept.
+	case n.Kind == yaml.SequenceNode && v.Kind() == reflect.Slice:
+		// The items stay where they are from here on, since line keeps their pointers.
 		v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 		for i, item := range n.Content {
-			d.value(item, v.Index(i), "an item of "+name)
-			if at := v.Index(i).Addr().Interface(); !d.set(at) && d.left >= 0 {
-				d.add(item.Line, "%s has an empty item; give it a value or take it out", name)
-				d.broken[at] = struct{}{}
-			}
+			d.item(item, v.Index(i), name)
 		}
 	default:
-		wrong()
+		wrong("")
 	}
 }
 
-// tags are YAML's own, those that are not for exotic types.
-var tags = []string{"!!map", "!!seq", "!!str", "!!int", "!!float", "!!bool", "!!timestamp", "!!merge"}
+// item decodes n into v, an item of the list name. It must have a value.
+func (d *decoder) item(n *yaml.Node, v reflect.Value, name string) {
+	d.value(n, v, "an item of "+name)
+	if p := v.Addr().Interface(); d.left >= 0 && !d.set(p) {
+		d.broken[p] = struct{}{}
+		d.add(n.Line, "an item of %s is empty; give it a value or take it out", name)
+	}
+}
 
-// scalar decodes text into v. What YAML takes the text for does not matter: an
-// account id stays the digits that were written, and no is the word no.
-func (d *decoder) scalar(text string, v reflect.Value, name string, wrong func()) {
+// plainTags are the YAML tags that a value may have, written or implied.
+var plainTags = []string{"!!map", "!!seq", "!!str", "!!int", "!!float", "!!bool", "!!timestamp", "!!merge"}
+
+// scalar decodes text into v, or says why it cannot if there is more to say
+// than what is wanted. What YAML takes the text for does not matter: an account
+// id stays the digits that were written, and no is a word.
+func scalar(text string, v reflect.Value) (why string, ok bool) {
 	var err error
 	switch p := v.Addr().Interface().(type) {
 	case *model.Duration:
@@ -209,23 +214,17 @@ func (d *decoder) scalar(text string, v reflect.Value, name string, wrong func()
 	case *float64:
 		*p, err = strconv.ParseFloat(text, 64)
 	case *Regexp:
-		var why error
-		if *p, why = newRegexp(text); why != nil {
-			d.fail(p, nil, "%s must be a regular expression in RE2 syntax, not %s: %s", name, quote(text), why)
+		if *p, err = newRegexp(text); err != nil {
+			why = ": " + err.Error()
 		}
 	default:
-		if v.Kind() == reflect.String {
-			v.SetString(text)
-			return
+		if v.Kind() != reflect.String {
+			return "", false
 		}
-		wrong()
+		v.SetString(text)
 	}
-	if err != nil {
-		wrong()
-	}
+	return why, err == nil
 }
-
-func isScalar(v reflect.Value) bool { return v.Type() == reflect.TypeFor[Regexp]() }
 
 // wanted says what can be written for v.
 func wanted(v reflect.Value) string {
@@ -237,7 +236,7 @@ func wanted(v reflect.Value) string {
 	case float64:
 		return "a number"
 	case Regexp:
-		return "a regular expression"
+		return "a regular expression in RE2 syntax"
 	}
 	switch v.Kind() {
 	case reflect.Slice:
@@ -270,7 +269,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {
 		fields[key] = i
 		keys = append(keys, key)
 	}
-	d.pairs(n, map[string]pair{}, nil, func(key, value *yaml.Node) {
+	d.pairs(n, map[string]pair{}, 0, func(key, value *yaml.Node) {
 		i, ok := fields[key.Value]
 		if !ok {
 			d.unknown(key, keys)
@@ -292,12 +291,13 @@ func (d *decoder) unknown(key *yaml.Node, keys []string) {
 type pair struct{ mapping, key *yaml.Node }
 
 // pairs calls use for each key of the mapping and then for the keys that it
-// merges (<<) from others and does not have itself. within is the mappings
-// that are being merged into.
-func (d *decoder) pairs(n *yaml.Node, seen map[string]pair, within []*yaml.Node, use func(key, value *yaml.Node)) {
+// merges (<<) from others and does not have itself. depth is how many mappings
+// it is being merged into.
+func (d *decoder) pairs(n *yaml.Node, seen map[string]pair, depth int, use func(key, value *yaml.Node)) {
 	var merged []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
+		line := key.Line
 		if key.Kind == yaml.AliasNode {
 			key = key.Alias
 		}
@@ -307,19 +307,19 @@ func (d *decoder) pairs(n *yaml.Node, seen map[string]pair, within []*yaml.Node,
 		first, again := seen[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode:
-			d.add(key.Line, "a key must be text, not %s", described(key))
+			d.add(line, "a key must be text, not %s", described(key))
+		case key.ShortTag() == "!!merge" && value.Kind == yaml.SequenceNode:
+			merged = append(merged, value.Content...)
 		case key.ShortTag() == "!!merge":
 			merged = append(merged, value)
 		case !again:
 			seen[key.Value] = pair{n, key}
 			use(key, value)
 		case first.mapping == n && first.key != key:
-			d.add(key.Line, "key %s is there twice, first on line %d; keep one", quote(key.Value), first.key.Line)
+			d.add(line, "key %s is there twice, first on line %d; keep one", quote(key.Value), first.key.Line)
 		}
 	}
-	within = append(within, n)
-	for i := 0; i < len(merged); i++ { // It grows by lists of mappings.
-		m := merged[i]
+	for _, m := range merged {
 		line := m.Line
 		if m.Kind == yaml.AliasNode {
 			m = m.Alias
@@ -327,12 +327,12 @@ func (d *decoder) pairs(n *yaml.Node, seen map[string]pair, within []*yaml.Node,
 		switch {
 		case !d.spend(m):
 			return
-		case m.Kind == yaml.MappingNode && !slices.Contains(within, m):
-			d.pairs(m, seen, within, use)
-		case m.Kind == yaml.SequenceNode && !slices.Contains(merged[:i], m):
-			merged = append(merged, m.Content...)
+		case m.Kind != yaml.MappingNode:
+			d.add(line, "<< must be a mapping or a list of mappings, not %s", described(m))
+		case depth == maxMerges:
+			d.add(line, "<< leads through more than %d mappings, or in a circle; merge fewer", maxMerges)
 		default:
-			d.add(line, "<< must be another mapping or a list of such, not %s", described(m))
+			d.pairs(m, seen, depth+1, use)
 		}
 	}
 }

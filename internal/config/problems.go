@@ -24,8 +24,11 @@ type problems struct {
 	more  bool
 }
 
+// full reports whether no more problems are taken.
+func (p *problems) full() bool { return len(p.found) == maxProblems }
+
 func (p *problems) add(line int, format string, args ...any) {
-	if len(p.found) == maxProblems {
+	if p.full() {
 		p.more = true
 		return
 	}

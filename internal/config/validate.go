@@ -3,7 +3,6 @@ package config
 import (
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -14,40 +13,262 @@ import (
 const (
 	minInterval = model.Duration(10 * time.Second)
 	maxDuration = model.Duration(365 * 24 * time.Hour)
-	maxTags     = 20
+	maxTags     = 20 // each makes the info series of every pool longer
 )
 
+// The patterns are AWS's own.
 var (
 	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
 	roleARN    = regexp.MustCompile(`^arn:([a-z-]+):iam::([0-9]{12}):role/(?:[!-~]+/)?[\w+=,.@-]{1,64}$`)
-	externalID = regexp.MustCompile(`^[\w+=,.@:/-]{2,1224}$`)
+	externalID = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
 	tagName    = regexp.MustCompile(`^[\p{L}\p{N}\p{Z}_.:/=+\-@]{1,128}$`)
 )
 
-// check looks for everything that is wrong with a decoded configuration.
+const maxExternalID = 1224
+
+var (
+	knownRegions = inventory.KnownRegions()
+	// knownPartitions are those with user pools.
+	knownPartitions = func() []string {
+		var partitions []string
+		for _, r := range knownRegions {
+			partitions = append(partitions, inventory.Partition(r))
+		}
+		slices.Sort(partitions)
+		return slices.Compact(partitions)
+	}()
+)
+
+// check looks for what is wrong with the decoded values, alone and together.
 func (d *decoder) check(c *Config) {
 	d.checkDurations(c)
-	regionsSound := d.checkRegions(c.Regions)
-	accountsSound := d.checkAccounts(c)
-	if c.STSRegion != "" {
-		d.checkRegion(&c.STSRegion, "sts_region: ")
+	globalSound := d.checkRegions(&c.Regions)
+	if c.STSRegion != "" && d.sound(&c.STSRegion) {
+		d.checkRegion(&c.STSRegion)
 	}
-	if regionsSound && accountsSound {
-		d.checkPartitions(c)
-	}
+	d.checkAccounts(c, globalSound)
 	d.checkTags(c.Tags)
 	d.checkBudget(&c.RequestBudgets.Cognito, inventory.APICognito, cognitoQuota)
 	d.checkBudget(&c.RequestBudgets.SES, inventory.APISES, sesQuota)
-	if c.Identities.Show != ShowUsed && c.Identities.Show != ShowAll {
-		d.fail(&c.Identities.Show, nil, "show must be %s or %s, not %s", ShowUsed, ShowAll, quote(string(c.Identities.Show)))
+	if p := &c.Identities.Show; d.sound(p) && *p != ShowUsed && *p != ShowAll {
+		d.fail(p, "show must be %s or %s, not %s", ShowUsed, ShowAll, quote(string(*p)))
 	}
-	if p := &c.Identities.Max; *p < 1 && d.sound(p) {
-		d.fail(p, nil, "max must be at least 1, not %d", *p)
+	if p := &c.Identities.Max; d.sound(p) && *p < 1 {
+		d.fail(p, "max must be at least 1, not %d", *p)
 	}
 }
 
 func (d *decoder) checkDurations(c *Config) {
-	atLeast := func(key string, p *model.Duration, least model.Duration) {
+	if d.sound(&c.Interval) && c.Interval < minInterval {
+		d.fail(&c.Interval, "interval must be at least %s, not %s", minInterval, c.Interval)
 	}
-	_ = atLeast
+	for _, f := range []struct {
+		key   string
+		value *model.Duration
+	}{
+		{"interval", &c.Interval},
+		{"timeout", &c.Timeout},
+		{"stale_after", &c.StaleAfter},
+		{"describe_max_age", &c.DescribeMaxAge},
+		{"request_timeout", &c.RequestTimeout},
+	} {
+		switch {
+		case !d.sound(f.value) || !d.set(f.value):
+		case *f.value <= 0:
+			d.fail(f.value, "%s must be more than 0s", f.key)
+		case *f.value > maxDuration:
+			d.fail(f.value, "%s must be at most %s, not %s", f.key, maxDuration, *f.value)
+		}
+	}
+	if !d.sound(&c.Interval, &c.Timeout) {
+		return // The others are measured by them, or derived from them.
+	}
+	atMost := func(key string, p *model.Duration, limit string, most model.Duration) {
+		if d.sound(p) && *p > most {
+			d.fail(p, "%s must be at most %s (%s), not %s", key, limit, most, *p)
+		}
+	}
+	atLeast := func(key string, p *model.Duration) {
+		if d.sound(p) && *p < c.Interval {
+			d.fail(p, "%s must be at least interval (%s), not %s", key, c.Interval, *p)
+		}
+	}
+	atMost("timeout", &c.Timeout, "interval", c.Interval)
+	atMost("request_timeout", &c.RequestTimeout, "timeout", c.Timeout)
+	atLeast("stale_after", &c.StaleAfter)
+	atLeast("describe_max_age", &c.DescribeMaxAge)
+}
+
+// checkRegions reports whether every region of the list is known and there once.
+func (d *decoder) checkRegions(regions *[]string) bool {
+	sound := d.sound(regions)
+	first := map[string]int{}
+	for i := range *regions {
+		p := &(*regions)[i]
+		line, again := first[*p]
+		switch {
+		case !d.sound(p):
+			sound = false
+		case again:
+			d.fail(p, "region %s is listed twice, first on line %d; list it once", quote(*p), line)
+			sound = false
+		default:
+			first[*p] = d.line[p]
+			sound = d.checkRegion(p) && sound
+		}
+	}
+	return sound
+}
+
+func (d *decoder) checkRegion(p *string) bool {
+	if slices.Contains(knownRegions, *p) {
+		return true
+	}
+	hint := ""
+	if !d.full() { // To look for the nearest takes time.
+		hint = didYouMean(*p, knownRegions)
+	}
+	d.fail(p, "unknown region %s; %s", quote(*p), hint)
+	return false
+}
+
+// checkAccounts checks each account and all of them against each other.
+// globalSound says that nothing is wrong with the regions for all.
+func (d *decoder) checkAccounts(c *Config, globalSound bool) {
+	if len(c.Accounts) == 0 && globalSound && d.sound(&c.Accounts) {
+		d.checkPartition(c, &Account{})
+	}
+	first := map[string]int{}
+	var ambient *Account
+	for i := range c.Accounts {
+		a := &c.Accounts[i]
+		if !d.sound(a) {
+			continue
+		}
+		if d.checkID(a) {
+			if line, again := first[a.ID]; again {
+				d.fail(&a.ID, "account %s is listed twice, first on line %d; list it once, with all its regions", a.ID, line)
+			} else {
+				first[a.ID] = d.line[&a.ID]
+			}
+		}
+		roleSound := d.checkRole(a)
+		if a.RoleARN == "" && roleSound {
+			if ambient != nil {
+				d.fail(a, "role_arn is missing; only one account can do without, since the ambient credentials "+
+					"belong to one, and the account on line %d does", d.line[ambient])
+			} else {
+				ambient = a
+			}
+		}
+		if !d.checkRegions(&a.Regions) || !globalSound {
+			continue
+		}
+		if len(c.regions(a)) == 0 {
+			d.fail(a, "the account has no regions; list them here, or under the key regions of the file for all accounts")
+		} else if roleSound {
+			d.checkPartition(c, a)
+		}
+	}
+}
+
+func (d *decoder) checkID(a *Account) bool {
+	switch {
+	case !d.sound(&a.ID):
+	case !d.set(&a.ID):
+		d.fail(a, "id is missing; give the account's 12 digits")
+	case !accountID.MatchString(a.ID):
+		d.fail(&a.ID, "id must be the 12 digits of an AWS account, not %s", quote(a.ID))
+	default:
+		return true
+	}
+	return false
+}
+
+// checkRole reports whether role_arn is right, or left out.
+func (d *decoder) checkRole(a *Account) bool {
+	if d.sound(&a.ExternalID, &a.RoleARN) && a.ExternalID != "" {
+		switch id := string(a.ExternalID); {
+		case a.RoleARN == "":
+			d.fail(&a.ExternalID, "external_id needs role_arn, the role that asks for it; add that or leave both out")
+		case len(id) > maxExternalID || !externalID.MatchString(id):
+			d.fail(&a.ExternalID, "external_id must be 2 to %d letters, digits and _+=,.@:/-", maxExternalID)
+		}
+	}
+	if !d.sound(&a.RoleARN) {
+		return false
+	}
+	if a.RoleARN == "" {
+		return true
+	}
+	part := roleARN.FindStringSubmatch(a.RoleARN)
+	if part == nil {
+		d.fail(&a.RoleARN, "role_arn must be like arn:aws:iam::111122223333:role/NAME, not %s", quote(a.RoleARN))
+		return false
+	}
+	if !slices.Contains(knownPartitions, part[1]) {
+		d.fail(&a.RoleARN, "unknown partition %s in role_arn; allowed are %s", quote(part[1]), list(knownPartitions, "and"))
+		return false
+	}
+	if d.sound(&a.ID) && a.ID != part[2] && accountID.MatchString(a.ID) {
+		d.fail(&a.RoleARN, "role_arn is a role of account %s, but id is %s; they must be the same account", part[2], a.ID)
+	}
+	return true
+}
+
+// checkPartition checks that all regions of the account, and that of STS, are
+// in the partition of its role, or in one at all: credentials reach no other.
+func (d *decoder) checkPartition(c *Config, a *Account) {
+	regions := c.regions(a)
+	if len(regions) == 0 {
+		return
+	}
+	partition, owner := inventory.Partition(regions[0]), "region "+regions[0]
+	if a.RoleARN != "" {
+		partition, owner = roleARN.FindStringSubmatch(a.RoleARN)[1], "role_arn"
+	}
+	const why = "region %s is in partition %s, but %s is in %s; "
+	for i, r := range regions {
+		switch p := inventory.Partition(r); {
+		case p == partition:
+		case len(a.Regions) == 0 && len(c.Accounts) > 0:
+			d.fail(a, why+"give the account regions of its own", r, p, owner, partition)
+		default:
+			d.fail(&regions[i], why+"credentials reach one partition only", r, p, owner, partition)
+		}
+	}
+	if p := inventory.Partition(c.STSRegion); c.STSRegion != "" && d.sound(&c.STSRegion) && p != partition {
+		d.fail(&c.STSRegion, "sts_"+why+"credentials reach one partition only", c.STSRegion, p, owner, partition)
+	}
+}
+
+func (d *decoder) checkTags(tags []string) {
+	if len(tags) > maxTags {
+		d.fail(&tags[maxTags], "tags has %d names; at most %d are allowed", len(tags), maxTags)
+		return
+	}
+	first := map[string]*string{} // by label
+	for i := range tags {
+		p := &tags[i]
+		if !d.sound(p) {
+			continue
+		}
+		if !tagName.MatchString(*p) {
+			d.fail(p, "a tag's name must be 1 to 128 letters, digits, spaces and _.:/=+-@, not %s", quote(*p))
+			continue
+		}
+		label := tagLabel(*p)
+		if other, taken := first[label]; taken {
+			d.fail(p, "tag %s becomes label %s, as tag %s on line %d does; keep one of them", quote(*p), label, quote(*other), d.line[other])
+			continue
+		}
+		first[label] = p
+	}
+}
+
+// checkBudget checks a number of requests per second against AWS's own quota.
+func (d *decoder) checkBudget(p *float64, api string, quota float64) {
+	if d.sound(p) && !(*p > 0 && *p <= quota) { // Not a number is neither.
+		d.fail(p, "the budget of %s in requests per second must be above 0 and at most %g, AWS's own quota, not %g", api, quota, *p)
+	}
 }
