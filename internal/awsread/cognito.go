@@ -1,0 +1,125 @@
+package awsread
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+const (
+	poolsPerPage      = 60 // the most that ListUserPools gives
+	describesInFlight = 4  // the request budget sets the pace, this only hides latency
+)
+
+// readPools lists the pools and describes those whose settings are not known
+// to be current. Pools that a failed listing did not show stay as they were.
+func (p *pass) readPools(ctx context.Context, a *accountState, client *cognitoidentityprovider.Client) {
+	known := make(map[string]inventory.UserPool, len(p.region.Pools))
+	for _, up := range p.region.Pools {
+		known[up.ID] = up
+	}
+	seen := map[string]bool{}
+	var pools []inventory.UserPool
+	complete := true
+	pages := cognitoidentityprovider.NewListUserPoolsPaginator(client,
+		&cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(poolsPerPage)},
+		func(o *cognitoidentityprovider.ListUserPoolsPaginatorOptions) { o.StopOnDuplicateToken = true })
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err == nil && page.UserPools == nil {
+			err = errNonsense
+		}
+		if err != nil {
+			p.fail(ctx, a, inventory.APICognito, "ListUserPools", err)
+			complete = false
+			break
+		}
+		now := time.Now()
+		for _, d := range page.UserPools {
+			id := aws.ToString(d.Id)
+			if id == "" || seen[id] {
+				continue
+			}
+			seen[id] = true
+			up := inventory.UserPool{ID: id, Name: aws.ToString(d.Name), LastModified: aws.ToTime(d.LastModifiedDate), Listed: now}
+			if s := known[id].Settings; s != nil {
+				settings := *s
+				if settings.Modified.Equal(up.LastModified) && now.Sub(settings.Described) < p.r.opts.DescribeMaxAge {
+					settings.Confirmed = now
+				}
+				up.Settings = &settings
+			}
+			pools = append(pools, up)
+		}
+	}
+	if !complete {
+		for id, up := range known {
+			if !seen[id] {
+				pools = append(pools, up)
+			}
+		}
+	}
+	p.describe(ctx, a, client, pools)
+	inventory.SortPools(pools)
+	p.region.Pools = pools
+}
+
+// describe fills in the settings of the listed pools that need it. One pool's
+// failure leaves the others alone, and its own earlier settings in place.
+func (p *pass) describe(ctx context.Context, a *accountState, client *cognitoidentityprovider.Client, pools []inventory.UserPool) {
+	var group errgroup.Group
+	group.SetLimit(describesInFlight)
+	for i := range pools {
+		up := &pools[i]
+		if up.Listed.Before(p.region.Start) || up.Settings != nil && !up.Settings.Confirmed.Before(p.region.Start) {
+			continue
+		}
+		group.Go(func() error {
+			out, err := client.DescribeUserPool(ctx, &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(up.ID)})
+			if err == nil && (out.UserPool == nil || aws.ToString(out.UserPool.Id) != up.ID) {
+				err = errNonsense
+			}
+			if err != nil {
+				if classOf(err) != inventory.NotFound { // Deleted since the listing: the next one will tell.
+					p.fail(ctx, a, inventory.APICognito, "DescribeUserPool", err)
+				}
+				return nil
+			}
+			up.Settings = settingsOf(out.UserPool, up.LastModified, time.Now())
+			return nil
+		})
+	}
+	_ = group.Wait() // Its functions keep their errors as outcomes.
+}
+
+// settingsOf takes over what matters for e-mail. A mode that Cognito does not
+// give, or that this program does not know, is unknown.
+func settingsOf(up *types.UserPoolType, modified, now time.Time) *inventory.Settings {
+	s := &inventory.Settings{
+		Described: now, Modified: modified, Confirmed: now,
+		Mode: inventory.ModeUnknown, Tier: string(up.UserPoolTier), Tags: up.UserPoolTags,
+	}
+	if e := up.EmailConfiguration; e != nil {
+		switch e.EmailSendingAccount {
+		case types.EmailSendingAccountTypeCognitoDefault:
+			s.Mode = inventory.ModeDefault
+		case types.EmailSendingAccountTypeDeveloper:
+			s.Mode = inventory.ModeDeveloper
+		}
+		s.SourceARN, s.From = aws.ToString(e.SourceArn), aws.ToString(e.From)
+		s.ReplyTo, s.ConfigurationSet = aws.ToString(e.ReplyToEmailAddress), aws.ToString(e.ConfigurationSet)
+	}
+	if l := up.LambdaConfig; l != nil && l.CustomEmailSender != nil {
+		s.CustomSender = aws.ToString(l.CustomEmailSender.LambdaArn) != ""
+	}
+	for _, attribute := range up.AutoVerifiedAttributes {
+		s.AutoVerified = append(s.AutoVerified, string(attribute))
+	}
+	return s
+}

@@ -1,0 +1,175 @@
+package awsread
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+const identitiesPerPage = 1000 // the most that ListEmailIdentities gives
+
+// readSES reads the account's state and its identities; either may fail alone.
+func (p *pass) readSES(ctx context.Context, a *accountState, client *sesv2.Client) {
+	out, err := client.GetAccount(ctx, nil)
+	if err == nil && out.SendQuota == nil && out.EnforcementStatus == nil {
+		err = errNonsense // Its booleans would read as sandbox and disabled.
+	}
+	if err != nil {
+		p.fail(ctx, a, inventory.APISES, "GetAccount", err)
+	} else {
+		p.region.SES = accountOf(out, time.Now())
+	}
+	p.readIdentities(ctx, a, client)
+}
+
+func accountOf(out *sesv2.GetAccountOutput, now time.Time) *inventory.SESAccount {
+	s := &inventory.SESAccount{
+		Confirmed:      now,
+		Sandbox:        inventory.Known(!out.ProductionAccessEnabled),
+		SendingEnabled: inventory.Known(out.SendingEnabled),
+		Enforcement:    known(inventory.EnforcementStatuses(), aws.ToString(out.EnforcementStatus), "UNKNOWN"),
+		Review:         "NONE",
+	}
+	if d := out.Details; d != nil && d.ReviewDetails != nil {
+		s.Review = known(inventory.ReviewStatuses(), string(d.ReviewDetails.Status), "")
+	}
+	if q := out.SendQuota; q != nil {
+		s.Quota = &inventory.SendQuota{Limit: q.Max24HourSend, Unlimited: q.Max24HourSend < 0, Used: q.SentLast24Hours, Rate: q.MaxSendRate}
+	}
+	return s
+}
+
+// known returns value if it is one of the values, else otherwise.
+func known(values []string, value, otherwise string) string {
+	if slices.Contains(values, value) {
+		return value
+	}
+	return otherwise
+}
+
+// readIdentities lists the identities, and asks one by one for those that
+// pools use and the list has no final word on: whose status is not SUCCESS, or
+// all of them when there is no list.
+func (p *pass) readIdentities(ctx context.Context, a *accountState, client *sesv2.Client) {
+	facts := make(map[string]inventory.Identity, len(p.region.Identities))
+	listed := map[string]inventory.Identity{}
+	for _, i := range p.region.Identities {
+		facts[inventory.CanonicalIdentity(i.Name)] = i
+	}
+	complete := true
+	pages := sesv2.NewListEmailIdentitiesPaginator(client,
+		&sesv2.ListEmailIdentitiesInput{PageSize: aws.Int32(identitiesPerPage)},
+		func(o *sesv2.ListEmailIdentitiesPaginatorOptions) { o.StopOnDuplicateToken = true })
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err == nil && page.EmailIdentities == nil {
+			err = errNonsense
+		}
+		if err != nil {
+			p.fail(ctx, a, inventory.APISES, "ListEmailIdentities", err)
+			complete = false
+			break
+		}
+		now := time.Now()
+		for _, i := range page.EmailIdentities {
+			id := identityOf(i, now)
+			if before, ok := facts[inventory.CanonicalIdentity(id.Name)]; ok && id.Verified == inventory.Unknown && before.Status == id.Status {
+				id.Verified, id.ErrorType = before.Verified, before.ErrorType
+			}
+			listed[inventory.CanonicalIdentity(id.Name)] = id
+		}
+	}
+	if complete {
+		facts = listed
+		p.region.IdentitiesListed = time.Now()
+	} else {
+		for name, i := range listed {
+			facts[name] = i
+		}
+	}
+	for _, name := range p.wanted(facts, complete) {
+		out, err := client.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String(name)})
+		now := time.Now()
+		switch {
+		case err == nil && out.IdentityType == "" && out.VerificationStatus == "":
+			p.fail(ctx, a, inventory.APISES, "GetEmailIdentity", errNonsense)
+		case err == nil:
+			i := inventory.Identity{Name: name, SendingEnabled: facts[name].SendingEnabled, Confirmed: now}
+			if facts[name].Name != "" {
+				i.Name = facts[name].Name
+			}
+			i.Verified = inventory.Known(out.VerifiedForSendingStatus)
+			i.Status = known(inventory.VerificationStatuses(), string(out.VerificationStatus), "UNKNOWN")
+			if out.VerificationInfo != nil {
+				i.ErrorType = string(out.VerificationInfo.ErrorType)
+			}
+			facts[name] = i
+		case classOf(err) == inventory.NotFound:
+			facts[name] = inventory.Identity{Name: name, Missing: true, Confirmed: now}
+		default:
+			p.fail(ctx, a, inventory.APISES, "GetEmailIdentity", err)
+		}
+	}
+	identities := make([]inventory.Identity, 0, len(facts))
+	for _, i := range facts {
+		identities = append(identities, i)
+	}
+	slices.SortFunc(identities, func(a, b inventory.Identity) int { return cmp.Compare(a.Name, b.Name) })
+	p.region.Identities = identities
+}
+
+// identityOf takes over one entry of the list. A temporary failure may or may
+// not stop the sending, which only GetEmailIdentity tells.
+func identityOf(i types.IdentityInfo, now time.Time) inventory.Identity {
+	id := inventory.Identity{
+		Name: aws.ToString(i.IdentityName), Confirmed: now,
+		Status: known(inventory.VerificationStatuses(), string(i.VerificationStatus), "UNKNOWN"),
+	}
+	if id.Status != "UNKNOWN" {
+		id.SendingEnabled = inventory.Known(i.SendingEnabled)
+	}
+	switch id.Status {
+	case "SUCCESS":
+		id.Verified = inventory.Yes
+	case "PENDING", "FAILED", "NOT_STARTED":
+		id.Verified = inventory.No
+	}
+	return id
+}
+
+// wanted returns the canonical names to ask for one by one, those with the
+// oldest answer first so that a short budget starves none.
+func (p *pass) wanted(facts map[string]inventory.Identity, complete bool) []string {
+	var names []string
+	for _, used := range p.region.Target.Identities {
+		for _, name := range inventory.CoveringIdentities(used) {
+			i, ok := facts[name]
+			if ok && !i.Missing && i.Status == "SUCCESS" && (complete || i.Confirmed.After(p.region.Start)) {
+				break // Verified; what is less specific does not matter.
+			}
+			if ok || !complete {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	asked := map[string]time.Time{}
+	if p.prev != nil {
+		for _, i := range p.prev.Identities {
+			asked[inventory.CanonicalIdentity(i.Name)] = i.Confirmed
+		}
+	}
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Or(asked[a].Compare(asked[b]), strings.Compare(a, b))
+	})
+	return names
+}
