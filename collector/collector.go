@@ -1,0 +1,382 @@
+// Package collector reads targets on a schedule, keeps their facts until they
+// are stale, renders them as Prometheus metrics once per publish and serves
+// the result by swapping one pointer.
+//
+// It must not know AWS, the configuration file or HTTP: a Reader brings
+// readings, and whoever serves asks Gather or Snapshot.
+package collector
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// Reader reads a target once; see package awsread.
+type Reader interface {
+	Read(ctx context.Context, t inventory.Target, prev *inventory.Region) inventory.Region
+}
+
+// TagLabel names a pool tag and the label that shows it.
+type TagLabel struct{ Tag, Label string }
+
+// Options configure a Collector.
+type Options struct {
+	Targets    []inventory.Target
+	Interval   time.Duration // between two passes over a target
+	Timeout    time.Duration // of one pass
+	StaleAfter time.Duration // how long facts outlive their last confirmation
+	Tags       []TagLabel
+
+	AllIdentities bool              // show also those that no pool uses
+	ShowIdentity  func(string) bool // by name; nil shows all
+	MaxIdentities int               // to show, for each account and region
+
+	Logger *slog.Logger
+}
+
+const (
+	startSpread    = 50 * time.Millisecond  // between the first passes of neighbouring targets
+	publishPause   = 200 * time.Millisecond // finished targets within it share one publish
+	staleCheckMost = time.Minute            // facts end at most this much after they are stale
+)
+
+// Collector reads, keeps and publishes. Make one with New; call Run once.
+type Collector struct {
+	opts   Options
+	reader Reader
+
+	published atomic.Pointer[publication] // never nil
+	dirty     chan struct{}               // at least one reading is new
+
+	mu       sync.Mutex
+	readings map[inventory.Key]*inventory.Region // by target as configured
+	needs    map[inventory.Key][]string          // identities used, by SES region
+	pending  int                                 // configured targets that were not read yet
+	ready    chan struct{}                       // closed when pending is none
+	extra    map[inventory.Key]bool              // regions read for SES only
+}
+
+type publication struct {
+	snapshot *inventory.Snapshot
+	families []*dto.MetricFamily
+}
+
+// New returns a collector that has not read anything.
+func New(reader Reader, opts Options) *Collector {
+	c := &Collector{
+		opts: opts, reader: reader,
+		dirty:    make(chan struct{}, 1),
+		readings: map[inventory.Key]*inventory.Region{},
+		needs:    map[inventory.Key][]string{},
+		pending:  len(opts.Targets),
+		ready:    make(chan struct{}),
+		extra:    map[inventory.Key]bool{},
+	}
+	c.published.Store(&publication{snapshot: inventory.New(time.Now(), nil)})
+	return c
+}
+
+// Snapshot returns what is published. It is shared and must not be changed.
+func (c *Collector) Snapshot() *inventory.Snapshot { return c.published.Load().snapshot }
+
+// Gather returns the published metric families; it never calls AWS.
+func (c *Collector) Gather() ([]*dto.MetricFamily, error) { return c.published.Load().families, nil }
+
+// Ready reports whether every configured target has been read, well or badly,
+// and the result is published.
+func (c *Collector) Ready() bool {
+	select {
+	case <-c.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// Done is closed when Ready becomes true.
+func (c *Collector) Done() <-chan struct{} { return c.ready }
+
+// Run reads and publishes until ctx ends, then waits for passes in progress.
+func (c *Collector) Run(ctx context.Context) error {
+	var group sync.WaitGroup
+	derived := make(chan inventory.Target)
+	for i, t := range c.opts.Targets {
+		group.Go(func() { c.schedule(ctx, t, i, derived) })
+	}
+	group.Go(func() { c.publishLoop(ctx) })
+	group.Go(func() {
+		for n := len(c.opts.Targets); ; n++ {
+			select {
+			case t := <-derived:
+				group.Go(func() { c.schedule(ctx, t, n, derived) })
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	group.Wait()
+	return ctx.Err()
+}
+
+// schedule reads one target: soon after the start, then at its own offset in
+// every interval, so that the targets are spread over it.
+func (c *Collector) schedule(ctx context.Context, t inventory.Target, i int, derived chan<- inventory.Target) {
+	n := max(1, len(c.opts.Targets))
+	slot := c.opts.Interval / time.Duration(n) * time.Duration(i%n)
+	first := min(time.Duration(i)*startSpread, slot)
+	if t.SESOnly {
+		first = 0
+	}
+	start := time.Now()
+	if !sleep(ctx, first) {
+		return
+	}
+	for pass := 1; ; pass++ {
+		c.readOnce(ctx, t, derived)
+		next := start.Add(slot + time.Duration(pass)*c.opts.Interval)
+		if late := time.Since(next); late > 0 {
+			next = next.Add(late.Truncate(c.opts.Interval) + c.opts.Interval)
+		}
+		if !sleep(ctx, time.Until(next)) {
+			return
+		}
+	}
+}
+
+// sleep waits; false means that the context ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (c *Collector) readOnce(ctx context.Context, t inventory.Target, derived chan<- inventory.Target) {
+	k := t.Key()
+	c.mu.Lock()
+	prev := c.readings[k]
+	id := k.AccountID
+	if id == "" && prev != nil {
+		id = prev.Target.AccountID
+	}
+	t.Identities = c.needs[inventory.Key{AccountID: id, Region: t.Region}]
+	c.mu.Unlock()
+
+	passCtx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	reading := c.reader.Read(passCtx, t, prev)
+	cancel()
+	if ctx.Err() != nil {
+		return // What a shutdown cut off is not a failure of AWS.
+	}
+	c.log(prev, &reading)
+
+	c.mu.Lock()
+	if c.readings[k] == nil && !t.SESOnly {
+		c.pending--
+	}
+	c.readings[k] = &reading
+	more := c.newNeeds()
+	c.mu.Unlock()
+	select {
+	case c.dirty <- struct{}{}:
+	default:
+	}
+	for _, d := range more {
+		select {
+		case derived <- d:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// newNeeds takes note of the identities in use and returns a target for each
+// SES region that no configured target covers. The caller holds the lock.
+func (c *Collector) newNeeds() []inventory.Target {
+	readings := make([]inventory.Region, 0, len(c.readings))
+	covered := map[inventory.Key]bool{}
+	for k, r := range c.readings {
+		readings = append(readings, *r)
+		covered[r.Target.Key()], covered[k] = true, true
+	}
+	for _, t := range c.opts.Targets {
+		covered[t.Key()] = true
+	}
+	clear(c.needs)
+	var more []inventory.Target
+	for _, n := range inventory.Needs(readings) {
+		c.needs[n.Key] = n.Identities
+		ambient := c.ambient(n.Key)
+		if !covered[n.Key] && !ambient && !c.extra[n.Key] {
+			c.extra[n.Key] = true
+			more = append(more, inventory.Target{AccountID: n.AccountID, AccountName: n.AccountName, Region: n.Region, SESOnly: true})
+		}
+	}
+	return more
+}
+
+// ambient reports whether a target of the ambient account, whose ID may not be
+// known yet, covers the key.
+func (c *Collector) ambient(k inventory.Key) bool {
+	return slices.ContainsFunc(c.opts.Targets, func(t inventory.Target) bool {
+		return t.AccountID == "" && t.Region == k.Region
+	})
+}
+
+// log says once that an API began or ceased to fail.
+func (c *Collector) log(prev, now *inventory.Region) {
+	for _, o := range now.Outcomes {
+		var before inventory.Outcome
+		if prev != nil {
+			before, _ = prev.Outcome(o.API)
+		}
+		attrs := []any{"account_id", now.Target.AccountID, "region", now.Target.Region, "api", o.API}
+		switch {
+		case o.Class == before.Class:
+		case o.Class == inventory.OK:
+			c.opts.Logger.Info("Target recovered", attrs...)
+		case o.Class == inventory.RegionDisabled:
+			c.opts.Logger.Info("Region is switched off", append(attrs, "class", string(o.Class))...)
+		default:
+			c.opts.Logger.Warn("Target could not be read", append(attrs, "class", string(o.Class), "err", o.Message)...)
+		}
+	}
+}
+
+// publishLoop publishes what is new, and from time to time without news so
+// that stale facts end.
+func (c *Collector) publishLoop(ctx context.Context) {
+	tick := time.NewTicker(min(staleCheckMost, c.opts.Interval))
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.dirty:
+			if !sleep(ctx, publishPause) {
+				return
+			}
+			select {
+			case <-c.dirty:
+			default:
+			}
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		c.publish(time.Now())
+	}
+}
+
+// publish renders what is fresh and replaces what is published, unless the
+// result is inconsistent: then the last one goes on serving.
+func (c *Collector) publish(now time.Time) {
+	c.mu.Lock()
+	readings := make([]inventory.Region, 0, len(c.readings))
+	for _, r := range c.readings {
+		readings = append(readings, r.Fresh(now.Add(-c.opts.StaleAfter)))
+	}
+	pending := c.pending
+	c.mu.Unlock()
+
+	v := &view{Snapshot: inventory.New(now, readings), tags: c.opts.Tags, targets: len(c.opts.Targets)}
+	v.identities, v.dropped = c.shown(v.Identities)
+	families, err := render(v)
+	if err != nil {
+		c.opts.Logger.Error("Publishing failed; the last metrics go on being served", "err", err)
+		return
+	}
+	c.published.Store(&publication{snapshot: v.Snapshot, families: families})
+	if pending == 0 && !c.Ready() {
+		close(c.ready)
+	}
+}
+
+// shown picks the identities to show, in each account and region those most
+// in use first, and counts by account and region those that only the cap keeps out.
+func (c *Collector) shown(all []inventory.UsedIdentity) (shown []inventory.UsedIdentity, dropped map[inventory.Key]int) {
+	candidates := slices.DeleteFunc(slices.Clone(all), func(i inventory.UsedIdentity) bool {
+		return i.Pools == 0 && !c.opts.AllIdentities || c.opts.ShowIdentity != nil && !c.opts.ShowIdentity(i.Name)
+	})
+	slices.SortStableFunc(candidates, func(a, b inventory.UsedIdentity) int {
+		return cmp.Or(a.Target.Key().Compare(b.Target.Key()), cmp.Compare(b.Pools, a.Pools))
+	})
+	count, dropped := map[inventory.Key]int{}, map[inventory.Key]int{}
+	for _, i := range candidates {
+		k := i.Target.Key()
+		if count[k]++; count[k] > c.opts.MaxIdentities {
+			dropped[k]++
+			continue
+		}
+		shown = append(shown, i)
+	}
+	return shown, dropped
+}
+
+// render turns the view into families, checked by a pedantic registry.
+func render(v *view) ([]*dto.MetricFamily, error) {
+	r := &rendered{}
+	for i := range Families {
+		f := &Families[i]
+		labels := f.Labels
+		if f.Name == "pool_info" {
+			for _, t := range v.tags {
+				labels = with(labels, t.Label)
+			}
+		}
+		desc := prometheus.NewDesc("cognito_ses_"+f.Name, f.Help, labels, nil)
+		r.descs = append(r.descs, desc)
+		f.Samples(v, func(value float64, values ...string) {
+			if err := checkLabels(f, len(labels), values); err != nil {
+				r.err = errors.Join(r.err, err)
+				return
+			}
+			for i := range values {
+				values[i] = strings.ToValidUTF8(values[i], "\uFFFD")
+			}
+			m, err := prometheus.NewConstMetric(desc, prometheus.GaugeValue, value, values...)
+			r.err = errors.Join(r.err, err)
+			r.metrics = append(r.metrics, m)
+		})
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	registry := prometheus.NewPedanticRegistry()
+	if err := registry.Register(r); err != nil {
+		return nil, err
+	}
+	return registry.Gather()
+}
+
+// rendered is a collector of finished metrics.
+type rendered struct {
+	descs   []*prometheus.Desc
+	metrics []prometheus.Metric
+	err     error
+}
+
+func (r *rendered) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range r.descs {
+		ch <- d
+	}
+}
+
+func (r *rendered) Collect(ch chan<- prometheus.Metric) {
+	for _, m := range r.metrics {
+		ch <- m
+	}
+}
