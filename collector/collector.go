@@ -238,8 +238,10 @@ func (c *Collector) ambient(k inventory.Key) bool {
 	})
 }
 
-// log says once that an API began or ceased to fail.
+// log says once that an API began or ceased to fail, and once for the APIs
+// that failed for one common cause.
 func (c *Collector) log(prev, now *inventory.Region) {
+	said := map[string]bool{}
 	for _, o := range now.Outcomes {
 		var before inventory.Outcome
 		if prev != nil {
@@ -247,7 +249,7 @@ func (c *Collector) log(prev, now *inventory.Region) {
 		}
 		attrs := []any{"account_id", now.Target.AccountID, "region", now.Target.Region, "api", o.API}
 		switch {
-		case o.Class == before.Class:
+		case o.Class == before.Class, o.Message != "" && said[o.Message]:
 		case o.Class == inventory.OK:
 			c.opts.Logger.Info("Target recovered", attrs...)
 		case o.Class == inventory.RegionDisabled:
@@ -255,6 +257,7 @@ func (c *Collector) log(prev, now *inventory.Region) {
 		default:
 			c.opts.Logger.Warn("Target could not be read", append(attrs, "class", string(o.Class), "err", o.Message)...)
 		}
+		said[o.Message] = true
 	}
 }
 

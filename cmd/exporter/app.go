@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/version"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/collector"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// app runs one generation at a time: what was built from one configuration.
+type app struct {
+	load   func() (*config.Config, error)
+	logger *slog.Logger
+
+	endpoint string // of the simulated AWS, empty without demo
+
+	requests, failures             *prometheus.CounterVec
+	reloadSucceeded, reloadSuccess prometheus.Gauge
+
+	reloading sync.Mutex                 // one reload at a time
+	serving   atomic.Pointer[generation] // what is shown
+	newest    *generation                // runs already; guarded by reloading
+}
+
+type generation struct {
+	config    *config.Config
+	collector *collector.Collector
+	cancel    context.CancelFunc
+	done      chan struct{}
+}
+
+func newApp(load func() (*config.Config, error), logger *slog.Logger, registry *prometheus.Registry, demo bool) *app {
+	const namespace = "cognito_ses_exporter"
+	a := &app{
+		load: load, logger: logger,
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "aws_requests_total",
+			Help: "HTTP requests to AWS, every attempt counted.",
+		}, []string{"service", "operation"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "aws_request_failures_total",
+			Help: "HTTP requests to AWS that failed, every attempt counted, by class of error.",
+		}, []string{"service", "operation", "class"}),
+		reloadSucceeded: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "config_last_reload_successful",
+			Help: "Whether the last load of the configuration succeeded.",
+		}),
+		reloadSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "config_last_reload_success_timestamp_seconds",
+			Help: "When the configuration was last loaded successfully, as Unix time.",
+		}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "The program's version, and whether it runs on simulated data; always 1.",
+		ConstLabels: prometheus.Labels{
+			"version": version.Version, "revision": version.GetRevision(), "branch": version.Branch,
+			"goversion": version.GoVersion, "demo": strconv.FormatBool(demo),
+		},
+	})
+	build.Set(1)
+	registry.MustRegister(a.requests, a.failures, a.reloadSucceeded, a.reloadSuccess, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for service, operations := range awsread.Operations() {
+		for _, operation := range operations {
+			a.requests.WithLabelValues(service, operation)
+			for _, class := range inventory.Classes() {
+				a.failures.WithLabelValues(service, operation, string(class))
+			}
+		}
+	}
+	return a
+}
+
+func (a *app) observe(t awsread.Attempt) {
+	a.requests.WithLabelValues(t.Service, t.Operation).Inc()
+	if t.Class != inventory.OK {
+		a.failures.WithLabelValues(t.Service, t.Operation, string(t.Class)).Inc()
+	}
+}
+
+// reload builds a new generation and starts it. The old one goes on being
+// shown until the new one has read every target once; when anything fails, it
+// stays.
+func (a *app) reload(ctx context.Context) error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	next, err := a.build(ctx)
+	if err != nil {
+		a.reloadSucceeded.Set(0)
+		if a.newest != nil {
+			a.logger.Error("Reloading the configuration failed; the old one goes on running", "err", err)
+		}
+		return err
+	}
+	a.reloadSucceeded.Set(1)
+	a.reloadSuccess.SetToCurrentTime()
+
+	runCtx, cancel := context.WithCancel(ctx)
+	next.cancel, next.done = cancel, make(chan struct{})
+	go func() {
+		defer close(next.done)
+		_ = next.collector.Run(runCtx) // It ends only with its context.
+	}()
+	previous := a.newest
+	a.newest = next
+	if previous == nil {
+		a.serving.Store(next)
+		return nil
+	}
+	previous.cancel() // Its facts go on being shown, but are not renewed.
+	go func() {
+		select {
+		case <-next.collector.Done():
+			a.serving.Store(next)
+			a.logger.Info("The new configuration is being served")
+		case <-runCtx.Done():
+		}
+	}()
+	return nil
+}
+
+// build makes a generation from the current configuration without starting it.
+func (a *app) build(ctx context.Context) (*generation, error) {
+	c, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	accounts := make([]awsread.Account, 0, len(c.Accounts))
+	for _, account := range c.Accounts {
+		accounts = append(accounts, awsread.Account{ID: account.ID, RoleARN: account.RoleARN, ExternalID: string(account.ExternalID)})
+	}
+	opts := awsread.Options{
+		Accounts: accounts, STSRegion: c.STSRegion, Observe: a.observe,
+		Budgets:        map[string]float64{inventory.APICognito: c.RequestBudgets.Cognito, inventory.APISES: c.RequestBudgets.SES},
+		DescribeMaxAge: time.Duration(c.DescribeMaxAge), RequestTimeout: time.Duration(c.RequestTimeout),
+	}
+	if a.endpoint != "" {
+		opts.Endpoint, opts.AccessKeyID, opts.SecretAccessKey = a.endpoint, "AKIADEMO", "demo"
+		opts.Budgets = nil
+	}
+	reader, err := awsread.New(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	targets := c.Targets()
+	for i := range targets {
+		if targets[i].Region == "" {
+			targets[i].Region = reader.Region()
+		}
+		if targets[i].Region == "" {
+			return nil, errors.New("no region: set AWS_REGION, or list regions in the file that --config.file names")
+		}
+	}
+	tags := make([]collector.TagLabel, 0, len(c.Tags))
+	for _, t := range c.TagLabels() {
+		tags = append(tags, collector.TagLabel(t))
+	}
+	return &generation{config: c, collector: collector.New(reader, collector.Options{
+		Targets: targets, Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout),
+		StaleAfter: time.Duration(c.StaleAfter), Tags: tags, AllIdentities: c.Identities.Show == config.ShowAll,
+		ShowIdentity: c.Identities.Matches, MaxIdentities: c.Identities.Max, Logger: a.logger,
+	})}, nil
+}
+
+// stop ends the running generation and waits for it.
+func (a *app) stop() {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	a.newest.cancel()
+	<-a.newest.done
+}
+
+// Gather implements prometheus.Gatherer with what is shown.
+func (a *app) Gather() ([]*dto.MetricFamily, error) { return a.serving.Load().collector.Gather() }
+
+func (a *app) snapshot() *inventory.Snapshot { return a.serving.Load().collector.Snapshot() }
+func (a *app) ready() bool                   { return a.serving.Load().collector.Ready() }
+func (a *app) config() string                { return a.serving.Load().config.Redacted() }

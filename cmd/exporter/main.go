@@ -1,0 +1,161 @@
+// Command exporter serves the state of Cognito user pools' e-mail senders to
+// Prometheus.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/promslog"
+	promslogflag "github.com/prometheus/common/promslog/flag"
+	"github.com/prometheus/common/version"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
+)
+
+const (
+	name            = "cognito-ses-exporter"
+	shutdownTimeout = 10 * time.Second
+	headerTimeout   = 10 * time.Second
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1 // configuration, listening or serving failed
+	exitUsage   = 3 // unknown flags or arguments
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, hup)
+	stop()
+	os.Exit(code)
+}
+
+// flags are the command line.
+type flags struct {
+	configFile  string
+	configCheck bool
+	lifecycle   bool
+	telemetry   string
+	web         toolkit.FlagConfig
+	log         promslog.Config
+}
+
+func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
+	f = &flags{log: promslog.Config{Writer: os.Stderr}}
+	app := kingpin.New(name, "Shows for every Amazon Cognito user pool who sends its e-mail and whether that sender works. Strictly read-only.")
+	app.UsageWriter(stdout).ErrorWriter(stdout)
+	app.Terminate(func(int) { done = true })
+	app.HelpFlag.Short('h')
+	app.Version(version.Print(name)).VersionFlag.Short('V')
+	app.Flag("config.file", "Configuration file. Without one, the ambient credentials' own account in the ambient region.").StringVar(&f.configFile)
+	app.Flag("config.check", "Check the configuration file and exit: 0 when it is good, 1 when not.").BoolVar(&f.configCheck)
+	app.Flag("web.enable-lifecycle", "Allow POST /-/reload.").BoolVar(&f.lifecycle)
+	app.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&f.telemetry)
+	f.web.WebListenAddresses = app.Flag("web.listen-address", "Address to listen on; may be repeated.").Default(":10057").Strings()
+	f.web.WebConfigFile = app.Flag("web.config.file", "File with TLS and basic-auth settings, as in every Prometheus exporter.").Default("").String()
+	system := false
+	f.web.WebSystemdSocket = &system
+	promslogflag.AddFlags(app, &f.log)
+	_, err = app.Parse(args)
+	return f, done, err
+}
+
+// run is the program without the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-chan os.Signal) int {
+	f, done, err := parse(args, stdout)
+	switch {
+	case done:
+		return exitOK
+	case err != nil:
+		_, _ = fmt.Fprintf(stderr, "%s: %v; see --help\n", name, err)
+		return exitUsage
+	case f.telemetry == "" || f.telemetry == "/" || f.telemetry[0] != '/':
+		_, _ = fmt.Fprintf(stderr, "%s: --web.telemetry-path must start with / and not be / itself\n", name)
+		return exitUsage
+	}
+	f.log.Writer = stderr
+	logger := promslog.New(&f.log)
+	load := loader(f)
+	if f.configCheck {
+		if _, err := load(); err != nil {
+			_, _ = fmt.Fprintln(stderr, err)
+			return exitFailure
+		}
+		_, _ = fmt.Fprintln(stdout, "The configuration is good.")
+		return exitOK
+	}
+	if err := serve(ctx, f, load, logger, hup); err != nil {
+		_, _ = fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return exitFailure
+	}
+	return exitOK
+}
+
+// loader returns the function that gives the current configuration.
+func loader(f *flags) func() (*config.Config, error) {
+	return func() (*config.Config, error) {
+		switch {
+		case f.configFile == "":
+			return config.Default(), nil
+		default:
+			return config.Load(f.configFile)
+		}
+	}
+}
+
+// serve runs until ctx ends or listening fails.
+func serve(ctx context.Context, f *flags, load func() (*config.Config, error), logger *slog.Logger, hup <-chan os.Signal) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	registry := prometheus.NewRegistry()
+	a := newApp(load, logger, registry, false)
+	if err := a.reload(ctx); err != nil {
+		return err
+	}
+	defer a.stop()
+
+	gatherers := prometheus.Gatherers{a, registry}
+	o := web.Options{
+		Version: version.Info(), TelemetryPath: f.telemetry, Logger: logger,
+		Metrics:  promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError)}),
+		Snapshot: a.snapshot, Ready: a.ready, Config: a.config,
+	}
+	// A reload outlives the request that asked for it.
+	reload := func(context.Context) error { return a.reload(ctx) }
+	if f.lifecycle {
+		o.Reload = reload
+	}
+	server := &http.Server{Handler: web.Handler(o), ReadHeaderTimeout: headerTimeout}
+	failed := make(chan error, 1)
+	go func() { failed <- toolkit.ListenAndServe(server, &f.web, logger) }()
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-hup:
+			_ = reload(ctx) // It has logged and counted its failure.
+		case <-ctx.Done():
+			logger.Info("Stopping")
+			drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+			defer cancel()
+			return server.Shutdown(drain)
+		}
+	}
+}
