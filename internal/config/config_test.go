@@ -287,26 +287,29 @@ func TestBombs(t *testing.T) {
 		}
 		return b.String()
 	}
-	laughs := "regions: &l0 [lol]\n"
-	for i := range 30 {
-		laughs += fmt.Sprintf("x%d: &l%d [%s]\n", i, i+1, strings.Repeat(fmt.Sprintf("*l%d, ", i), 10))
+	// Ten references each to what the line before stands for.
+	tenfold := func(first string, n int, format string) string {
+		var b strings.Builder
+		b.WriteString(first)
+		for i := range n {
+			fmt.Fprintf(&b, format, i+1, strings.Repeat(fmt.Sprintf("*l%d, ", i), 10))
+		}
+		return b.String()
 	}
-	merges := "accounts:\n- &m0 {id: 1}\n"
-	for i := range 15 {
-		merges += fmt.Sprintf("- &m%d {<<: [%s]}\n", i+1, strings.Repeat(fmt.Sprintf("*m%d, ", i), 10))
-	}
+	laughs := tenfold("regions: &l0 [lol]\n", 30, "x: &l%d [%s]\n")
+	merges := tenfold("accounts:\n- &l0 {id: 1}\n", 15, "- &l%d {<<: [%s]}\n")
 	for _, tt := range []struct{ name, file, want string }{
 		{"laughs", laughs, "x.yaml:2: unknown key"},
-		{"merges", merges, "aliases make the file larger than 16777216 bytes"},
-		{"merging itself", "identities: &a {<<: [*a, *a, *a]}\n", "aliases make the file larger than 16777216 bytes"},
+		{"merges", merges, "aliases make the file larger than 8388608 bytes"},
+		{"merging itself", "identities: &a {<<: [*a, *a, *a]}\n", "aliases make the file larger than 8388608 bytes"},
 		{"list of itself", "regions: &a [*a]\n", "x.yaml:1: an item of regions must be text, not a list"},
-		{"accounts by regions", "regions: &r [" + repeat(100_000, "r%d, ") + "]\naccounts:\n" + strings.Repeat("- {regions: *r}\n", 10_000), "aliases make the file larger than"},
-		{"long text, often", "tags: [&t " + strings.Repeat("x", 1<<20) + strings.Repeat(", *t", 100_000) + "]\n", "aliases make the file larger than"},
-		{"unknown regions", "regions: [" + repeat(40_000, "%d-"+line+", ") + "]\n", "more mistakes follow; these are 1000 of them"},
-		{"near regions", "regions: [" + repeat(200_000, "eu-west-%d, ") + "]\n", "more mistakes follow; these are 1000 of them"},
-		{"unknown keys", repeat(200_000, "intervall%d: 1\n"), "more mistakes follow; these are 1000 of them"},
+		{"accounts by regions", "regions: &r [" + repeat(20_000, "r%d, ") + "]\naccounts:\n" + strings.Repeat("- {regions: *r}\n", 5_000), "aliases make the file larger than"},
+		{"long text, often", "tags: [&t " + strings.Repeat("x", 1<<19) + strings.Repeat(", *t", 50_000) + "]\n", "aliases make the file larger than"},
+		{"unknown regions", "regions: [" + repeat(10_000, "%d-"+line+", ") + "]\n", "more mistakes follow; these are 1000 of them"},
+		{"near regions", "regions: [" + repeat(50_000, "eu-west-%d, ") + "]\n", "more mistakes follow; these are 1000 of them"},
+		{"unknown keys", repeat(50_000, "intervall%d: 1\n"), "more mistakes follow; these are 1000 of them"},
 		{"deep", "regions: " + strings.Repeat("[", 100_000), "not valid YAML"},
-		{"too large", strings.Repeat("# padding\n", maxSize/10+1), "x.yaml: the file is larger than 4194304 bytes, which is the most that is read"},
+		{"too large", strings.Repeat("# padding\n", maxSize/10+1), "x.yaml: the file is larger than 1048576 bytes, which is the most that is read"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

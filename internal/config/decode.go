@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// maxSize of a file is room for some 20,000 accounts.
-	maxSize = 4 << 20
+	// maxSize of a file is that of a Kubernetes ConfigMap, room for some 5,000 accounts.
+	maxSize = 1 << 20
 	// maxExpanded bounds a file after its aliases are followed, which a small
 	// file can make as large as it likes. It counts nodeSize bytes for every
 	// value, and its text.
-	maxExpanded = 4 * maxSize
+	maxExpanded = 8 * maxSize
 	nodeSize    = 16
 	// maxMerges ends merges of mappings into each other, which may go in a circle.
 	maxMerges = 20
@@ -279,9 +279,10 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {
 	})
 }
 
+// unknown takes note of a key that is none of keys.
 func (d *decoder) unknown(key *yaml.Node, keys []string) {
 	hint := ""
-	if near := nearest(key.Value, keys); len(near) > 0 {
+	if near := d.nearest(key.Value, keys); len(near) > 0 {
 		hint = " (did you mean " + list(near, "or") + "?)"
 	}
 	d.add(key.Line, "unknown key %s%s; allowed here are %s", quote(key.Value), hint, list(keys, "and"))

@@ -46,6 +46,7 @@ func written(prefix string, n *yaml.Node, found map[string]string) {
 			found[key] = n.Content[i+1].Value
 			written(key, n.Content[i+1], found)
 		}
+	default:
 	}
 }
 

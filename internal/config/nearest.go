@@ -1,9 +1,6 @@
 package config
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // nearest returns the words that word is most likely a slip of, those that
 // differ in the fewest letters, if that is few.
@@ -55,13 +52,4 @@ func list(words []string, conjunction string) string {
 		return strings.Join(words, "")
 	}
 	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
-}
-
-// didYouMean returns the sentence that ends a complaint about an unknown word:
-// the nearest words, or all when none is near.
-func didYouMean(word string, words []string) string {
-	if near := nearest(word, words); len(near) > 0 {
-		return "did you mean " + list(near, "or") + "?"
-	}
-	return "allowed are " + list(slices.Sorted(slices.Values(words)), "and")
 }

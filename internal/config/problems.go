@@ -35,6 +35,14 @@ func (p *problems) add(line int, format string, args ...any) {
 	p.found[problem{line, fmt.Sprintf(format, args...)}] = struct{}{}
 }
 
+// nearest is the function of that name, which takes time, for problems that are still taken.
+func (p *problems) nearest(word string, words []string) []string {
+	if p.full() {
+		return nil
+	}
+	return nearest(word, words)
+}
+
 // err returns nil without problems, else an error with a line of text for each
 // in the order of the file: prefix, line number, what is wrong.
 func (p *problems) err(prefix string) error {

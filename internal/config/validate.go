@@ -28,6 +28,7 @@ const maxExternalID = 1224
 
 var (
 	knownRegions = inventory.KnownRegions()
+	allRegions   = list(knownRegions, "and")
 	// knownPartitions are those with user pools.
 	knownPartitions = func() []string {
 		var partitions []string
@@ -124,9 +125,9 @@ func (d *decoder) checkRegion(p *string) bool {
 	if slices.Contains(knownRegions, *p) {
 		return true
 	}
-	hint := ""
-	if !d.full() { // To look for the nearest takes time.
-		hint = didYouMean(*p, knownRegions)
+	hint := "allowed are " + allRegions
+	if near := d.nearest(*p, knownRegions); len(near) > 0 {
+		hint = "did you mean " + list(near, "or") + "?"
 	}
 	d.fail(p, "unknown region %s; %s", quote(*p), hint)
 	return false
