@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -51,6 +52,7 @@ func main() {
 type flags struct {
 	configFile  string
 	configCheck bool
+	demo        bool
 	lifecycle   bool
 	telemetry   string
 	web         toolkit.FlagConfig
@@ -66,6 +68,7 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	app.Version(version.Print(name)).VersionFlag.Short('V')
 	app.Flag("config.file", "Configuration file. Without one, the ambient credentials' own account in the ambient region.").StringVar(&f.configFile)
 	app.Flag("config.check", "Check the configuration file and exit: 0 when it is good, 1 when not.").BoolVar(&f.configCheck)
+	app.Flag("demo", "Show a simulated AWS with every mode, state and trouble. Needs no AWS account, file or network.").BoolVar(&f.demo)
 	app.Flag("web.enable-lifecycle", "Allow POST /-/reload.").BoolVar(&f.lifecycle)
 	app.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&f.telemetry)
 	f.web.WebListenAddresses = app.Flag("web.listen-address", "Address to listen on; may be repeated.").Default(":10057").Strings()
@@ -90,6 +93,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 		_, _ = fmt.Fprintf(stderr, "%s: --web.telemetry-path must start with / and not be / itself\n", name)
 		return exitUsage
 	}
+	if f.demo && f.configFile != "" {
+		_, _ = fmt.Fprintf(stderr, "%s: --demo brings its own configuration; leave --config.file away\n", name)
+		return exitUsage
+	}
 	f.log.Writer = stderr
 	logger := promslog.New(&f.log)
 	load := loader(f)
@@ -112,6 +119,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 func loader(f *flags) func() (*config.Config, error) {
 	return func() (*config.Config, error) {
 		switch {
+		case f.demo:
+			return loadDemo()
 		case f.configFile == "":
 			return config.Default(), nil
 		default:
@@ -125,7 +134,15 @@ func serve(ctx context.Context, f *flags, load func() (*config.Config, error), l
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	registry := prometheus.NewRegistry()
-	a := newApp(load, logger, registry, false)
+	a := newApp(load, logger, registry, f.demo)
+	if f.demo {
+		endpoint, err := startDemo(ctx)
+		if err != nil {
+			return err
+		}
+		a.endpoint = endpoint
+		logger.Warn("This is a demo on simulated data", "address", demoURL(f))
+	}
 	if err := a.reload(ctx); err != nil {
 		return err
 	}
@@ -133,7 +150,7 @@ func serve(ctx context.Context, f *flags, load func() (*config.Config, error), l
 
 	gatherers := prometheus.Gatherers{a, registry}
 	o := web.Options{
-		Version: version.Info(), TelemetryPath: f.telemetry, Logger: logger,
+		Demo: f.demo, Version: version.Info(), TelemetryPath: f.telemetry, Logger: logger,
 		Metrics:  promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError)}),
 		Snapshot: a.snapshot, Ready: a.ready, Config: a.config,
 	}
@@ -158,4 +175,13 @@ func serve(ctx context.Context, f *flags, load func() (*config.Config, error), l
 			return server.Shutdown(drain)
 		}
 	}
+}
+
+// demoURL is where a person finds the demo.
+func demoURL(f *flags) string {
+	address := (*f.web.WebListenAddresses)[0]
+	if strings.HasPrefix(address, ":") {
+		address = "localhost" + address
+	}
+	return "http://" + address
 }

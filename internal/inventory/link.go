@@ -217,7 +217,8 @@ func (idx sesIndex) linkIdentity(p *Pool, v *verdict) {
 		v.block(IdentityMissing, exists.Not())
 		if exists != No {
 			v.block(IdentityUnverified, verified.Not())
-			v.block(SendingDisabled, Known(verified == Yes && identity.SendingEnabled == No))
+			// What is not verified cannot send for that reason alone.
+			v.block(SendingDisabled, Known(identity.Verified == Yes && identity.SendingEnabled == No))
 		}
 		p.Verified = p.Verified.And(verified)
 	}

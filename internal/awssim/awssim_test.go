@@ -1,0 +1,638 @@
+package awssim_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/account"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	idptypes "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
+)
+
+// start serves a simulation and returns it with the configuration of a client
+// that makes one attempt.
+func start(t *testing.T, o awssim.Options) (*awssim.Server, aws.Config) {
+	t.Helper()
+	sim, err := awssim.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	return sim, aws.Config{
+		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL),
+		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
+		HTTPClient:  awshttp.NewBuildableClient().WithTimeout(10 * time.Second),
+	}
+}
+
+// in returns the configuration for another region.
+func in(cfg aws.Config, region string) aws.Config {
+	cfg.Region = region
+	return cfg
+}
+
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return fmt.Sprint(err)
+}
+
+func generated(t *testing.T, o awssim.GenerateOptions) *awssim.Fleet {
+	t.Helper()
+	if o.Mix == "" {
+		o.Mix = "mixed"
+	}
+	f, err := awssim.Generate(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestPaging(t *testing.T) {
+	_, cfg := start(t, awssim.Options{NoQuotas: true, Fleet: generated(t, awssim.GenerateOptions{Accounts: 45, Regions: []string{"eu-west-1"}, Pools: 130})})
+	ctx := t.Context()
+
+	seen, pages := map[string]bool{}, 0
+	cognito := cognitoidentityprovider.NewFromConfig(cfg)
+	for p := cognitoidentityprovider.NewListUserPoolsPaginator(cognito, &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(60)}); p.HasMorePages(); pages++ {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, up := range out.UserPools {
+			seen[*up.Id] = true
+		}
+	}
+	if len(seen) != 130 || pages != 3 {
+		t.Errorf("%d pools on %d pages, want 130 on 3", len(seen), pages)
+	}
+
+	accounts := 0
+	for p := organizations.NewListAccountsPaginator(organizations.NewFromConfig(in(cfg, "us-east-1")), nil); p.HasMorePages(); {
+		out, err := p.NextPage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		accounts += len(out.Accounts)
+	}
+	if accounts != 45 {
+		t.Errorf("%d accounts, want 45", accounts)
+	}
+
+	for _, n := range []int32{0, 61} {
+		_, err := cognito.ListUserPools(ctx, &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(n)})
+		if code(err) != "InvalidParameterException" {
+			t.Errorf("MaxResults %d: %v", n, err)
+		}
+	}
+	_, err := cognito.ListUserPools(ctx, &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1), NextToken: aws.String("bm9uc2Vuc2U")})
+	if code(err) != "InvalidParameterException" {
+		t.Errorf("a made-up token: %v", err)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo()})
+	cognito := cognitoidentityprovider.NewFromConfig(cfg)
+	pools, err := cognito.ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(60)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(pools.UserPools, func(p idptypes.UserPoolDescriptionType) bool { return *p.Name == "customers" })
+	out, err := cognito.DescribeUserPool(t.Context(), &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: pools.UserPools[i].Id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	up := out.UserPool
+	if up.EmailConfiguration.EmailSendingAccount != "DEVELOPER" || *up.EmailConfiguration.From != "Acme <no-reply@example.com>" ||
+		up.UserPoolTags["env"] != "prod" || !up.LastModifiedDate.Equal(*pools.UserPools[i].LastModifiedDate) {
+		t.Errorf("unexpected pool %+v", up)
+	}
+	clients, err := cognito.ListUserPoolClients(t.Context(), &cognitoidentityprovider.ListUserPoolClientsInput{UserPoolId: up.Id})
+	if err != nil || len(clients.UserPoolClients) != 1 {
+		t.Errorf("clients %v, %v", clients, err)
+	}
+	_, err = cognito.DescribeUserPool(t.Context(), &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String("eu-west-1_none")})
+	if code(err) != "ResourceNotFoundException" {
+		t.Errorf("a pool that is not there: %v", err)
+	}
+}
+
+func TestSES(t *testing.T) {
+	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true})
+	ses := sesv2.NewFromConfig(cfg)
+	got, err := ses.GetAccount(t.Context(), nil)
+	if err != nil || !got.ProductionAccessEnabled || got.SendQuota.Max24HourSend != 50000 || got.Details.ReviewDetails.Status != "GRANTED" {
+		t.Errorf("account %+v, %v", got, err)
+	}
+	empty, err := sesv2.NewFromConfig(in(cfg, "ap-south-1")).GetAccount(t.Context(), nil)
+	if err != nil || empty.ProductionAccessEnabled || empty.SendQuota.Max24HourSend != 200 || empty.Details != nil {
+		t.Errorf("an unused region's account %+v, %v", empty, err)
+	}
+	list, err := ses.ListEmailIdentities(t.Context(), nil)
+	if err != nil || len(list.EmailIdentities) != 4 {
+		t.Errorf("identities %+v, %v", list, err)
+	}
+	identity, err := ses.GetEmailIdentity(t.Context(), &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String("noreply@EXAMPLE.org")})
+	if err != nil || !identity.VerifiedForSendingStatus || identity.IdentityType != "EMAIL_ADDRESS" {
+		t.Errorf("identity %+v, %v", identity, err)
+	}
+	_, err = ses.GetEmailIdentity(t.Context(), &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String("NoReply@example.org")})
+	if code(err) != "NotFoundException" {
+		t.Errorf("an address in other case: %v", err)
+	}
+}
+
+func TestAssumeRole(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true, Now: func() time.Time { return now }})
+	client := sts.NewFromConfig(cfg)
+	assume := func(arn, external string, seconds int32) (*sts.AssumeRoleOutput, error) {
+		return client.AssumeRole(t.Context(), &sts.AssumeRoleInput{
+			RoleArn: aws.String(arn), RoleSessionName: aws.String("test"), ExternalId: aws.String(external), DurationSeconds: aws.Int32(seconds),
+		})
+	}
+	const arn = "arn:aws:iam::100000000002:role/reader"
+	for _, tt := range []struct {
+		name, arn, external string
+		seconds             int32
+		want                string
+	}{
+		{"wrong external id", arn, "wrong", 900, "AccessDenied"},
+		{"unknown account", "arn:aws:iam::999999999999:role/reader", "demo", 900, "AccessDenied"},
+		{"too short", arn, "demo", 899, "ValidationError"},
+		{"no role", "arn:aws:iam::100000000002:user/reader", "demo", 900, "ValidationError"},
+	} {
+		if _, err := assume(tt.arn, tt.external, tt.seconds); code(err) != tt.want {
+			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
+		}
+	}
+	out, err := assume(arn, "demo", 900)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := out.Credentials
+	guest := cfg.Copy()
+	guest.Credentials = credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
+	me, err := sts.NewFromConfig(guest).GetCallerIdentity(t.Context(), nil)
+	if err != nil || *me.Account != "100000000002" || *me.Arn != "arn:aws:sts::100000000002:assumed-role/reader/test" {
+		t.Errorf("%+v, %v", me, err)
+	}
+	me, err = client.GetCallerIdentity(t.Context(), nil)
+	if err != nil || *me.Account != "100000000001" {
+		t.Errorf("ambient: %+v, %v", me, err)
+	}
+	now = now.Add(15 * time.Minute)
+	if _, err := sesv2.NewFromConfig(guest).GetAccount(t.Context(), nil); code(err) != "ExpiredTokenException" {
+		t.Errorf("after its time: %v", err)
+	}
+	guest.Credentials = credentials.NewStaticCredentialsProvider(*c.AccessKeyId, *c.SecretAccessKey, "wrong")
+	if _, err := sesv2.NewFromConfig(guest).GetAccount(t.Context(), nil); code(err) != "UnrecognizedClientException" {
+		t.Errorf("with a wrong token: %v", err)
+	}
+}
+
+func TestRegions(t *testing.T) {
+	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true, Faults: []awssim.Fault{{Kind: "region_disabled", Region: "eu-south-1"}}})
+	_, err := cognitoidentityprovider.NewFromConfig(in(cfg, "af-south-1")).ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1)})
+	if code(err) != "UnrecognizedClientException" {
+		t.Errorf("a region that is off: %v", err)
+	}
+	out, err := account.NewFromConfig(in(cfg, "us-east-1")).ListRegions(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := map[string]string{}
+	for _, r := range out.Regions {
+		status[*r.RegionName] = string(r.RegionOptStatus)
+	}
+	for region, want := range map[string]string{"eu-west-1": "ENABLED_BY_DEFAULT", "af-south-1": "DISABLED", "eu-south-1": "DISABLED"} {
+		if status[region] != want {
+			t.Errorf("%s is %s, want %s", region, status[region], want)
+		}
+	}
+}
+
+// TestFaults checks that every kind looks to a client as AWS's own.
+func TestFaults(t *testing.T) {
+	sim, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true})
+	cfg.HTTPClient = awshttp.NewBuildableClient().WithTimeout(500 * time.Millisecond)
+	cognito, ses, role := cognitoidentityprovider.NewFromConfig(cfg), sesv2.NewFromConfig(cfg), sts.NewFromConfig(cfg)
+	call := func(service string) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		var err error
+		switch service {
+		case "cognito-idp":
+			_, err = cognito.ListUserPools(ctx, &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(60)})
+		case "sesv2":
+			_, err = ses.GetAccount(ctx, nil)
+		case "sts":
+			_, err = role.GetCallerIdentity(ctx, nil)
+		}
+		return err
+	}
+	for _, tt := range []struct{ kind, cognito, ses, sts string }{
+		{"throttle", "TooManyRequestsException", "TooManyRequestsException", "Throttling"},
+		{"deny", "AccessDeniedException", "AccessDeniedException", "AccessDenied"},
+		{"error500", "InternalErrorException", "InternalFailure", "InternalFailure"},
+		{"expired_token", "ExpiredTokenException", "ExpiredTokenException", "ExpiredToken"},
+		{"region_disabled", "UnrecognizedClientException", "UnrecognizedClientException", "RegionDisabledException"},
+		{"timeout", "request send failed", "request send failed", "request send failed"},
+		{"slow", "request send failed", "request send failed", "request send failed"},
+		{"reset", "connection reset", "connection reset", "connection reset"},
+		{"truncate", "unexpected EOF", "unexpected EOF", "unexpected EOF"},
+		{"garbage", "deserial", "deserial", "deserial"},
+	} {
+		if err := sim.SetFaults([]awssim.Fault{{Kind: tt.kind}}); err != nil {
+			t.Fatal(err)
+		}
+		for service, want := range map[string]string{"cognito-idp": tt.cognito, "sesv2": tt.ses, "sts": tt.sts} {
+			if err := call(service); err == nil || !strings.Contains(code(err)+" "+err.Error(), want) {
+				t.Errorf("%s, %s: %v, want %s", tt.kind, service, err, want)
+			}
+		}
+	}
+	for _, kind := range awssim.FaultKinds() {
+		if err := sim.SetFaults([]awssim.Fault{{Kind: kind, Service: "ses", Count: 1}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := call("cognito-idp"); err != nil {
+			t.Errorf("%s of ses hits cognito-idp: %v", kind, err)
+		}
+		sim.ResetCalls()
+		err := call("sesv2") // A client tries again by itself when an idle connection was reset.
+		if n := errorCount(sim); n != 1 {
+			t.Errorf("%s strikes %d times: %v", kind, n, err)
+		}
+		if err := call("sesv2"); err != nil {
+			t.Errorf("%s with a count of one strikes twice: %v", kind, err)
+		}
+	}
+}
+
+func errorCount(sim *awssim.Server) (n int) {
+	for _, c := range sim.Calls() {
+		n += c.Errors
+	}
+	return n
+}
+
+func TestDenyShutsTheAccount(t *testing.T) {
+	f, err := awssim.ParseFault("kind=deny,account=100000000002")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), Faults: []awssim.Fault{f}})
+	assume := func(account string) error {
+		_, err := sts.NewFromConfig(cfg).AssumeRole(t.Context(), &sts.AssumeRoleInput{
+			RoleArn: aws.String("arn:aws:iam::" + account + ":role/r"), RoleSessionName: aws.String("test"), ExternalId: aws.String("demo"),
+		})
+		return err
+	}
+	if err := assume("100000000002"); code(err) != "AccessDenied" {
+		t.Errorf("into the denied account: %v", err)
+	}
+	if err := assume("100000000003"); err != nil {
+		t.Errorf("into another: %v", err)
+	}
+}
+
+func TestQuotas(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), Now: func() time.Time { return now }})
+	cognito := cognitoidentityprovider.NewFromConfig(cfg)
+	admitted := 0
+	for range 40 {
+		_, err := cognito.ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1)})
+		switch {
+		case err == nil:
+			admitted++
+		case code(err) != "TooManyRequestsException":
+			t.Fatal(err)
+		}
+	}
+	if admitted != 15 {
+		t.Errorf("%d of 40 calls at once were admitted, want 15", admitted)
+	}
+	if _, err := cognitoidentityprovider.NewFromConfig(in(cfg, "eu-central-1")).ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1)}); err != nil {
+		t.Errorf("another region shares the quota: %v", err)
+	}
+	now = now.Add(time.Second)
+	if _, err := cognito.ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1)}); err != nil {
+		t.Errorf("a second later: %v", err)
+	}
+}
+
+// TestStream checks that CloudWatch, CloudTrail and the truth tell of the same events.
+func TestStream(t *testing.T) {
+	fleet := generated(t, awssim.GenerateOptions{Accounts: 1, Regions: []string{"eu-west-1"}, Pools: 6, Active: 1, Seed: 5})
+	for i := range fleet.Accounts[0].Regions["eu-west-1"].Pools {
+		fleet.Accounts[0].Regions["eu-west-1"].Pools[i].Traffic.PerHour["AdminCreateUser"] = 1
+	}
+	now := time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
+	sim, cfg := start(t, awssim.Options{Fleet: fleet, NoQuotas: true, NoDelays: true, Now: func() time.Time { return now }})
+	windowStart := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	ctx := t.Context()
+
+	succeeded := map[string]float64{} // by pool
+	listed, err := cloudwatch.NewFromConfig(cfg).ListMetrics(ctx, &cloudwatch.ListMetricsInput{Namespace: aws.String("AWS/Cognito"), MetricName: aws.String("SignUpSuccesses")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range listed.Metrics {
+		out, err := cloudwatch.NewFromConfig(cfg).GetMetricData(ctx, &cloudwatch.GetMetricDataInput{
+			StartTime: &windowStart, EndTime: &now,
+			MetricDataQueries: []cwtypes.MetricDataQuery{{Id: aws.String(fmt.Sprint("m", i)), MetricStat: &cwtypes.MetricStat{Metric: &m, Period: aws.Int32(300), Stat: aws.String("Sum")}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range out.MetricDataResults[0].Values {
+			succeeded[*m.Dimensions[0].Value] += v
+		}
+	}
+	trail := map[string]float64{}
+	ids := map[string]bool{}
+	for _, name := range []cttypes.LookupAttribute{
+		{AttributeKey: cttypes.LookupAttributeKeyEventName, AttributeValue: aws.String("SignUp")},
+		{AttributeKey: cttypes.LookupAttributeKeyEventName, AttributeValue: aws.String("AdminCreateUser")},
+	} {
+		last := now
+		for p := cloudtrail.NewLookupEventsPaginator(cloudtrail.NewFromConfig(cfg), &cloudtrail.LookupEventsInput{StartTime: &windowStart, LookupAttributes: []cttypes.LookupAttribute{name}}); p.HasMorePages(); {
+			out, err := p.NextPage(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range out.Events {
+				var record struct {
+					ErrorCode         string
+					RequestParameters struct{ ClientID, UserPoolID string }
+				}
+				if err := json.Unmarshal([]byte(*e.CloudTrailEvent), &record); err != nil {
+					t.Fatal(err)
+				}
+				if ids[*e.EventId] || e.EventTime.After(last) {
+					t.Errorf("event %s at %s comes again, or after %s", *e.EventId, e.EventTime, last)
+				}
+				ids[*e.EventId], last = true, *e.EventTime
+				if record.ErrorCode == "" {
+					trail[record.RequestParameters.ClientID+record.RequestParameters.UserPoolID]++
+				}
+			}
+		}
+	}
+	for _, p := range fleet.Accounts[0].Regions["eu-west-1"].Pools {
+		if have := trail[p.ID] + trail[p.Clients[0].ID]; have == 0 || have != succeeded[p.ID] {
+			t.Errorf("%s: %v events in CloudTrail, %v in CloudWatch", p.ID, have, succeeded[p.ID])
+		}
+	}
+	sent := 0
+	for _, truth := range sim.Truth() {
+		if truth.Sent+truth.Refused == 0 {
+			t.Errorf("%s has no traffic", truth.UserPoolID)
+		}
+		i := slices.IndexFunc(fleet.Accounts[0].Regions["eu-west-1"].Pools, func(p awssim.Pool) bool { return p.ID == truth.UserPoolID })
+		if fleet.Accounts[0].Regions["eu-west-1"].Pools[i].Mode == "COGNITO_DEFAULT" {
+			sent += truth.Sent
+		}
+	}
+	if sent != 50 {
+		t.Errorf("the built-in sender sent %d mails, want its limit of 50", sent)
+	}
+}
+
+func TestDelays(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	fleet, err := awssim.ParseFleet([]byte(`{"accounts": [{"id": "100000000001", "regions": {"eu-west-1": {"pools": [{"name": "busy", "traffic": {"per_hour": {"SignUp": 200}}}]}}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, cfg := start(t, awssim.Options{Fleet: fleet, NoQuotas: true, Now: func() time.Time { return now }})
+	client := cloudtrail.NewFromConfig(cfg)
+	from, to := now.Add(-4*time.Minute), now
+	look := func() []string {
+		out, err := client.LookupEvents(t.Context(), &cloudtrail.LookupEventsInput{StartTime: &from, EndTime: &to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, e := range out.Events {
+			ids = append(ids, *e.EventId)
+		}
+		return ids
+	}
+	before := look()
+	now = now.Add(10 * time.Minute)
+	after := look()
+	if len(before) == 0 || len(before) >= len(after) {
+		t.Fatalf("%d events at once, %d ten minutes later", len(before), len(after))
+	}
+	if slices.Equal(before, after[len(after)-len(before):]) {
+		t.Error("the events come in order")
+	}
+}
+
+func TestControl(t *testing.T) {
+	sim, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true})
+	do := func(method, path, body string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, *cfg.BaseEndpoint+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		data, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(data)
+	}
+	ses := sesv2.NewFromConfig(cfg)
+	if _, err := ses.GetAccount(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	want := []awssim.CallCount{{Account: "100000000001", Region: "eu-west-1", Service: "sesv2", Operation: "GetAccount", Calls: 1}}
+	if !slices.Equal(sim.Calls(), want) {
+		t.Errorf("calls %+v", sim.Calls())
+	}
+	if _, body := do("GET", "/_calls", ""); body != `[{"account":"100000000001","region":"eu-west-1","service":"sesv2","operation":"GetAccount","calls":1,"errors":0}]`+"\n" {
+		t.Errorf("calls %s", body)
+	}
+	if status, _ := do("DELETE", "/_calls", ""); status != http.StatusNoContent || len(sim.Calls()) != 0 {
+		t.Errorf("status %d, calls %v", status, sim.Calls())
+	}
+	if status, body := do("PUT", "/_faults", `[{"kind": "explode"}]`); status != http.StatusBadRequest || !strings.Contains(body, "unknown kind of fault") {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := do("PUT", "/_faults", `[{"kind": "deny", "service": "ses"}]`); status != http.StatusNoContent {
+		t.Errorf("%d %s", status, body)
+	}
+	if _, err := ses.GetAccount(t.Context(), nil); code(err) != "AccessDeniedException" {
+		t.Error(err)
+	}
+	do("PUT", "/_faults", `[]`)
+
+	cognito := cognitoidentityprovider.NewFromConfig(cfg)
+	modified := func() map[string]time.Time {
+		out, err := cognito.ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(60)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := map[string]time.Time{}
+		for _, up := range out.UserPools {
+			m[*up.Name] = *up.LastModifiedDate
+		}
+		return m
+	}
+	before := modified()
+	if status, body := do("PATCH", "/_fleet", `{"accounts": [{"id": "100000000001", "regions": {"eu-west-1": {"ses": {"sending_enabled": false},
+		"pools": [{"id": "`+poolID(t, sim, "typo")+`", "name": "typo", "source_arn": "arn:aws:ses:eu-west-1:100000000001:identity/example.com"}]}}}]}`); status != http.StatusNoContent {
+		t.Fatalf("%d %s", status, body)
+	}
+	after := modified()
+	for name := range before {
+		if moved := !before[name].Equal(after[name]); moved != (name == "typo") {
+			t.Errorf("LastModifiedDate of %s was %s and is %s", name, before[name], after[name])
+		}
+	}
+	if out, err := ses.GetAccount(t.Context(), nil); err != nil || out.SendingEnabled || out.SendQuota.Max24HourSend != 50000 {
+		t.Errorf("%+v, %v", out, err)
+	}
+	_, fleet := do("GET", "/_fleet", "")
+	if status, body := do("PUT", "/_fleet", fleet); status != http.StatusNoContent {
+		t.Errorf("a fleet put back as it was: %d %s", status, body)
+	}
+	if again := modified(); !maps.EqualFunc(after, again, time.Time.Equal) {
+		t.Errorf("an unchanged fleet changed pools: %v, %v", after, again)
+	}
+	if status, _ := do("GET", "/_nothing", ""); status != http.StatusNotFound {
+		t.Errorf("status %d", status)
+	}
+}
+
+func poolID(t *testing.T, sim *awssim.Server, name string) string {
+	t.Helper()
+	for _, p := range sim.Fleet().Accounts[0].Regions["eu-west-1"].Pools {
+		if p.Name == name {
+			return p.ID
+		}
+	}
+	t.Fatalf("no pool %s", name)
+	return ""
+}
+
+// TestQuery speaks the protocol of old clients.
+func TestQuery(t *testing.T) {
+	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo()})
+	post := func(service, body string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, *cfg.BaseEndpoint+"/", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if service != "" {
+			req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIATEST/20260301/eu-west-1/"+service+"/aws4_request, SignedHeaders=host, Signature=00")
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		data, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(data)
+	}
+	for _, tt := range []struct {
+		service, body string
+		status        int
+		want          string
+	}{
+		{"ses", "Action=GetSendQuota&Version=2010-12-01", 200, "<Max24HourSend>50000</Max24HourSend>"},
+		{"ses", "Action=ListIdentities&Version=2010-12-01&IdentityType=EmailAddress", 200, "<Identities><member>noreply@example.org</member></Identities>"},
+		{"ses", "Action=GetIdentityVerificationAttributes&Version=2010-12-01&Identities.member.1=example.com", 200, "<VerificationAttributes><entry><key>example.com</key><value><VerificationStatus>Success</VerificationStatus></value></entry></VerificationAttributes>"},
+		{"iam", "Action=ListAccountAliases&Version=2010-05-08", 200, "<AccountAliases><member>acme-production</member></AccountAliases>"},
+		{"ec2", "Action=DescribeRegions&Version=2016-11-15", 200, "<regionName>eu-west-1</regionName>"},
+		{"monitoring", "Action=ListMetrics&Version=2010-08-01&Namespace=AWS%2FSES&Dimensions.member.1.Name=x", 200, "<Metrics></Metrics>"},
+		{"sts", "Action=GetCallerIdentity&Version=2011-06-15", 200, "<Account>100000000001</Account>"},
+		{"sts", "Action=Nonsense&Version=2011-06-15", 400, "<Code>InvalidAction</Code>"},
+		{"", "Action=GetCallerIdentity&Version=2011-06-15", 403, "<Code>MissingAuthenticationToken</Code>"},
+	} {
+		if status, body := post(tt.service, tt.body); status != tt.status || !strings.Contains(body, tt.want) {
+			t.Errorf("%s: %d %s, want %d %s", tt.body, status, body, tt.status, tt.want)
+		}
+	}
+}
+
+func TestParseFleet(t *testing.T) {
+	for _, tt := range []struct{ name, fleet, want string }{
+		{"empty", "", "at least one account"},
+		{"unknown key", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{name: a, mod: x}]}}}]", `unknown key "mod"`},
+		{"unknown region", "accounts: [{id: '100000000001', regions: {mars-1: {}}}]", `unknown region "mars-1"`},
+		{"account twice", "accounts: [{id: '100000000001'}, {id: '100000000001'}]", "there twice"},
+		{"mode", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{name: a, mode: SES}]}}}]", `mode is "SES", allowed are COGNITO_DEFAULT, DEVELOPER`},
+		{"pool id", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{name: a, id: eu-west-2_a}]}}}]", "user pool id"},
+		{"traffic", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{name: a, traffic: {per_hour: {Dance: 1}}}]}}}]", `unknown event "Dance"`},
+	} {
+		if _, err := awssim.ParseFleet([]byte(tt.fleet)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+func FuzzParseFleet(f *testing.F) {
+	data, err := os.ReadFile("demo.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		fleet, err := awssim.ParseFleet(data)
+		if err != nil {
+			return
+		}
+		out, err := fleet.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := awssim.ParseFleet(out); err != nil {
+			t.Errorf("what was written cannot be read: %v", err)
+		}
+	})
+}

@@ -1,0 +1,203 @@
+package awssim
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	maxEvents      = 50
+	trailRetention = 90 * day
+	trailFastest   = 20 * time.Second
+	trailSpread    = 5 * time.Minute
+	hidden         = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+	// The messages that users report.
+	dailyLimit   = "Exceeded daily email limit for the operation or the account. If a higher limit is required, please configure your user pool to use your own Amazon SES configuration for sending email."
+	notVerified  = "Cognito received the following error from Amazon SES when attempting to send email: Email address is not verified. The following identities failed the check in region "
+	failedToUser = "user@example.net"
+)
+
+// trailDelay is how long after the event CloudTrail shows it, which is not the
+// same for all, so that they come out of order.
+func trailDelay(e *event) time.Duration {
+	return trailFastest + time.Duration(binary.LittleEndian.Uint64(digest(e.id))%uint64(trailSpread))
+}
+
+var lookupKeys = []string{"EventId", "EventName", "ReadOnly", "Username", "ResourceType", "ResourceName", "EventSource", "AccessKeyId"}
+
+func lookupEvents(c *call) (object, error) {
+	size, ok := c.params.number("MaxResults")
+	if !ok {
+		size = maxEvents
+	}
+	if size < 1 || size > maxEvents {
+		return nil, badRequest("InvalidMaxResultsException", "MaxResults must be between 1 and 50.")
+	}
+	from, ok := c.params.time("StartTime")
+	if !ok || from.Before(c.now.Add(-trailRetention)) {
+		from = c.now.Add(-trailRetention)
+	}
+	to, ok := c.params.time("EndTime")
+	if !ok || to.After(c.now) {
+		to = c.now
+	}
+	if to.Before(from) {
+		return nil, badRequest("InvalidTimeRangeException", "The start time is after the end time.")
+	}
+	attributes := c.params.objects("LookupAttributes")
+	key, value := "", ""
+	switch {
+	case len(attributes) > 1:
+		return nil, badRequest("InvalidLookupAttributesException", "You can specify only one lookup attribute.")
+	case len(attributes) == 1:
+		key, value = attributes[0].text("AttributeKey"), attributes[0].text("AttributeValue")
+		if !slices.Contains(lookupKeys, key) || value == "" {
+			return nil, badRequest("InvalidLookupAttributesException", "The lookup attribute %s is not valid.", key)
+		}
+	}
+	var events []event
+	for _, e := range c.visible(from, to.Add(time.Millisecond), trailDelay) {
+		if e.has(key, value) {
+			events = append(events, e)
+		}
+	}
+	slices.Reverse(events)
+	// A token is good only for the parameters that it was made for.
+	same := base64.RawURLEncoding.EncodeToString(digest(key, value, c.params.text("StartTime"), c.params.text("EndTime")))[:8]
+	token, bound := strings.CutSuffix(c.params.text("NextToken"), "."+same)
+	part, next, ok := page(c, events, size, token, func(e event) string { return e.id })
+	if !ok || token != "" && !bound {
+		return nil, badRequest("InvalidNextTokenException", "The NextToken is invalid, or the parameters differ from those that it was made for.")
+	}
+	out := object{"Events": list(part, func(e event) any {
+		o := object{
+			"EventId": e.id, "EventName": e.name, "EventSource": "cognito-idp.amazonaws.com", "EventTime": e.at.Truncate(time.Second),
+			"ReadOnly": "false", "Resources": []any{}, "CloudTrailEvent": string(mustJSON(c.record(&e))),
+		}
+		if e.isAdmin() {
+			o["Username"] = "administrator"
+		}
+		return o
+	})}
+	if next != "" {
+		out["NextToken"] = next + "." + same
+	}
+	return out, nil
+}
+
+func (e *event) isAdmin() bool { return strings.HasPrefix(e.name, "Admin") }
+
+func (e *event) has(key, value string) bool {
+	switch key {
+	case "":
+		return true
+	case "EventId":
+		return e.id == value
+	case "EventName":
+		return e.name == value
+	case "EventSource":
+		return value == "cognito-idp.amazonaws.com"
+	case "ReadOnly":
+		return value == "false"
+	case "Username":
+		return e.isAdmin() && value == "administrator"
+	default:
+		return false
+	}
+}
+
+// record is the event as CloudTrail keeps it.
+func (c *call) record(e *event) object {
+	o := object{
+		"eventVersion": "1.11", "eventTime": e.at.UTC().Format(time.RFC3339), "eventSource": "cognito-idp.amazonaws.com",
+		"eventName": e.name, "awsRegion": c.region, "sourceIPAddress": "192.0.2.10", "userAgent": "example/1.0",
+		"requestID": e.sub, "eventID": e.id, "readOnly": false, "eventType": "AwsApiCall", "managementEvent": true,
+		"recipientAccountId": c.account, "eventCategory": "Management",
+		"userIdentity": object{"type": "Unknown", "principalId": "Anonymous"},
+	}
+	if eventNames[e.name] != "" {
+		return c.page(e, o)
+	}
+	request := object{"username": hidden}
+	switch {
+	case e.isAdmin():
+		o["userIdentity"] = object{
+			"type": "IAMUser", "principalId": "AIDAEXAMPLE", "accountId": c.account, "userName": "administrator",
+			"arn": "arn:" + partition(c.region) + ":iam::" + c.account + ":user/administrator",
+		}
+		request["userPoolId"] = e.pool.ID
+		if e.name == "AdminCreateUser" {
+			media := "EMAIL"
+			if e.sms {
+				media = "SMS"
+			}
+			request["desiredDeliveryMediums"] = []any{media}
+			if e.suppress {
+				request["messageAction"] = "SUPPRESS"
+			}
+		}
+	case e.name == "UpdateUserAttributes" || e.name == "GetUserAttributeVerificationCode":
+		request = object{"accessToken": hidden}
+	default:
+		request["clientId"] = e.client
+	}
+	o["requestParameters"] = request
+	switch e.outcome {
+	case overLimit:
+		o["errorCode"], o["errorMessage"], o["responseElements"] = "LimitExceededException", dailyLimit, nil
+		return o
+	case unverified:
+		o["errorCode"], o["responseElements"] = "CodeDeliveryFailureException", nil
+		o["errorMessage"] = notVerified + strings.ToUpper(identityRegion(e.pool.SourceARN)) + ": " + failedToUser
+		return o
+	case mailed, noMail:
+	}
+	o["additionalEventData"] = object{"sub": e.sub}
+	o["responseElements"] = e.response()
+	return o
+}
+
+// response is responseElements of a call that succeeded.
+func (e *event) response() object {
+	delivery := object{"destination": hidden, "deliveryMedium": "EMAIL", "attributeName": "email"}
+	if e.sms {
+		delivery["deliveryMedium"], delivery["attributeName"] = "SMS", "phone_number"
+	}
+	switch e.name {
+	case "AdminCreateUser":
+		return object{"user": object{"username": hidden, "attributes": hidden, "enabled": true, "userStatus": "FORCE_CHANGE_PASSWORD"}}
+	case "AdminResetUserPassword":
+		return object{}
+	case "UpdateUserAttributes":
+		return object{"codeDeliveryDetailsList": []any{delivery}}
+	case "SignUp":
+		o := object{"userConfirmed": false, "userSub": e.sub}
+		if slices.Contains(e.pool.AutoVerified, "email") || e.sms {
+			o["codeDeliveryDetails"] = delivery
+		}
+		return o
+	default:
+		return object{"codeDeliveryDetails": delivery}
+	}
+}
+
+// page is the record of a request to a hosted page.
+func (c *call) page(e *event, o object) object {
+	status := 302
+	if e.outcome == overLimit || e.outcome == unverified {
+		status = 400
+	}
+	o["eventType"], o["userIdentity"] = "AwsServiceEvent", object{"accountId": c.account}
+	o["requestParameters"], o["responseElements"] = nil, nil
+	o["additionalEventData"] = object{
+		"responseParameters": object{"status": status}, "userPoolId": e.pool.ID,
+		"userPoolDomain":    "awssim." + c.region + ".amazoncognito.com",
+		"requestParameters": object{"client_id": []any{e.client}, "username": []any{hidden}},
+	}
+	o["serviceEventDetails"] = object{"serviceAccountId": "111122223333"}
+	return o
+}

@@ -1,0 +1,555 @@
+package awssim
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Options configure a Server.
+type Options struct {
+	Fleet    *Fleet
+	Faults   []Fault
+	Latency  time.Duration    // before every answer
+	NoQuotas bool             // answer everything, however much
+	NoDelays bool             // show events in CloudWatch and CloudTrail at once
+	Seed     uint64           // of what is random: faults with a rate
+	Now      func() time.Time // nil is the wall clock
+}
+
+const (
+	maxBody      = 1 << 20
+	slowDelay    = 3 * time.Second // twice: before and within a slow answer
+	longestStall = 2 * time.Minute // of a call that is never answered
+)
+
+// Server answers AWS calls, and under /_faults, /_fleet and /_calls those who
+// drive it. It is an http.Handler, safe for concurrent use.
+type Server struct {
+	opts    Options
+	started time.Time
+
+	mu       sync.Mutex // guards what follows; a Fleet is replaced, never changed
+	fleet    *Fleet
+	faults   []*armed
+	random   *mathrand.Rand
+	sessions map[string]session // by access key
+	limiters map[bucket]*rate.Limiter
+	counts   map[callKey]*CallCount
+	days     map[dayKey][]event // of the present fleet
+}
+
+// bucket is what one quota of AWS counts.
+type bucket struct{ account, region, quota string }
+
+type callKey struct{ account, region, service, operation string }
+
+// CallCount says how often an operation was called.
+type CallCount struct {
+	Account   string `json:"account"`
+	Region    string `json:"region"`
+	Service   string `json:"service"`
+	Operation string `json:"operation"`
+	Calls     int    `json:"calls"`
+	Errors    int    `json:"errors"` // of these, how many were answered with an error or not at all
+}
+
+// session is what AssumeRole handed out.
+type session struct {
+	account, role, name, token string
+	expires                    time.Time
+}
+
+// call is one AWS call.
+type call struct {
+	ctx       context.Context
+	server    *Server
+	fleet     *Fleet
+	now       time.Time
+	requestID string
+
+	service, operation string
+	wire               wire
+	params             params
+	account, region    string
+	accessKey          string
+	principal          string // ARN of the caller
+}
+
+// owner returns the account that the call is about.
+func (c *call) owner() *Account { return c.fleet.account(c.account) }
+
+// here returns what the account has in the call's region.
+func (c *call) here() *Region { return c.owner().region(c.region) }
+
+// operation is one AWS operation.
+type operation struct {
+	quota  string  // what shares the rate, in one account and region; empty for no quota
+	rate   float64 // requests per second
+	handle func(*call) (object, error)
+}
+
+// New returns a server of the fleet.
+func New(o Options) (*Server, error) {
+	if o.Fleet == nil {
+		return nil, errors.New("a fleet is needed")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if err := o.Fleet.complete(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		opts: o, started: o.Now(), fleet: o.Fleet, days: map[dayKey][]event{}, random: mathrand.New(mathrand.NewPCG(o.Seed, 1)),
+		sessions: map[string]session{}, limiters: map[bucket]*rate.Limiter{}, counts: map[callKey]*CallCount{},
+	}
+	return s, s.SetFaults(o.Faults)
+}
+
+// SetFaults replaces the faults.
+func (s *Server) SetFaults(faults []Fault) error {
+	all := make([]*armed, 0, len(faults))
+	for _, f := range faults {
+		if err := f.check(); err != nil {
+			return err
+		}
+		all = append(all, &armed{f, f.Count})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = all
+	return nil
+}
+
+// SetFleet replaces the fleet, which must not be changed any more afterwards.
+// Pools that differ from before become modified now.
+func (s *Server) SetFleet(f *Fleet) error {
+	if err := f.complete(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.touch(s.fleet, s.opts.Now())
+	s.fleet = f
+	clear(s.days)
+	return nil
+}
+
+// Fleet returns the present fleet, which must not be changed.
+func (s *Server) Fleet() *Fleet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fleet
+}
+
+// Calls returns the calls since the start or the last ResetCalls, sorted.
+func (s *Server) Calls() []CallCount {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]CallCount, 0, len(s.counts))
+	for _, c := range s.counts {
+		all = append(all, *c)
+	}
+	slices.SortFunc(all, func(a, b CallCount) int {
+		return strings.Compare(a.Account+a.Region+a.Service+a.Operation, b.Account+b.Region+b.Service+b.Operation)
+	})
+	return all
+}
+
+// ResetCalls starts the count of calls again.
+func (s *Server) ResetCalls() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.counts)
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if strings.HasPrefix(r.URL.Path, "/_") {
+		s.control(w, r, body, err)
+		return
+	}
+	if err != nil {
+		http.Error(w, "the request is too large or was cut off", http.StatusRequestEntityTooLarge)
+		return
+	}
+	if s.opts.Latency > 0 && !pause(r.Context(), s.opts.Latency) {
+		return
+	}
+	c, refused := s.parse(r, body)
+	kind := ""
+	if refused == nil {
+		kind = s.strike(c)
+	}
+	switch kind {
+	case "timeout":
+		s.count(c, true)
+		pause(r.Context(), longestStall)
+		return
+	case "reset":
+		s.count(c, true)
+		reset(w)
+		return
+	case "slow":
+		if !pause(r.Context(), slowDelay) {
+			s.count(c, true)
+			return
+		}
+	}
+	a, failed := s.answer(c, refused, kind)
+	s.count(c, failed)
+	send(w, r, a, kind, c.requestID)
+}
+
+// answer works out what to say to the call.
+func (s *Server) answer(c *call, refused *awsError, kind string) (a answer, failed bool) {
+	if refused == nil {
+		refused = failure(kind, c)
+	}
+	if refused == nil {
+		refused = s.authenticate(c)
+	}
+	op, known := operations[c.service][c.operation]
+	switch {
+	case refused == nil && !known:
+		refused = unknownOperation(c)
+	case refused == nil && !s.admit(c, op):
+		refused = throttled(c)
+	}
+	if refused != nil {
+		return encodeError(c, refused), true
+	}
+	if kind == "garbage" {
+		return answer{
+			status: http.StatusOK, header: map[string]string{"Content-Type": "text/html"},
+			body: []byte("<!doctype html><title>Sign in to the network</title><p>Please sign in.</p>"),
+		}, true
+	}
+	out, err := op.handle(c)
+	var e *awsError
+	switch {
+	case err == nil:
+		return encode(c, out), kind == "truncate"
+	case errors.As(err, &e):
+		return encodeError(c, e), true
+	default:
+		return encodeError(c, &awsError{code: "InternalFailure", message: err.Error(), status: http.StatusInternalServerError}), true
+	}
+}
+
+// send writes the answer, or spoils it.
+func send(w http.ResponseWriter, r *http.Request, a answer, kind, requestID string) {
+	for key, value := range a.header {
+		w.Header().Set(key, value)
+	}
+	w.Header().Set("X-Amzn-Requestid", requestID)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	w.WriteHeader(a.status)
+	half := len(a.body) / 2
+	_, _ = w.Write(a.body[:half]) // Here and below, a client that left is its own business.
+	switch kind {
+	case "truncate":
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	case "slow":
+		_ = http.NewResponseController(w).Flush()
+		if !pause(r.Context(), slowDelay) {
+			return
+		}
+	}
+	_, _ = w.Write(a.body[half:])
+}
+
+// reset breaks the connection without an answer.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// count takes note of a call.
+func (s *Server) count(c *call, failed bool) {
+	k := callKey{c.account, c.region, c.service, c.operation}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.counts[k]
+	if n == nil {
+		n = &CallCount{Account: c.account, Region: c.region, Service: c.service, Operation: c.operation}
+		s.counts[k] = n
+	}
+	n.Calls++
+	if failed {
+		n.Errors++
+	}
+}
+
+// admit reports whether the call is within AWS's quota.
+func (s *Server) admit(c *call, op operation) bool {
+	if s.opts.NoQuotas || op.quota == "" {
+		return true
+	}
+	k := bucket{c.account, c.region, c.service + op.quota}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.limiters[k]
+	if l == nil {
+		l = rate.NewLimiter(rate.Limit(op.rate), max(2, int(op.rate)))
+		s.limiters[k] = l
+	}
+	return l.AllowN(c.now, 1)
+}
+
+// parse reads the request and whom it is from. A call always comes back, for
+// the count and the answer's protocol.
+func (s *Server) parse(r *http.Request, body []byte) (*call, *awsError) {
+	fleet := s.Fleet()
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // It never fails.
+	c := &call{ctx: r.Context(), server: s, fleet: fleet, now: s.opts.Now(), requestID: hex.EncodeToString(id)}
+	scope := credentialScope(r)
+	var err error
+	c.service, c.operation, c.params, c.wire, err = route(r, body, scope.service)
+	c.accessKey, c.region = scope.accessKey, scope.region
+	switch {
+	case err != nil:
+		return c, badRequest("SerializationException", "%v", err)
+	case c.operation == "":
+		return c, unknownOperation(c)
+	case scope.accessKey == "" && c.operation != "AssumeRoleWithWebIdentity":
+		e := &awsError{code: "MissingAuthenticationTokenException", message: "Missing Authentication Token", status: http.StatusForbidden}
+		if c.wire == wireQuery || c.wire == wireEC2 {
+			e.code, e.message = "MissingAuthenticationToken", "Request is missing Authentication Token"
+		}
+		return c, e
+	}
+	c.account = fleet.Accounts[0].ID
+	c.principal = "arn:" + partition(c.region) + ":iam::" + c.account + ":user/awssim"
+	s.mu.Lock()
+	session, ok := s.sessions[c.accessKey]
+	s.mu.Unlock()
+	if ok {
+		c.account = session.account
+		c.principal = "arn:" + partition(c.region) + ":sts::" + session.account + ":assumed-role/" + session.role + "/" + session.name
+	}
+	if c.service == "sts" && strings.HasPrefix(c.operation, "AssumeRole") {
+		if role, ok := parseRole(c.params.text("RoleArn")); ok {
+			c.account = role.account // Who wants to get in is the guest's business; who is let in, the account's.
+		}
+	}
+	c.params["SecurityToken"] = r.Header.Get("X-Amz-Security-Token")
+	return c, nil
+}
+
+// scope is what a SigV4 signature says.
+type scope struct{ accessKey, region, service string }
+
+func credentialScope(r *http.Request) scope {
+	credential := r.URL.Query().Get("X-Amz-Credential")
+	if _, after, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
+		credential, _, _ = strings.Cut(after, ",")
+	}
+	part := strings.Split(strings.TrimSpace(credential), "/")
+	if len(part) != 5 || part[4] != "aws4_request" {
+		return scope{}
+	}
+	return scope{part[0], part[2], part[3]}
+}
+
+// authenticate checks the credentials and the region.
+func (s *Server) authenticate(c *call) *awsError {
+	s.mu.Lock()
+	session, ok := s.sessions[c.accessKey]
+	s.mu.Unlock()
+	switch {
+	case c.operation == "AssumeRoleWithWebIdentity":
+		return nil
+	case strings.HasPrefix(c.accessKey, "ASIA") && (!ok || c.params.text("SecurityToken") != session.token):
+		return failure("region_disabled", c) // AWS says the same to what it does not know.
+	case ok && !c.now.Before(session.expires):
+		return failure("expired_token", c)
+	case c.service == "iam", c.service == "organizations", c.service == "account":
+		return nil
+	}
+	if a := c.owner(); a != nil && !a.enabled(c.region) {
+		return failure("region_disabled", c)
+	}
+	return nil
+}
+
+func unknownOperation(c *call) *awsError {
+	switch c.wire {
+	case wireQuery, wireEC2:
+		return badRequest("InvalidAction", "The action %s is not valid for this web service.", c.operation)
+	case wireJSON:
+		return badRequest("UnknownOperationException", "")
+	default:
+		return &awsError{code: "UnknownOperationException", status: http.StatusNotFound}
+	}
+}
+
+// control serves those who drive the simulation.
+func (s *Server) control(w http.ResponseWriter, r *http.Request, body []byte, err error) {
+	var out any
+	if err == nil {
+		out, err = s.drive(r.Method+" "+r.URL.Path, body)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case errors.Is(err, errNoRoute):
+		w.WriteHeader(http.StatusNotFound)
+		out = object{"error": fmt.Sprintf("no %s %s here", r.Method, r.URL.Path)}
+	case err != nil:
+		w.WriteHeader(http.StatusBadRequest)
+		out = object{"error": err.Error()}
+	case out == nil:
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(out) // A client that left is its own business.
+}
+
+var errNoRoute = errors.New("no such control")
+
+func (s *Server) drive(what string, body []byte) (any, error) {
+	switch what {
+	case "GET /_calls":
+		return s.Calls(), nil
+	case "DELETE /_calls":
+		s.ResetCalls()
+		return nil, nil
+	case "GET /_truth":
+		return s.Truth(), nil
+	case "GET /_faults":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		faults := make([]Fault, 0, len(s.faults))
+		for _, f := range s.faults {
+			faults = append(faults, f.Fault)
+		}
+		return faults, nil
+	case "PUT /_faults":
+		faults, err := parseFaults(body)
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.SetFaults(faults)
+	case "GET /_fleet":
+		data, err := s.Fleet().JSON()
+		return json.RawMessage(data), err
+	case "PUT /_fleet":
+		f, err := ParseFleet(body)
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.SetFleet(f)
+	case "PATCH /_fleet":
+		return nil, s.patch(body)
+	default:
+		return nil, errNoRoute
+	}
+}
+
+// patch merges a partial fleet, as JSON, into the present one: objects key by
+// key, lists of named things thing by thing, anything else as a whole.
+func (s *Server) patch(body []byte) error {
+	var change any
+	if err := json.Unmarshal(body, &change); err != nil {
+		return fmt.Errorf("the change is not valid JSON: %w", err)
+	}
+	data, err := s.Fleet().JSON()
+	if err != nil {
+		return err
+	}
+	var have any
+	if err := json.Unmarshal(data, &have); err != nil {
+		return err
+	}
+	f, err := ParseFleet(mustJSON(merge(have, change)))
+	if err != nil {
+		return err
+	}
+	return s.SetFleet(f)
+}
+
+func merge(have, change any) any {
+	switch change := change.(type) {
+	case map[string]any:
+		m, ok := have.(map[string]any)
+		if !ok {
+			return change
+		}
+		for key, value := range change {
+			if value == nil {
+				delete(m, key)
+				continue
+			}
+			m[key] = merge(m[key], value)
+		}
+		return m
+	case []any:
+		list, ok := have.([]any)
+		if !ok {
+			return change
+		}
+		for _, value := range change {
+			i := slices.IndexFunc(list, func(v any) bool { return nameOf(v) != "" && nameOf(v) == nameOf(value) })
+			switch {
+			case nameOf(value) == "":
+				return change
+			case i < 0:
+				list = append(list, value)
+			default:
+				list[i] = merge(list[i], value)
+			}
+		}
+		return list
+	default:
+		return change
+	}
+}
+
+// nameOf returns what tells a thing in a list from the others, empty for what
+// has no name.
+func nameOf(v any) string {
+	m, _ := v.(map[string]any)
+	for _, key := range []string{"id", "name"} {
+		if s, ok := m[key].(string); ok && s != "" {
+			return s
+		}
+	}
+	return ""
+}

@@ -1,0 +1,328 @@
+package awssim
+
+import (
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"math"
+	mathrand "math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"encoding/binary"
+)
+
+// Traffic is what the users of a pool do. Everything is drawn from the seed
+// and the pool's id, so that it is the same whenever it is asked for.
+type Traffic struct {
+	// PerHour is how often something happens on average, by the event's name
+	// in CloudTrail, see eventNames.
+	PerHour map[string]float64 `yaml:"per_hour,omitempty"`
+	// SentToday are sign-ups in addition, evenly over the three hours before
+	// the server was started; every later day in the half hour after the reset.
+	SentToday int `yaml:"sent_today,omitempty"`
+	// SMS is the share whose code goes out by SMS, 0 to 1.
+	SMS float64 `yaml:"sms,omitempty"`
+	// Suppressed is the share of AdminCreateUser with MessageAction SUPPRESS, 0 to 1.
+	Suppressed float64 `yaml:"suppressed,omitempty"`
+	// PagesAlsoCall makes every page event come with the API event of the same action.
+	PagesAlsoCall bool `yaml:"pages_also_call,omitempty"`
+}
+
+// eventNames are the events in CloudTrail that can make Cognito send a mail,
+// with the API operation behind a page.
+var eventNames = map[string]string{
+	"SignUp": "", "ResendConfirmationCode": "", "ForgotPassword": "", "AdminCreateUser": "", "AdminResetUserPassword": "",
+	"UpdateUserAttributes": "", "GetUserAttributeVerificationCode": "",
+	"Signup_POST": "SignUp", "ResendCode_POST": "ResendConfirmationCode", "ForgotPassword_POST": "ForgotPassword",
+	"signup_POST": "SignUp", "forgotPassword_POST": "ForgotPassword",
+}
+
+func (t *Traffic) check() error {
+	for name, n := range t.PerHour {
+		if _, ok := eventNames[name]; !ok {
+			return fmt.Errorf("traffic.per_hour: unknown event %q, allowed are %s", name, strings.Join(slices.Sorted(maps.Keys(eventNames)), ", "))
+		}
+		if n < 0 || n > mostPerHour {
+			return fmt.Errorf("traffic.per_hour.%s is %v, allowed is 0 to %d", name, n, mostPerHour)
+		}
+	}
+	if t.SMS < 0 || t.SMS > 1 || t.Suppressed < 0 || t.Suppressed > 1 || t.SentToday < 0 {
+		return fmt.Errorf("traffic: sms and suppressed are shares of 0 to 1, sent_today is not negative")
+	}
+	return nil
+}
+
+const (
+	scopeAccountRegion = "account_region"
+	scopeAccount       = "account"
+	scopePool          = "user_pool"
+
+	mostPerHour   = 500
+	resetHour     = 9 // UTC
+	day           = 24 * time.Hour
+	sentTodaySpan = 3 * time.Hour
+	laterDaysSpan = 30 * time.Minute
+	daysKept      = 2000
+)
+
+// outcome is what became of an event.
+type outcome int
+
+const (
+	mailed     outcome = iota
+	noMail             // by SMS, suppressed, or the pool does not verify addresses
+	overLimit          // refused by the default quota
+	unverified         // refused by SES, whose account is in the sandbox
+)
+
+// event is something that a pool's user or administrator did.
+type event struct {
+	at        time.Time
+	region    string
+	pool      *Pool
+	name      string // in CloudTrail
+	client    string // empty for administrators
+	id        string // eventID
+	sub       string // of the user
+	sms       bool
+	suppress  bool
+	outcome   outcome
+	duplicate bool // the API event of a page event, for one and the same mail
+}
+
+// windowStart is the last reset of the default quota at or before t.
+func windowStart(t time.Time) time.Time {
+	t = t.UTC()
+	start := time.Date(t.Year(), t.Month(), t.Day(), resetHour, 0, 0, 0, time.UTC)
+	if start.After(t) {
+		start = start.AddDate(0, 0, -1)
+	}
+	return start
+}
+
+type dayKey struct {
+	account string
+	start   int64
+}
+
+// happened returns what happened in the account in the quota window that
+// begins at start, sorted by time, whether or not that time has come.
+func (s *Server) happened(f *Fleet, a *Account, start time.Time) []event {
+	k := dayKey{a.ID, start.Unix()}
+	s.mu.Lock()
+	events, ok := s.days[k]
+	ok = ok && s.fleet == f
+	s.mu.Unlock()
+	if ok {
+		return events
+	}
+	for name, r := range a.Regions {
+		for i := range r.Pools {
+			events = append(events, s.draw(name, &r.Pools[i], start)...)
+		}
+	}
+	slices.SortFunc(events, func(a, b event) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.id, b.id)) })
+	f.judge(a, events)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fleet == f {
+		if len(s.days) >= daysKept {
+			clear(s.days)
+		}
+		s.days[k] = events
+	}
+	return events
+}
+
+// draw makes the events of one pool in one window.
+func (s *Server) draw(region string, p *Pool, start time.Time) []event {
+	var events []event
+	t := &p.Traffic
+	add := func(r *mathrand.Rand, at time.Time, name string) {
+		e := event{at: at.Truncate(time.Millisecond), region: region, pool: p, name: name, id: uuid(r), sub: uuid(r)}
+		e.sms = r.Float64() < t.SMS
+		if strings.HasPrefix(name, "Admin") {
+			e.suppress = name == "AdminCreateUser" && r.Float64() < t.Suppressed
+		} else if len(p.Clients) > 0 {
+			e.client = p.Clients[r.IntN(len(p.Clients))].ID
+		}
+		events = append(events, e)
+		if twin := eventNames[name]; twin != "" && t.PagesAlsoCall {
+			e.name, e.id, e.duplicate = twin, uuid(r), true
+			events = append(events, e)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.PerHour)) {
+		r := s.source(p.ID, name, start)
+		for hour := range 24 {
+			for range poisson(r, t.PerHour[name]) {
+				add(r, start.Add(time.Duration(hour)*time.Hour+time.Duration(r.Int64N(int64(time.Hour)))), name)
+			}
+		}
+	}
+	if t.SentToday > 0 {
+		first, last := start, start.Add(laterDaysSpan)
+		if windowStart(s.started).Equal(start) {
+			last = s.started
+			first = later(start, last.Add(-sentTodaySpan))
+		}
+		r := s.source(p.ID, "sent_today", start)
+		for i := range t.SentToday {
+			share := (float64(i) + 0.5) / float64(t.SentToday)
+			add(r, first.Add(time.Duration(share*float64(last.Sub(first)))), "SignUp")
+		}
+	}
+	return events
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// source is the randomness of one kind of event of one pool on one day.
+func (s *Server) source(pool, name string, start time.Time) *mathrand.Rand {
+	d := digest(pool, name, start.Format(time.RFC3339))
+	return mathrand.New(mathrand.NewPCG(s.opts.Seed^binary.LittleEndian.Uint64(d), binary.LittleEndian.Uint64(d[8:])))
+}
+
+func uuid(r *mathrand.Rand) string {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:], r.Uint64())
+	binary.LittleEndian.PutUint64(b[8:], r.Uint64())
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// poisson draws how often something happens that does so mean times on average.
+func poisson(r *mathrand.Rand, mean float64) int {
+	limit, product := math.Exp(-mean), 1.0
+	for n := 0; ; n++ {
+		if product *= r.Float64(); product <= limit {
+			return n
+		}
+	}
+}
+
+// judge decides, in the order of time, what becomes of an account's events.
+func (f *Fleet) judge(a *Account, events []event) {
+	sent := map[string]int{}
+	for i := range events {
+		e := &events[i]
+		wants := !e.sms && !e.suppress
+		switch e.name {
+		case "SignUp", "ResendConfirmationCode", "Signup_POST", "ResendCode_POST", "signup_POST":
+			wants = wants && slices.Contains(e.pool.AutoVerified, "email")
+		}
+		if e.duplicate { // Whatever became of the page event before it.
+			e.outcome = events[twin(events, i)].outcome
+			continue
+		}
+		switch {
+		case !wants, e.pool.CustomSender != "":
+			e.outcome = noMail
+		case e.pool.Mode == "DEVELOPER":
+			if !a.region(identityRegion(e.pool.SourceARN)).SES.ProductionAccess {
+				e.outcome = unverified
+			}
+		default:
+			scope := e.region
+			switch f.DefaultQuota.Scope {
+			case scopeAccount:
+				scope = ""
+			case scopePool:
+				scope = e.pool.ID
+			}
+			if sent[scope] >= f.DefaultQuota.Limit {
+				e.outcome = overLimit
+				continue
+			}
+			sent[scope]++
+		}
+	}
+}
+
+// twin finds the page event of a duplicate, which has the same time and user.
+func twin(events []event, i int) int {
+	for j := range events {
+		k := i - j/2 - 1
+		if j%2 == 1 {
+			k = i + j/2 + 1
+		}
+		if k >= 0 && k < len(events) && events[k].sub == events[i].sub && !events[k].duplicate {
+			return k
+		}
+	}
+	return i
+}
+
+func identityRegion(arn string) string {
+	if part := strings.SplitN(arn, ":", 6); len(part) == 6 {
+		return part[3]
+	}
+	return ""
+}
+
+// PoolTruth is what a pool really sent since the last reset.
+type PoolTruth struct {
+	Account    string `json:"account"`
+	Region     string `json:"region"`
+	UserPoolID string `json:"user_pool_id"`
+	Sent       int    `json:"sent"`
+	Refused    int    `json:"refused"` // by the default quota or by SES
+}
+
+// Truth returns what was sent since the last reset, for every pool that has traffic.
+func (s *Server) Truth() []PoolTruth {
+	f, now := s.Fleet(), s.opts.Now()
+	all := []PoolTruth{}
+	for i := range f.Accounts {
+		a := &f.Accounts[i]
+		index := map[string]int{}
+		for name, r := range a.Regions {
+			for _, p := range r.Pools {
+				if len(p.Traffic.PerHour) > 0 || p.Traffic.SentToday > 0 {
+					index[p.ID] = len(all)
+					all = append(all, PoolTruth{Account: a.ID, Region: name, UserPoolID: p.ID})
+				}
+			}
+		}
+		for _, e := range s.happened(f, a, windowStart(now)) {
+			switch {
+			case e.at.After(now) || e.duplicate:
+			case e.outcome == mailed:
+				all[index[e.pool.ID]].Sent++
+			case e.outcome != noMail:
+				all[index[e.pool.ID]].Refused++
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b PoolTruth) int {
+		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.UserPoolID, b.UserPoolID))
+	})
+	return all
+}
+
+// visible returns the account's events in the region from one time up to
+// another, without those that show only later.
+func (c *call) visible(from, to time.Time, delay func(*event) time.Duration) []event {
+	var events []event
+	for start := windowStart(from); start.Before(to); start = start.Add(day) {
+		for _, e := range c.server.happened(c.fleet, c.owner(), start) {
+			shown := e.at
+			if !c.server.opts.NoDelays {
+				shown = shown.Add(delay(&e))
+			}
+			if e.region == c.region && !e.at.Before(from) && e.at.Before(to) && !shown.After(c.now) {
+				events = append(events, e)
+			}
+		}
+	}
+	return events
+}
