@@ -3,6 +3,7 @@ package awsread
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -91,9 +92,7 @@ func (p *pass) readIdentities(ctx context.Context, a *accountState, client *sesv
 		facts = listed
 		p.region.IdentitiesListed = time.Now()
 	} else {
-		for name, i := range listed {
-			facts[name] = i
-		}
+		maps.Copy(facts, listed)
 	}
 	for _, name := range p.wanted(facts, complete) {
 		out, err := client.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String(name)})

@@ -210,6 +210,7 @@ func denied(c *call) *awsError {
 		}
 	case wireREST:
 		e.status = http.StatusForbidden
+	case wireJSON, wireCBOR:
 	}
 	prefix := c.service
 	if prefix == "sesv2" {

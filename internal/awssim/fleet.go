@@ -165,8 +165,8 @@ func decodeStrict(n *yaml.Node, v any) error {
 	if n.Kind == yaml.MappingNode {
 		known := map[string]bool{}
 		t := reflect.TypeOf(v).Elem()
-		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		for field := range t.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 			known[name] = true
 		}
 		for i := 0; i < len(n.Content); i += 2 {

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 )
 
 //go:embed demo.yaml
@@ -44,7 +45,7 @@ func Generate(o GenerateOptions) (*Fleet, error) {
 	g := &generator{GenerateOptions: o, random: rand.New(rand.NewPCG(o.Seed, 2))}
 	f := &Fleet{}
 	for i := range o.Accounts {
-		a := Account{ID: fmt.Sprint(firstAccount + i), Name: fmt.Sprintf("account-%d", i+1), Regions: map[string]*Region{}}
+		a := Account{ID: strconv.Itoa(firstAccount + i), Name: fmt.Sprintf("account-%d", i+1), Regions: map[string]*Region{}}
 		for _, region := range o.Regions {
 			a.Regions[region] = g.region(a.ID, region)
 		}

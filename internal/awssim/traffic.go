@@ -2,7 +2,9 @@ package awssim
 
 import (
 	"cmp"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -10,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"encoding/binary"
 )
 
 // Traffic is what the users of a pool do. Everything is drawn from the seed
@@ -50,7 +50,7 @@ func (t *Traffic) check() error {
 		}
 	}
 	if t.SMS < 0 || t.SMS > 1 || t.Suppressed < 0 || t.Suppressed > 1 || t.SentToday < 0 {
-		return fmt.Errorf("traffic: sms and suppressed are shares of 0 to 1, sent_today is not negative")
+		return errors.New("traffic: sms and suppressed are shares of 0 to 1, sent_today is not negative")
 	}
 	return nil
 }

@@ -239,8 +239,8 @@ func TestSecretIsNeverShown(t *testing.T) {
 		t.Fatalf("the secret itself is %s", string(a.ExternalID))
 	}
 	var log strings.Builder
-	slog.New(slog.NewTextHandler(&log, nil)).Info("account", "secret", a.ExternalID)
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("account", "secret", a.ExternalID, "account", a)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("Account", "secret", a.ExternalID)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("Account", "secret", a.ExternalID, "account", a)
 	asJSON, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
