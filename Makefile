@@ -1,0 +1,50 @@
+# Every target is one command of Go or one script, so that nothing needs make to be built or checked.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PORT ?= 10057
+IMAGE ?= cognito-ses-exporter:$(shell cat VERSION)
+
+.PHONY: help build test lint fmt check-metrics image image-check demo docs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the static binary bin/cognito-ses-exporter
+	scripts/build bin/cognito-ses-exporter
+
+test: ## Run the tests
+	go test -race -shuffle=on ./...
+
+lint: bin/golangci-lint ## Run the linters of .golangci.yml
+	bin/golangci-lint run ./...
+
+fmt: bin/golangci-lint ## Format the Go files
+	bin/golangci-lint fmt ./...
+
+check-metrics: bin/promtool ## Have promtool check the metrics of the demo
+	scripts/check-metrics bin/promtool
+
+image: ## Build the container image with docker
+	docker build -t $(IMAGE) --build-arg VERSION="$$(cat VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" \
+	  --build-arg BRANCH="$$(git rev-parse --abbrev-ref HEAD)" \
+	  --build-arg BUILD_DATE="$$(TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd)" .
+
+image-check: ## Build the image, with buildah where there is no docker, and check that it works
+	scripts/image-check
+
+demo: ## Run the exporter on a simulated AWS, on 127.0.0.1:PORT (10057)
+	go run ./cmd/exporter --demo --web.listen-address=127.0.0.1:$(PORT)
+
+docs: ## Write docs/metrics.md anew from the metric table
+	go test ./collector -run TestDocs -update
+
+clean: ## Remove what was built
+	rm -rf bin dist
+
+bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum
+	scripts/tool golangci-lint
+
+bin/promtool: tools/promtool/go.mod tools/promtool/go.sum
+	scripts/tool promtool
