@@ -340,7 +340,7 @@ func render(v *view) ([]*dto.MetricFamily, error) {
 				labels = with(labels, t.Label)
 			}
 		}
-		desc := prometheus.NewDesc("cognito_ses_"+f.Name, f.Help, labels, nil)
+		desc := prometheus.NewDesc(namespace+"_"+f.Name, f.Help, labels, nil)
 		r.descs = append(r.descs, desc)
 		f.Samples(v, func(value float64, values ...string) {
 			if err := checkLabels(f, len(labels), values); err != nil {

@@ -15,6 +15,8 @@ type Family struct {
 	Help   string // says which AWS API and field the value comes from
 	Unit   string // e-mails, seconds, ratio, …; empty for a state
 	Labels []string
+	// Counter marks a metric that only rises; the others are gauges.
+	Counter bool
 	// Samples emits the family's samples, label values in the order of Labels
 	// (with the configured tag labels behind them for pool_info).
 	Samples func(v *view, emit Emit)

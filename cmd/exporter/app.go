@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/version"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/collector"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
@@ -27,8 +24,7 @@ type app struct {
 
 	endpoint string // of the simulated AWS, empty without demo
 
-	requests, failures             *prometheus.CounterVec
-	reloadSucceeded, reloadSuccess prometheus.Gauge
+	self *collector.Self
 
 	reloading sync.Mutex                 // one reload at a time
 	serving   atomic.Pointer[generation] // what is shown
@@ -43,53 +39,10 @@ type generation struct {
 }
 
 func newApp(load func() (*config.Config, error), logger *slog.Logger, registry *prometheus.Registry, demo bool) *app {
-	const namespace = "cognito_ses_exporter"
-	a := &app{
-		load: load, logger: logger,
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "aws_requests_total",
-			Help: "HTTP requests to AWS, every attempt counted.",
-		}, []string{"service", "operation"}),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "aws_request_failures_total",
-			Help: "HTTP requests to AWS that failed, every attempt counted, by class of error.",
-		}, []string{"service", "operation", "class"}),
-		reloadSucceeded: prometheus.NewGauge(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "config_last_reload_successful",
-			Help: "Whether the last load of the configuration succeeded.",
-		}),
-		reloadSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "config_last_reload_success_timestamp_seconds",
-			Help: "When the configuration was last loaded successfully, as Unix time.",
-		}),
-	}
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "build_info", Help: "The program's version, and whether it runs on simulated data; always 1.",
-		ConstLabels: prometheus.Labels{
-			"version": version.Version, "revision": version.GetRevision(), "branch": version.Branch,
-			"goversion": version.GoVersion, "demo": strconv.FormatBool(demo),
-		},
-	})
-	build.Set(1)
-	registry.MustRegister(a.requests, a.failures, a.reloadSucceeded, a.reloadSuccess, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for service, operations := range awsread.Operations() {
-		for _, operation := range operations {
-			a.requests.WithLabelValues(service, operation)
-			for _, class := range inventory.Classes() {
-				a.failures.WithLabelValues(service, operation, string(class))
-			}
-		}
-	}
-	return a
+	return &app{load: load, logger: logger, self: collector.NewSelf(registry, demo, awsread.Operations())}
 }
 
-func (a *app) observe(t awsread.Attempt) {
-	a.requests.WithLabelValues(t.Service, t.Operation).Inc()
-	if t.Class != inventory.OK {
-		a.failures.WithLabelValues(t.Service, t.Operation, string(t.Class)).Inc()
-	}
-}
+func (a *app) observe(t awsread.Attempt) { a.self.Requested(t.Service, t.Operation, t.Class) }
 
 // reload builds a new generation and starts it. The old one goes on being
 // shown until the new one has read every target once; when anything fails, it
@@ -98,16 +51,13 @@ func (a *app) reload(ctx context.Context) error {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	next, err := a.build(ctx)
+	a.self.Reloaded(err == nil)
 	if err != nil {
-		a.reloadSucceeded.Set(0)
 		if a.newest != nil {
 			a.logger.Error("Reloading the configuration failed; the old one goes on running", "err", err)
 		}
 		return err
 	}
-	a.reloadSucceeded.Set(1)
-	a.reloadSuccess.SetToCurrentTime()
-
 	runCtx, cancel := context.WithCancel(ctx)
 	next.cancel, next.done = cancel, make(chan struct{})
 	go func() {

@@ -1,0 +1,94 @@
+package collector
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/common/version"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+const namespace = "cognito_ses"
+
+// The exporter's metrics about itself, which outlive a reload. They are part
+// of docs/metrics.md like [Families].
+var (
+	requestsTotal = Family{
+		Name: "exporter_aws_requests_total", Labels: []string{"service", "operation"}, Unit: "requests", Counter: true,
+		Help: "HTTP requests to AWS, every attempt counted.",
+	}
+	failuresTotal = Family{
+		Name: "exporter_aws_request_failures_total", Labels: []string{"service", "operation", "class"}, Unit: "requests", Counter: true,
+		Help: "HTTP requests to AWS that failed, every attempt counted, by class of error.",
+	}
+	reloadSuccessful = Family{
+		Name: "exporter_config_last_reload_successful",
+		Help: "Whether the last load of the configuration succeeded.",
+	}
+	reloadTime = Family{
+		Name: "exporter_config_last_reload_success_timestamp_seconds", Unit: "seconds",
+		Help: "When the configuration was last loaded successfully, as Unix time.",
+	}
+	buildInfo = Family{
+		Name: "exporter_build_info", Labels: []string{"version", "revision", "branch", "goversion", "demo"},
+		Help: "The program's version, and whether it runs on simulated data; always 1.",
+	}
+)
+
+// SelfFamilies lists the metrics of [Self], in the order of documentation.
+func SelfFamilies() []Family {
+	return []Family{requestsTotal, failuresTotal, reloadSuccessful, reloadTime, buildInfo}
+}
+
+// Self counts what the exporter does. It is safe for concurrent use.
+type Self struct {
+	requests, failures     *prometheus.CounterVec
+	reloadOK, reloadedLast prometheus.Gauge
+}
+
+// NewSelf registers the exporter's own metrics and those of the Go runtime and
+// the process. The operations, by service, are counted from 0.
+func NewSelf(registry prometheus.Registerer, demo bool, operations map[string][]string) *Self {
+	counter := func(f *Family) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: f.Name, Help: f.Help}, f.Labels)
+	}
+	gauge := func(f *Family) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: f.Name, Help: f.Help}, f.Labels)
+	}
+	ok, last, build := gauge(&reloadSuccessful), gauge(&reloadTime), gauge(&buildInfo)
+	s := &Self{
+		requests: counter(&requestsTotal), failures: counter(&failuresTotal),
+		reloadOK: ok.WithLabelValues(), reloadedLast: last.WithLabelValues(),
+	}
+	build.WithLabelValues(version.Version, version.GetRevision(), version.Branch, version.GoVersion, strconv.FormatBool(demo)).Set(1)
+	registry.MustRegister(s.requests, s.failures, ok, last, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for service, names := range operations {
+		for _, operation := range names {
+			s.requests.WithLabelValues(service, operation)
+			for _, class := range inventory.Classes() {
+				s.failures.WithLabelValues(service, operation, string(class))
+			}
+		}
+	}
+	return s
+}
+
+// Requested counts one HTTP attempt.
+func (s *Self) Requested(service, operation string, class inventory.Class) {
+	s.requests.WithLabelValues(service, operation).Inc()
+	if class != inventory.OK {
+		s.failures.WithLabelValues(service, operation, string(class)).Inc()
+	}
+}
+
+// Reloaded takes note of a load of the configuration.
+func (s *Self) Reloaded(ok bool) {
+	s.reloadOK.Set(number(ok))
+	if ok {
+		s.reloadedLast.Set(float64(time.Now().UnixMilli()) / 1000)
+	}
+}
