@@ -38,6 +38,7 @@ type Options struct {
 	Timeout    time.Duration // of one pass
 	StaleAfter time.Duration // how long facts outlive their last confirmation
 	Tags       []TagLabel
+	Quota      inventory.Policy // of the built-in sender
 
 	AllIdentities bool              // show also those that no pool uses
 	ShowIdentity  func(string) bool // by name; nil shows all
@@ -84,7 +85,7 @@ func New(reader Reader, opts Options) *Collector {
 		ready:    make(chan struct{}),
 		extra:    map[inventory.Key]bool{},
 	}
-	c.published.Store(&publication{snapshot: inventory.New(time.Now(), nil)})
+	c.published.Store(&publication{snapshot: inventory.New(time.Now(), nil, opts.Quota)})
 	return c
 }
 
@@ -267,9 +268,12 @@ func (c *Collector) publishLoop(ctx context.Context) {
 	tick := time.NewTicker(min(staleCheckMost, c.opts.Interval))
 	defer tick.Stop()
 	for {
+		_, end := c.opts.Quota.Window(time.Now())
+		reset := time.NewTimer(time.Until(end)) // The default quota begins anew to the second.
 		select {
 		case <-c.dirty:
 			if !sleep(ctx, publishPause) {
+				reset.Stop()
 				return
 			}
 			select {
@@ -277,9 +281,12 @@ func (c *Collector) publishLoop(ctx context.Context) {
 			default:
 			}
 		case <-tick.C:
+		case <-reset.C:
 		case <-ctx.Done():
+			reset.Stop()
 			return
 		}
+		reset.Stop()
 		c.publish(time.Now())
 	}
 }
@@ -295,7 +302,7 @@ func (c *Collector) publish(now time.Time) {
 	pending := c.pending
 	c.mu.Unlock()
 
-	v := &view{Snapshot: inventory.New(now, readings), tags: c.opts.Tags, targets: len(c.opts.Targets)}
+	v := &view{Snapshot: inventory.New(now, readings, c.opts.Quota), tags: c.opts.Tags, targets: len(c.opts.Targets)}
 	v.identities, v.dropped = c.shown(v.Identities)
 	families, err := render(v)
 	if err != nil {

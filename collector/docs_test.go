@@ -56,6 +56,7 @@ Besides these there are the usual metrics of the Go runtime (` + "`go_*`" + `) a
 	}
 	section("User pools", of("pool_"))
 	section("SES accounts", of("account_"))
+	section("The default quota", of("default_quota_"))
 	section("SES identities", of("identity_"))
 	section("The exporter", append(of("exporter_"), SelfFamilies()...))
 	return b.String()

@@ -104,6 +104,30 @@ var Families = []Family{
 			}
 		}),
 	},
+	{
+		Name: "pool_emails_sent", Labels: with(poolLabels, "source"), Unit: "e-mails",
+		Help: "How many e-mails a COGNITO_DEFAULT pool sent since the day of the default quota began, as the source sees them. source=cloudwatch is AWS/Cognito SignUpSuccesses, sign-ups and users created by administrators: too low by resets and resends, too high by mails that were suppressed or went by SMS. source=cloudtrail is LookupEvents, every operation that sends e-mail: too low by those whose event does not tell the pool. Absent when unknown.",
+		Samples: eachPool(func(_ *view, p *inventory.Pool, emit Emit) {
+			if p.SentCloudTrail != nil {
+				emit(*p.SentCloudTrail, append(poolValues(p), "cloudtrail")...)
+			}
+			if p.SentCloudWatch != nil {
+				emit(*p.SentCloudWatch, append(poolValues(p), "cloudwatch")...)
+			}
+		}),
+	},
+	{
+		Name: "pool_email_failures", Labels: with(poolLabels, "reason"), Unit: "e-mails",
+		Help: "How many e-mails Cognito did not send since the day of the default quota began, by reason. From CloudTrail LookupEvents, errorCode and errorMessage. Absent when unknown.",
+		Samples: eachPool(func(_ *view, p *inventory.Pool, emit Emit) {
+			if p.Failures == nil {
+				return
+			}
+			for _, r := range inventory.FailureReasons() {
+				emit(float64(p.Failures[string(r)]), append(poolValues(p), string(r))...)
+			}
+		}),
+	},
 	poolQuota("limit", "e-mails", "How many e-mails the pool's sender may send.", func(q inventory.Quota) (float64, bool) { return q.Limit, true }),
 	poolQuota("used", "e-mails", "How many e-mails the pool's sender has sent.", func(q inventory.Quota) (float64, bool) { return q.Used, true }),
 	poolQuota("headroom", "e-mails", "How many e-mails the pool's sender has left.", func(q inventory.Quota) (float64, bool) { return q.Headroom(), true }),
@@ -158,6 +182,39 @@ var Families = []Family{
 				emit(a.Quota.Rate, accountValues(a.Target)...)
 			}
 		}),
+	},
+	reputation("bounce", "Reputation.BounceRate", func(r *inventory.Reputation) *float64 { return r.BounceRatio }),
+	reputation("complaint", "Reputation.ComplaintRate", func(r *inventory.Reputation) *float64 { return r.ComplaintRatio }),
+	defaultQuota("limit", "e-mails", "How many e-mails Cognito's built-in sender sends in a day for what shares the quota, as configured.", func(q inventory.Quota) (float64, bool) { return q.Limit, true }),
+	defaultQuota("used", "e-mails", "How many e-mails the COGNITO_DEFAULT pools sent since the day began. An estimate: CloudTrail's count where it is on and covers the whole day, else CloudWatch's; see cognito_ses_pool_emails_sent for how each can err.", func(q inventory.Quota) (float64, bool) { return q.Used, true }),
+	defaultQuota("headroom", "e-mails", "How many e-mails are left until the reset, estimated as cognito_ses_default_quota_used.", func(q inventory.Quota) (float64, bool) { return q.Headroom(), true }),
+	defaultQuota("used_ratio", "ratio", "The used part of the default quota, 0 to 1 or above, estimated as cognito_ses_default_quota_used.", inventory.Quota.UsedRatio),
+	{
+		Name: "default_quota_reset_timestamp_seconds", Labels: accountLabels, Unit: "seconds",
+		Help: "When the default quota begins anew, as Unix time. region is empty with the scope account.",
+		Samples: eachDefaultQuota(func(q *inventory.DefaultQuota, emit Emit) {
+			emit(float64(q.Reset.Unix()), q.AccountID, q.Region)
+		}),
+	},
+	{
+		Name: "default_quota_exhaustion_timestamp_seconds", Labels: accountLabels, Unit: "seconds",
+		Help: "When the default quota was used up, or will be at the pace of the last three hours, as Unix time. Absent when it lasts until the reset, or when unknown.",
+		Samples: eachDefaultQuota(func(q *inventory.DefaultQuota, emit Emit) {
+			if !q.Runout.IsZero() {
+				emit(float64(q.Runout.Unix()), q.AccountID, q.Region)
+			}
+		}),
+	},
+	{
+		Name: "default_quota_unattributed_emails", Labels: accountLabels, Unit: "e-mails",
+		Help: "How many e-mails of the day cannot be told to be of one pool, and are in no count: their CloudTrail events, such as those of UpdateUserAttributes, name neither a pool nor a known client. Absent without CloudTrail.",
+		Samples: func(v *view, emit Emit) {
+			for i := range v.Readings {
+				if n, ok := v.Readings[i].Unattributed(v.Policy, v.At); ok {
+					emit(n, accountValues(v.Readings[i].Target)...)
+				}
+			}
+		},
 	},
 	{
 		Name: "identity_verified", Labels: identityLabels,
@@ -308,13 +365,53 @@ func eachOutcome(f func(*inventory.Region, inventory.Outcome, Emit)) func(*view,
 func poolQuota(name, unit, help string, value func(inventory.Quota) (float64, bool)) Family {
 	return Family{
 		Name: "pool_quota_" + name, Unit: unit, Labels: with(poolLabels, "quota"),
-		Help: help + " quota=send is the rolling 24 hour send quota of the SES account that a DEVELOPER pool sends through, from SES GetAccount, SendQuota. Absent when unlimited or unknown.",
+		Help: help + " quota=send is the rolling 24 hour send quota of the SES account that a DEVELOPER pool sends through, from SES GetAccount, SendQuota. quota=default is the fixed day's quota of Cognito's built-in sender that a COGNITO_DEFAULT pool draws on, estimated as cognito_ses_default_quota_used. Absent when unlimited or unknown.",
 		Samples: eachPool(func(_ *view, p *inventory.Pool, emit Emit) {
-			if p.Quota == nil {
+			for kind, q := range map[string]*inventory.Quota{"send": p.Quota, "default": p.DefaultQuota} {
+				if q == nil {
+					continue
+				}
+				if n, ok := value(*q); ok {
+					emit(n, append(poolValues(p), kind)...)
+				}
+			}
+		}),
+	}
+}
+
+func reputation(name, metric string, value func(*inventory.Reputation) *float64) Family {
+	return Family{
+		Name: "account_" + name + "_ratio", Unit: "ratio", Labels: accountLabels,
+		Help: "The SES account's " + name + " rate over the volume that SES judges it by, 0 to 1. From CloudWatch AWS/SES " + metric + ", read once an hour where user pools send through the account. Absent when unknown.",
+		Samples: eachAccount(func(a *inventory.Account, emit Emit) {
+			if a.Reputation == nil {
 				return
 			}
-			if n, ok := value(*p.Quota); ok {
-				emit(n, append(poolValues(p), "send")...)
+			if n := value(a.Reputation); n != nil {
+				emit(*n, accountValues(a.Target)...)
+			}
+		}),
+	}
+}
+
+func eachDefaultQuota(f func(*inventory.DefaultQuota, Emit)) func(*view, Emit) {
+	return func(v *view, emit Emit) {
+		for i := range v.DefaultQuotas {
+			f(&v.DefaultQuotas[i], emit)
+		}
+	}
+}
+
+func defaultQuota(name, unit, help string, value func(inventory.Quota) (float64, bool)) Family {
+	return Family{
+		Name: "default_quota_" + name, Unit: unit, Labels: accountLabels,
+		Help: help + " By what shares it: region is empty with the scope account, and with user_pool see cognito_ses_pool_quota_" + name + ". Absent when unknown.",
+		Samples: eachDefaultQuota(func(q *inventory.DefaultQuota, emit Emit) {
+			if q.Quota == nil {
+				return
+			}
+			if n, ok := value(*q.Quota); ok {
+				emit(n, q.AccountID, q.Region)
 			}
 		}),
 	}

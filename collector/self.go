@@ -24,6 +24,10 @@ var (
 		Name: "exporter_aws_request_failures_total", Labels: []string{"service", "operation", "class"}, Unit: "requests", Counter: true,
 		Help: "HTTP requests to AWS that failed, every attempt counted, by class of error.",
 	}
+	billableTotal = Family{
+		Name: "exporter_aws_billable_metrics_total", Unit: "metrics", Counter: true,
+		Help: "Metrics that were requested from CloudWatch GetMetricData, which AWS bills by the metric.",
+	}
 	reloadSuccessful = Family{
 		Name: "exporter_config_last_reload_successful",
 		Help: "Whether the last load of the configuration succeeded.",
@@ -40,12 +44,13 @@ var (
 
 // SelfFamilies lists the metrics of [Self], in the order of documentation.
 func SelfFamilies() []Family {
-	return []Family{requestsTotal, failuresTotal, reloadSuccessful, reloadTime, buildInfo}
+	return []Family{requestsTotal, failuresTotal, billableTotal, reloadSuccessful, reloadTime, buildInfo}
 }
 
 // Self counts what the exporter does. It is safe for concurrent use.
 type Self struct {
 	requests, failures     *prometheus.CounterVec
+	billable               prometheus.Counter
 	reloadOK, reloadedLast prometheus.Gauge
 }
 
@@ -58,13 +63,14 @@ func NewSelf(registry prometheus.Registerer, demo bool, operations map[string][]
 	gauge := func(f *Family) *prometheus.GaugeVec {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: f.Name, Help: f.Help}, f.Labels)
 	}
+	billable := counter(&billableTotal)
 	ok, last, build := gauge(&reloadSuccessful), gauge(&reloadTime), gauge(&buildInfo)
 	s := &Self{
-		requests: counter(&requestsTotal), failures: counter(&failuresTotal),
+		requests: counter(&requestsTotal), failures: counter(&failuresTotal), billable: billable.WithLabelValues(),
 		reloadOK: ok.WithLabelValues(), reloadedLast: last.WithLabelValues(),
 	}
 	build.WithLabelValues(version.Version, version.GetRevision(), version.Branch, version.GoVersion, strconv.FormatBool(demo)).Set(1)
-	registry.MustRegister(s.requests, s.failures, ok, last, build,
+	registry.MustRegister(s.requests, s.failures, billable, ok, last, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for service, names := range operations {
 		for _, operation := range names {
@@ -84,6 +90,9 @@ func (s *Self) Requested(service, operation string, class inventory.Class) {
 		s.failures.WithLabelValues(service, operation, string(class)).Inc()
 	}
 }
+
+// Billed counts metrics that AWS bills.
+func (s *Self) Billed(metrics int) { s.billable.Add(float64(metrics)) }
 
 // Reloaded takes note of a load of the configuration.
 func (s *Self) Reloaded(ok bool) {

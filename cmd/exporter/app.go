@@ -94,7 +94,11 @@ func (a *app) build(ctx context.Context) (*generation, error) {
 	}
 	opts := awsread.Options{
 		Accounts: accounts, STSRegion: c.STSRegion, Observe: a.observe,
-		Budgets:        map[string]float64{inventory.APICognito: c.RequestBudgets.Cognito, inventory.APISES: c.RequestBudgets.SES},
+		Budgets: map[string]float64{
+			inventory.APICognito: c.RequestBudgets.Cognito, inventory.APISES: c.RequestBudgets.SES,
+			inventory.APICloudWatch: c.RequestBudgets.CloudWatch, inventory.APICloudTrail: c.RequestBudgets.CloudTrail,
+		},
+		Quota: c.Policy(), CloudWatch: c.CloudWatch.Enabled, CloudTrail: c.CloudTrail.Enabled, Billed: a.self.Billed,
 		DescribeMaxAge: time.Duration(c.DescribeMaxAge), RequestTimeout: time.Duration(c.RequestTimeout),
 	}
 	if a.endpoint != "" {
@@ -120,7 +124,7 @@ func (a *app) build(ctx context.Context) (*generation, error) {
 	}
 	return &generation{config: c, collector: collector.New(reader, collector.Options{
 		Targets: targets, Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout),
-		StaleAfter: time.Duration(c.StaleAfter), Tags: tags, AllIdentities: c.Identities.Show == config.ShowAll,
+		StaleAfter: time.Duration(c.StaleAfter), Tags: tags, Quota: c.Policy(), AllIdentities: c.Identities.Show == config.ShowAll,
 		ShowIdentity: c.Identities.Matches, MaxIdentities: c.Identities.Max, Logger: a.logger,
 	})}, nil
 }

@@ -19,6 +19,7 @@ accounts:
   - {id: "100000000003", name: sandbox, role_arn: "arn:aws:iam::100000000003:role/cognito-ses-exporter", external_id: demo}
 interval: 30s
 tags: [env, team]
+cloudtrail: {enabled: true}
 `
 
 func loadDemo() (*config.Config, error) { return config.Parse("demo", []byte(demoConfig)) }

@@ -65,15 +65,15 @@ type budgetKey struct {
 	quota string
 }
 
-// limiter returns nil where no budget is set. Cognito counts its pool reads
-// together; SES counts every operation by itself.
+// limiter returns nil where no budget is set. Cognito counts its reads of
+// pools together, and those of clients; SES counts every operation by itself.
 func (b *budgets) limiter(key inventory.Key, api, operation string) *rate.Limiter {
 	limit, ok := b.rates[api]
 	if !ok {
 		return nil
 	}
 	k := budgetKey{key, api}
-	if api == inventory.APISES {
+	if api == inventory.APISES || operation == "ListUserPoolClients" {
 		k.quota = operation
 	}
 	b.mu.Lock()

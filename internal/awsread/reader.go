@@ -15,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	awsaccount "github.com/aws/aws-sdk-go-v2/service/account"
 	"github.com/aws/aws-sdk-go-v2/service/account/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -28,10 +30,12 @@ import (
 // as in [Attempt]. All of them read.
 func Operations() map[string][]string {
 	return map[string][]string{
-		"account":            {"ListRegions"},
-		inventory.APICognito: {"DescribeUserPool", "ListUserPools"},
-		inventory.APISES:     {"GetAccount", "GetEmailIdentity", "ListEmailIdentities"},
-		inventory.APISTS:     {"AssumeRole", "GetCallerIdentity"},
+		"account":               {"ListRegions"},
+		inventory.APICloudTrail: {"LookupEvents"},
+		inventory.APICloudWatch: {"GetMetricData", "ListMetrics"},
+		inventory.APICognito:    {"DescribeUserPool", "ListUserPoolClients", "ListUserPools"},
+		inventory.APISES:        {"GetAccount", "GetEmailIdentity", "ListEmailIdentities"},
+		inventory.APISTS:        {"AssumeRole", "GetCallerIdentity"},
 	}
 }
 
@@ -51,6 +55,11 @@ type Options struct {
 	RequestTimeout time.Duration      // of one HTTP attempt
 	Observe        func(Attempt)      // called once for every HTTP attempt, from many goroutines; may be nil
 
+	Quota      inventory.Policy  // of the built-in sender: its days are what usage is read for
+	CloudWatch bool              // read sign-ups and the reputation of SES accounts
+	CloudTrail bool              // read the events that send e-mail
+	Billed     func(metrics int) // called with how many metrics CloudWatch bills; may be nil
+
 	// Endpoint, when set, is asked in place of AWS, with these static
 	// credentials and nothing taken from the environment.
 	Endpoint, AccessKeyID, SecretAccessKey string
@@ -66,6 +75,7 @@ type Reader struct {
 	mu       sync.Mutex
 	accounts map[string]*accountState
 	clients  map[inventory.Key]*clients
+	owners   map[inventory.Key]*clientOwners
 }
 
 // accountState is shared by all regions of an account.
@@ -79,8 +89,10 @@ type accountState struct {
 }
 
 type clients struct {
-	cognito *cognitoidentityprovider.Client
-	ses     *sesv2.Client
+	cognito    *cognitoidentityprovider.Client
+	ses        *sesv2.Client
+	cloudwatch *cloudwatch.Client
+	cloudtrail *cloudtrail.Client
 }
 
 // New prepares a Reader. It makes no AWS call; an error is one of the SDK's
@@ -92,6 +104,7 @@ func New(ctx context.Context, opts Options) (*Reader, error) {
 		budgets:  &budgets{rates: opts.Budgets, limiters: map[budgetKey]*rate.Limiter{}},
 		accounts: map[string]*accountState{},
 		clients:  map[inventory.Key]*clients{},
+		owners:   map[inventory.Key]*clientOwners{},
 	}
 	if opts.Endpoint != "" {
 		r.base = aws.Config{
@@ -213,6 +226,9 @@ func (r *Reader) clientsFor(t inventory.Target, a *accountState) *clients {
 		c = &clients{
 			cognito: cognitoidentityprovider.NewFromConfig(a.withCreds(r.config(t.Key(), inventory.APICognito, t.Region))),
 			ses:     sesv2.NewFromConfig(a.withCreds(r.config(t.Key(), inventory.APISES, t.Region))),
+
+			cloudwatch: cloudwatch.NewFromConfig(a.withCreds(r.config(t.Key(), inventory.APICloudWatch, t.Region))),
+			cloudtrail: cloudtrail.NewFromConfig(a.withCreds(r.config(t.Key(), inventory.APICloudTrail, t.Region))),
 		}
 		r.clients[t.Key()] = c
 	}
@@ -261,6 +277,7 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 	if prev != nil {
 		p.region.Pools, p.region.SES = prev.Pools, prev.SES
 		p.region.Identities, p.region.IdentitiesListed = prev.Identities, prev.IdentitiesListed
+		p.region.SignUps, p.region.Trail, p.region.Reputation = prev.SignUps, prev.Trail, prev.Reputation
 	}
 	a := r.account(t)
 	id, operation, err := r.authenticate(ctx, t, a)
@@ -278,13 +295,34 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 	}
 	c := r.clientsFor(p.region.Target, a)
 	var wg sync.WaitGroup
-	if !t.SESOnly {
+	poolsRead := make(chan struct{})
+	if t.SESOnly {
+		close(poolsRead)
+	} else {
 		p.called(inventory.APICognito)
-		wg.Go(func() { p.readPools(ctx, a, c.cognito) })
+		wg.Go(func() {
+			p.readPools(ctx, a, c.cognito)
+			close(poolsRead)
+			if p.r.opts.CloudWatch {
+				p.readSignUps(ctx, a, c.cloudwatch)
+			}
+			if p.r.opts.CloudTrail {
+				p.readTrail(ctx, a, c.cloudtrail, c.cognito)
+			}
+		})
 	}
 	if inventory.HasSES(t.Region) {
 		p.called(inventory.APISES)
-		wg.Go(func() { p.readSES(ctx, a, c.ses) })
+		wg.Go(func() {
+			p.readAccount(ctx, a, c.ses)
+			facts, complete := p.listIdentities(ctx, a, c.ses)
+			<-poolsRead // They say which identities and which accounts matter.
+			used := p.used()
+			p.readIdentities(ctx, a, c.ses, facts, complete, used)
+			if p.r.opts.CloudWatch {
+				p.readReputation(ctx, a, c.cloudwatch, used)
+			}
+		})
 	}
 	wg.Wait()
 	return p.finish()
@@ -296,9 +334,9 @@ type pass struct {
 	r      *Reader
 	region inventory.Region
 	prev   *inventory.Region
-	apis   []string
 
 	mu     sync.Mutex
+	apis   []string           // that were called
 	failed map[string]failure // first failure by API
 }
 
@@ -307,7 +345,14 @@ type failure struct {
 	message string
 }
 
-func (p *pass) called(api string) { p.apis = append(p.apis, api) }
+// called takes note that an API has an outcome in this pass.
+func (p *pass) called(api string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.Contains(p.apis, api) {
+		p.apis = append(p.apis, api)
+	}
+}
 
 // fail takes note of a failed call; the first one of each API is kept.
 func (p *pass) fail(ctx context.Context, a *accountState, api, operation string, err error) {

@@ -17,18 +17,30 @@ import (
 
 const identitiesPerPage = 1000 // the most that ListEmailIdentities gives
 
-// readSES reads the account's state and its identities; either may fail alone.
-func (p *pass) readSES(ctx context.Context, a *accountState, client *sesv2.Client) {
+// readAccount reads the account's state.
+func (p *pass) readAccount(ctx context.Context, a *accountState, client *sesv2.Client) {
 	out, err := client.GetAccount(ctx, nil)
 	if err == nil && out.SendQuota == nil && out.EnforcementStatus == nil {
 		err = errNonsense // Its booleans would read as sandbox and disabled.
 	}
 	if err != nil {
 		p.fail(ctx, a, inventory.APISES, "GetAccount", err)
-	} else {
-		p.region.SES = accountOf(out, time.Now())
+		return
 	}
-	p.readIdentities(ctx, a, client)
+	p.region.SES = accountOf(out, time.Now())
+}
+
+// used returns the names of the identities in this region that pools of the
+// account send as, as far as they are known.
+func (p *pass) used() []string {
+	names := slices.Clone(p.region.Target.Identities)
+	for _, n := range inventory.Needs([]inventory.Region{{Target: p.region.Target, Pools: p.region.Pools}}) {
+		if n.Key == p.region.Target.Key() {
+			names = append(names, n.Identities...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func accountOf(out *sesv2.GetAccountOutput, now time.Time) *inventory.SESAccount {
@@ -56,16 +68,15 @@ func known(values []string, value, otherwise string) string {
 	return otherwise
 }
 
-// readIdentities lists the identities, and asks one by one for those that
-// pools use and the list has no final word on: whose status is not SUCCESS, or
-// all of them when there is no list.
-func (p *pass) readIdentities(ctx context.Context, a *accountState, client *sesv2.Client) {
-	facts := make(map[string]inventory.Identity, len(p.region.Identities))
+// listIdentities returns what is known of the identities by canonical name,
+// and whether SES just gave the whole list.
+func (p *pass) listIdentities(ctx context.Context, a *accountState, client *sesv2.Client) (facts map[string]inventory.Identity, complete bool) {
+	facts = make(map[string]inventory.Identity, len(p.region.Identities))
 	listed := map[string]inventory.Identity{}
 	for _, i := range p.region.Identities {
 		facts[inventory.CanonicalIdentity(i.Name)] = i
 	}
-	complete := true
+	complete = true
 	pages := sesv2.NewListEmailIdentitiesPaginator(client,
 		&sesv2.ListEmailIdentitiesInput{PageSize: aws.Int32(identitiesPerPage)},
 		func(o *sesv2.ListEmailIdentitiesPaginatorOptions) { o.StopOnDuplicateToken = true })
@@ -94,7 +105,14 @@ func (p *pass) readIdentities(ctx context.Context, a *accountState, client *sesv
 	} else {
 		maps.Copy(facts, listed)
 	}
-	for _, name := range p.wanted(facts, complete) {
+	return facts, complete
+}
+
+// readIdentities asks one by one for the identities in use that the list has
+// no final word on: whose status is not SUCCESS, or all of them when there is
+// no list.
+func (p *pass) readIdentities(ctx context.Context, a *accountState, client *sesv2.Client, facts map[string]inventory.Identity, complete bool, used []string) {
+	for _, name := range p.wanted(facts, complete, used) {
 		out, err := client.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String(name)})
 		now := time.Now()
 		switch {
@@ -146,10 +164,10 @@ func identityOf(i types.IdentityInfo, now time.Time) inventory.Identity {
 
 // wanted returns the canonical names to ask for one by one, those with the
 // oldest answer first so that a short budget starves none.
-func (p *pass) wanted(facts map[string]inventory.Identity, complete bool) []string {
+func (p *pass) wanted(facts map[string]inventory.Identity, complete bool, used []string) []string {
 	var names []string
-	for _, used := range p.region.Target.Identities {
-		for _, name := range inventory.CoveringIdentities(used) {
+	for _, one := range used {
+		for _, name := range inventory.CoveringIdentities(one) {
 			i, ok := facts[name]
 			if ok && !i.Missing && i.Status == "SUCCESS" && (complete || i.Confirmed.After(p.region.Start)) {
 				break // Verified; what is less specific does not matter.

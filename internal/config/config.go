@@ -31,8 +31,10 @@ import (
 
 // AWS's own quotas in requests per second, for each account and region.
 const (
-	cognitoQuota = 15 // DescribeUserPool and ListUserPools together
-	sesQuota     = 1  // each operation
+	cognitoQuota    = 15 // DescribeUserPool and ListUserPools together, and ListUserPoolClients
+	sesQuota        = 1  // each operation
+	cloudWatchQuota = 25 // ListMetrics; GetMetricData has 50
+	cloudTrailQuota = 2  // LookupEvents
 )
 
 // Config is a whole configuration, with every default filled in. The functions
@@ -49,6 +51,9 @@ type Config struct {
 	Tags           []string       `yaml:"tags"`            // see [Config.TagLabels]
 	RequestBudgets RequestBudgets `yaml:"request_budgets"`
 	Identities     Identities     `yaml:"identities"`
+	DefaultQuota   DefaultQuota   `yaml:"default_quota"`
+	CloudWatch     Source         `yaml:"cloudwatch"`
+	CloudTrail     Source         `yaml:"cloudtrail"`
 }
 
 // Account is an AWS account to read.
@@ -65,6 +70,30 @@ type Account struct {
 type RequestBudgets struct {
 	Cognito float64 `yaml:"cognito-idp"`
 	SES     float64 `yaml:"ses"` // for each operation
+
+	CloudWatch float64 `yaml:"cloudwatch"`
+	CloudTrail float64 `yaml:"cloudtrail"`
+}
+
+// DefaultQuota is the limit of Cognito's built-in sender.
+type DefaultQuota struct {
+	Limit int             `yaml:"limit"` // e-mails a day
+	Scope inventory.Scope `yaml:"scope"`
+	Reset TimeOfDay       `yaml:"reset"` // in UTC, when the day begins
+}
+
+// Source is a source of how much of the default quota is used.
+type Source struct {
+	Enabled bool `yaml:"enabled"`
+}
+
+// Policy returns the default quota as pools are judged by it: not at all,
+// without a source that says how much is used.
+func (c *Config) Policy() inventory.Policy {
+	return inventory.Policy{
+		Enabled: c.CloudWatch.Enabled || c.CloudTrail.Enabled, Limit: float64(c.DefaultQuota.Limit),
+		Scope: c.DefaultQuota.Scope, Reset: c.DefaultQuota.Reset.SinceMidnight(),
+	}
 }
 
 // Identities says which SES identities get series of their own.
@@ -96,8 +125,10 @@ func (i Identities) Matches(name string) bool {
 func defaults() *Config {
 	return &Config{
 		Interval:       model.Duration(5 * time.Minute),
-		RequestBudgets: RequestBudgets{Cognito: 5, SES: 0.33}, // A third of AWS's quotas.
+		RequestBudgets: RequestBudgets{Cognito: 5, SES: 0.33, CloudWatch: 8, CloudTrail: 0.66}, // A third of AWS's quotas.
 		Identities:     Identities{Show: ShowUsed, Max: 1000},
+		DefaultQuota:   DefaultQuota{Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: "09:00"},
+		CloudWatch:     Source{Enabled: true},
 	}
 }
 

@@ -213,6 +213,11 @@ func scalar(text string, v reflect.Value) (why string, ok bool) {
 		*p, err = strconv.Atoi(text)
 	case *float64:
 		*p, err = strconv.ParseFloat(text, 64)
+	case *bool:
+		*p, err = text == "true", nil
+		if text != "true" && text != "false" {
+			return "", false
+		}
 	case *Regexp:
 		if *p, err = newRegexp(text); err != nil {
 			why = ": " + err.Error()
@@ -235,6 +240,8 @@ func wanted(v reflect.Value) string {
 		return "a whole number"
 	case float64:
 		return "a number"
+	case bool:
+		return "true or false"
 	case Regexp:
 		return "a regular expression in RE2 syntax"
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"regexp/syntax"
+	"time"
 )
 
 const redacted = "<secret>"
@@ -51,3 +52,18 @@ func (r Regexp) String() string { return r.source }
 
 // MarshalText returns the expression as it was written.
 func (r Regexp) MarshalText() ([]byte, error) { return []byte(r.source), nil }
+
+// TimeOfDay is a time such as 09:00.
+type TimeOfDay string
+
+// SinceMidnight returns the time since the day began. A valid configuration
+// has valid times only.
+func (t TimeOfDay) SinceMidnight() time.Duration {
+	d, _ := t.parse()
+	return d
+}
+
+func (t TimeOfDay) parse() (time.Duration, error) {
+	at, err := time.Parse("15:04", string(t))
+	return time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute, err
+}

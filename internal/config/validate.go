@@ -51,6 +51,9 @@ func (d *decoder) check(c *Config) {
 	d.checkTags(c.Tags)
 	d.checkBudget(&c.RequestBudgets.Cognito, inventory.APICognito, cognitoQuota)
 	d.checkBudget(&c.RequestBudgets.SES, inventory.APISES, sesQuota)
+	d.checkBudget(&c.RequestBudgets.CloudWatch, inventory.APICloudWatch, cloudWatchQuota)
+	d.checkBudget(&c.RequestBudgets.CloudTrail, inventory.APICloudTrail, cloudTrailQuota)
+	d.checkDefaultQuota(&c.DefaultQuota)
 	if p := &c.Identities.Show; d.sound(p) && *p != ShowUsed && *p != ShowAll {
 		d.fail(p, "show must be %s or %s, not %s", ShowUsed, ShowAll, quote(string(*p)))
 	}
@@ -271,5 +274,25 @@ func (d *decoder) checkTags(tags []string) {
 func (d *decoder) checkBudget(p *float64, api string, quota float64) {
 	if d.sound(p) && !(*p > 0 && *p <= quota) { // Not a number is neither.
 		d.fail(p, "the budget of %s in requests per second must be above 0 and at most %g, AWS's own quota, not %g", api, quota, *p)
+	}
+}
+
+// checkDefaultQuota checks the limit of the built-in sender. CloudWatch counts
+// in periods of five minutes, so that the day has to begin with one.
+func (d *decoder) checkDefaultQuota(q *DefaultQuota) {
+	if p := &q.Limit; d.sound(p) && *p < 1 {
+		d.fail(p, "limit must be at least 1, not %d", *p)
+	}
+	if p := &q.Scope; d.sound(p) && !slices.Contains(inventory.Scopes(), *p) {
+		var scopes []string
+		for _, s := range inventory.Scopes() {
+			scopes = append(scopes, string(s))
+		}
+		d.fail(p, "scope must be %s, not %s", list(scopes, "or"), quote(string(*p)))
+	}
+	if p := &q.Reset; d.sound(p) {
+		if at, err := p.parse(); err != nil || len(*p) != len("09:00") || at%(5*time.Minute) != 0 {
+			d.fail(p, "reset must be a time of day in UTC such as 09:00, in steps of five minutes, not %s", quote(string(*p)))
+		}
 	}
 }

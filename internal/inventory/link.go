@@ -3,6 +3,7 @@ package inventory
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // Reason says what keeps a pool from mailing a person outside.
@@ -19,13 +20,14 @@ const (
 	SendingDisabled      Reason = "sending_disabled"
 	AccountShutdown      Reason = "account_shutdown"
 	SendQuotaReached     Reason = "send_quota_reached"
+	DefaultQuotaReached  Reason = "default_quota_reached"
 )
 
 // Reasons lists every reason.
 func Reasons() []Reason {
 	return []Reason{
 		IdentityMissing, IdentityUnverified, CrossAccountIdentity, UnsupportedRegion, FromMismatch,
-		Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached,
+		Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached, DefaultQuotaReached,
 	}
 }
 
@@ -71,6 +73,15 @@ type Pool struct {
 
 	SES   *SESAccount // that a DEVELOPER pool sends through; nil for others or when unknown
 	Quota *Quota      // the send quota of that account; nil when unlimited or unknown
+
+	// What the pool sent since QuotaReset's day began, by source, for a pool
+	// with the built-in sender; nil when unknown.
+	SentCloudWatch, SentCloudTrail *float64
+
+	DefaultQuota *Quota         // the built-in sender's quota that applies; nil for others or when unknown
+	QuotaReset   time.Time      // when that quota begins anew; zero for others
+	Exhaustion   time.Time      // when it is, or was, used up; zero when it lasts until the reset or is unknown
+	Failures     map[string]int // mails that were not sent, by [FailureReason], of the day; nil when unknown
 
 	Ready   Tri      // can it mail a person outside?
 	Blocked []Reason // each reason that is known to hold
@@ -165,7 +176,7 @@ func (v *verdict) ready() Tri {
 }
 
 // link finds out what the pool's e-mail depends on and judges it.
-func (idx sesIndex) link(t Target, up UserPool) Pool {
+func (idx sesIndex) link(t Target, up UserPool, quotas *tally) Pool {
 	p := Pool{UserPool: up, Target: t}
 	if up.Settings == nil {
 		return p
@@ -184,6 +195,7 @@ func (idx sesIndex) link(t Target, up UserPool) Pool {
 	default:
 		v.unknown = true
 	}
+	quotas.apply(&p, &v)
 	if up.Settings.CustomSender {
 		return p // It sends by means that are not visible from here.
 	}

@@ -40,9 +40,9 @@ func one(region string, s *Settings, ses *SESAccount, listed bool, ids ...Identi
 	}
 	if region == "eu-west-1" {
 		facts.Pools = pool.Pools
-		return New(now, []Region{facts}).Pools[0]
+		return New(now, []Region{facts}, Policy{}).Pools[0]
 	}
-	return New(now, []Region{pool, facts}).Pools[0]
+	return New(now, []Region{pool, facts}, Policy{}).Pools[0]
 }
 
 func developer(identity, from string) *Settings {

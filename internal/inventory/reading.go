@@ -43,6 +43,9 @@ const (
 	APISTS     = "sts"
 	APICognito = "cognito-idp"
 	APISES     = "ses"
+
+	APICloudWatch = "cloudwatch"
+	APICloudTrail = "cloudtrail"
 )
 
 // Class says why an AWS call failed, in the few ways that call for different
@@ -91,6 +94,10 @@ type Region struct {
 	// IdentitiesListed is when SES last gave its complete list of identities:
 	// one that is not in Identities then does not exist. Zero when it never did.
 	IdentitiesListed time.Time
+
+	SignUps    *SignUps    // nil when unknown, or not asked for
+	Trail      *Trail      // likewise
+	Reputation *Reputation // likewise
 }
 
 // Outcome returns the outcome of api, if it was called.
@@ -208,6 +215,15 @@ func (r Region) Fresh(oldest time.Time) Region {
 	})
 	if r.IdentitiesListed.Before(oldest) {
 		r.IdentitiesListed = time.Time{}
+	}
+	if r.SignUps != nil && r.SignUps.Confirmed.Before(oldest) {
+		r.SignUps = nil
+	}
+	if r.Trail != nil && r.Trail.Confirmed.Before(oldest) {
+		r.Trail = nil
+	}
+	if r.Reputation != nil && r.Reputation.Confirmed.Before(oldest.Add(-ReputationInterval)) {
+		r.Reputation = nil
 	}
 	return r
 }

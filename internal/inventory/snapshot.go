@@ -14,12 +14,16 @@ type Snapshot struct {
 	Pools      []Pool    // sorted by account, region and ID
 	Accounts   []Account // SES state, sorted by account and region
 	Identities []UsedIdentity
+
+	Policy        Policy
+	DefaultQuotas []DefaultQuota // of what shares one, sorted by account and region
 }
 
 // Account is the SES state of one account in one region.
 type Account struct {
 	Target Target
 	SESAccount
+	Reputation *Reputation // nil when unknown
 }
 
 // UsedIdentity is an identity that exists, and how many pools send through it.
@@ -30,11 +34,12 @@ type UsedIdentity struct {
 }
 
 // New links and judges the readings. It keeps them and must not see them change.
-func New(at time.Time, readings []Region) *Snapshot {
+func New(at time.Time, readings []Region, policy Policy) *Snapshot {
 	readings = slices.Clone(readings)
 	slices.SortStableFunc(readings, func(a, b Region) int { return a.Target.Key().Compare(b.Target.Key()) })
 	idx := indexSES(readings)
-	s := &Snapshot{At: at, Readings: readings}
+	quotas := newTally(at, readings, policy)
+	s := &Snapshot{At: at, Readings: readings, Policy: policy, DefaultQuotas: quotas.list()}
 
 	type identityKey struct {
 		Key
@@ -43,7 +48,7 @@ func New(at time.Time, readings []Region) *Snapshot {
 	used := map[identityKey]int{}
 	for _, r := range readings {
 		for _, up := range r.Pools {
-			p := idx.link(r.Target, up)
+			p := idx.link(r.Target, up, quotas)
 			s.Pools = append(s.Pools, p)
 			if ref, ok := ParseSourceARN(sourceARN(up)); ok && ref.AccountID == r.Target.AccountID && !p.Settings.CustomSender {
 				for _, region := range identityRegions(r.Target.Region, ref.Region) {
@@ -54,7 +59,7 @@ func New(at time.Time, readings []Region) *Snapshot {
 	}
 	for _, r := range readings {
 		if r.SES != nil {
-			s.Accounts = append(s.Accounts, Account{Target: r.Target, SESAccount: *r.SES})
+			s.Accounts = append(s.Accounts, Account{Target: r.Target, SESAccount: *r.SES, Reputation: r.Reputation})
 		}
 		for _, i := range r.Identities {
 			if i.Missing {

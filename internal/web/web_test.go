@@ -19,7 +19,7 @@ func options() Options {
 		Target:   inventory.Target{AccountID: "111122223333", AccountName: `<script>alert("name")</script>`, Region: "eu-west-1"},
 		Outcomes: []inventory.Outcome{{API: "ses", Class: inventory.Denied, Message: `<img src=x onerror=alert(1)>`}},
 		Pools:    []inventory.UserPool{{ID: "eu-west-1_a"}},
-	}})
+	}}, inventory.Policy{})
 	return Options{
 		Version: "v0", TelemetryPath: "/metrics", Logger: slog.New(slog.DiscardHandler),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -1,0 +1,250 @@
+package awsread
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+const (
+	queriesPerCall = 500 // the most that GetMetricData takes
+	signUpPeriod   = 5 * time.Minute
+	// settled is how old a point has to be to be read no more. AWS publishes
+	// points late, and does not say how late.
+	settled = 15 * time.Minute
+	// recently is how long after the last full list the list of the metrics
+	// that were active in the last three hours still shows all that is new.
+	recently = 2 * time.Hour
+)
+
+// readSignUps reads how many sign-ups the pools with the built-in sender had
+// since the day of the quota began. Listing is free, values are billed by the
+// metric: so only metrics that had points since they were last read are read.
+func (p *pass) readSignUps(ctx context.Context, a *accountState, client *cloudwatch.Client) {
+	now := time.Now()
+	start, _ := p.r.opts.Quota.Window(now)
+	settings := map[string]*inventory.Settings{}
+	var pools []string
+	for _, up := range p.region.Pools {
+		if up.Settings != nil && up.Settings.SendsDefault() {
+			settings[up.ID] = up.Settings
+			pools = append(pools, up.ID)
+		}
+	}
+	if len(pools) == 0 {
+		p.region.SignUps = nil
+		return
+	}
+	p.called(inventory.APICloudWatch)
+	slices.Sort(pools)
+
+	next := &inventory.SignUps{WindowStart: start, Confirmed: now, Pools: pools}
+	known := map[metric]inventory.SignUpSeries{}
+	recent := now.Sub(start) < recently
+	if before := p.region.SignUps; before != nil && before.WindowStart.Equal(start) {
+		for _, s := range before.Series {
+			known[metric{s.PoolID, s.ClientID}] = s
+		}
+		same := !slices.ContainsFunc(pools, func(id string) bool {
+			_, ok := slices.BinarySearch(before.Pools, id)
+			return !ok
+		})
+		recent = recent || same && now.Sub(before.Confirmed) < recently
+	}
+	listed, err := listSignUps(ctx, client, recent)
+	if err != nil {
+		p.fail(ctx, a, inventory.APICloudWatch, "ListMetrics", err)
+		return
+	}
+	var read []inventory.SignUpSeries
+	for _, m := range listed {
+		if s := settings[m.pool]; s == nil || !s.Mails(m.client) {
+			continue
+		}
+		s, ok := known[m]
+		if !ok {
+			s = inventory.SignUpSeries{PoolID: m.pool, ClientID: m.client, Through: start}
+		}
+		delete(known, m)
+		read = append(read, s)
+	}
+	for chunk := range slices.Chunk(read, queriesPerCall) {
+		if err := p.r.addPoints(ctx, client, chunk, start, now); err != nil {
+			p.fail(ctx, a, inventory.APICloudWatch, "GetMetricData", err)
+			return
+		}
+	}
+	for _, s := range known {
+		next.Series = append(next.Series, s)
+	}
+	next.Series = append(next.Series, read...)
+	slices.SortFunc(next.Series, func(a, b inventory.SignUpSeries) int {
+		return metric{a.PoolID, a.ClientID}.compare(metric{b.PoolID, b.ClientID})
+	})
+	p.region.SignUps = next
+}
+
+// metric names one series of SignUpSuccesses.
+type metric struct{ pool, client string }
+
+func (m metric) compare(o metric) int {
+	return slices.Compare([]string{m.pool, m.client}, []string{o.pool, o.client})
+}
+
+// listSignUps lists the metrics of the region, or those of the last three hours.
+func listSignUps(ctx context.Context, client *cloudwatch.Client, recent bool) ([]metric, error) {
+	in := &cloudwatch.ListMetricsInput{Namespace: aws.String("AWS/Cognito"), MetricName: aws.String("SignUpSuccesses")}
+	if recent {
+		in.RecentlyActive = types.RecentlyActivePt3h
+	}
+	var all []metric
+	pages := cloudwatch.NewListMetricsPaginator(client, in, func(o *cloudwatch.ListMetricsPaginatorOptions) { o.StopOnDuplicateToken = true })
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, listed := range page.Metrics {
+			var m metric
+			for _, d := range listed.Dimensions {
+				switch aws.ToString(d.Name) {
+				case "UserPool":
+					m.pool = aws.ToString(d.Value)
+				case "UserPoolClient":
+					m.client = aws.ToString(d.Value)
+				}
+			}
+			if m.pool != "" && m.client != "" {
+				all = append(all, m)
+			}
+		}
+	}
+	slices.SortFunc(all, metric.compare)
+	return slices.Compact(all), nil
+}
+
+// addPoints reads the series on from where they were read to.
+func (r *Reader) addPoints(ctx context.Context, client *cloudwatch.Client, series []inventory.SignUpSeries, start, now time.Time) error {
+	from := now
+	queries := make([]types.MetricDataQuery, 0, len(series))
+	for i, s := range series {
+		if s.Through.Before(from) {
+			from = s.Through
+		}
+		queries = append(queries, query(fmt.Sprintf("m%d", i), "AWS/Cognito", "SignUpSuccesses", "Sum", signUpPeriod,
+			types.Dimension{Name: aws.String("UserPool"), Value: aws.String(s.PoolID)},
+			types.Dimension{Name: aws.String("UserPoolClient"), Value: aws.String(s.ClientID)}))
+	}
+	from = from.Add(-settled).Truncate(signUpPeriod)
+	if from.Before(start) {
+		from = start
+	}
+	if !from.Before(now) {
+		return nil // The day has only just begun.
+	}
+	points, err := r.metricData(ctx, client, queries, from, now)
+	if err != nil {
+		return err
+	}
+	for i := range series {
+		s := &series[i]
+		kept := slices.DeleteFunc(slices.Clone(s.Points), func(p inventory.Point) bool { return !p.At.Before(from) })
+		for _, p := range points[i] {
+			if p.N > 0 {
+				kept = append(kept, p)
+			}
+		}
+		s.Points, s.Through = kept, now
+	}
+	return nil
+}
+
+func query(id, namespace, name, stat string, period time.Duration, dimensions ...types.Dimension) types.MetricDataQuery {
+	return types.MetricDataQuery{Id: aws.String(id), MetricStat: &types.MetricStat{
+		Metric: &types.Metric{Namespace: aws.String(namespace), MetricName: aws.String(name), Dimensions: dimensions},
+		Period: aws.Int32(int32(period / time.Second)), Stat: aws.String(stat),
+	}}
+}
+
+// metricData returns the points of each query, sorted by time.
+func (r *Reader) metricData(ctx context.Context, client *cloudwatch.Client, queries []types.MetricDataQuery, from, to time.Time) ([][]inventory.Point, error) {
+	index := make(map[string]int, len(queries))
+	for i, q := range queries {
+		index[aws.ToString(q.Id)] = i
+	}
+	points := make([][]inventory.Point, len(queries))
+	answered := map[string]bool{}
+	pages := cloudwatch.NewGetMetricDataPaginator(client, &cloudwatch.GetMetricDataInput{
+		StartTime: aws.Time(from), EndTime: aws.Time(to), MetricDataQueries: queries, ScanBy: types.ScanByTimestampAscending,
+	}, func(o *cloudwatch.GetMetricDataPaginatorOptions) { o.StopOnDuplicateToken = true })
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, result := range page.MetricDataResults {
+			id := aws.ToString(result.Id)
+			i, ok := index[id]
+			if !ok || len(result.Timestamps) != len(result.Values) ||
+				result.StatusCode != types.StatusCodeComplete && result.StatusCode != types.StatusCodePartialData {
+				return nil, errNonsense
+			}
+			answered[id] = true
+			for j, at := range result.Timestamps {
+				points[i] = append(points[i], inventory.Point{At: at.UTC(), N: result.Values[j]})
+			}
+		}
+	}
+	if len(answered) != len(queries) {
+		return nil, errNonsense
+	}
+	if r.opts.Billed != nil {
+		r.opts.Billed(len(queries))
+	}
+	for i := range points {
+		slices.SortFunc(points[i], func(a, b inventory.Point) int { return a.At.Compare(b.At) })
+	}
+	return points, nil
+}
+
+const (
+	reputationLookback = 24 * time.Hour
+	reputationPeriod   = time.Hour
+)
+
+// readReputation reads the bounce and complaint rate of an SES account that
+// pools send through.
+func (p *pass) readReputation(ctx context.Context, a *accountState, client *cloudwatch.Client, used []string) {
+	if len(used) == 0 {
+		p.region.Reputation = nil
+		return
+	}
+	now := time.Now()
+	if before := p.region.Reputation; before != nil && now.Sub(before.Confirmed) < inventory.ReputationInterval {
+		return
+	}
+	p.called(inventory.APICloudWatch)
+	points, err := p.r.metricData(ctx, client, []types.MetricDataQuery{
+		query("bounce", "AWS/SES", "Reputation.BounceRate", "Average", reputationPeriod),
+		query("complaint", "AWS/SES", "Reputation.ComplaintRate", "Average", reputationPeriod),
+	}, now.Add(-reputationLookback), now)
+	if err != nil {
+		p.fail(ctx, a, inventory.APICloudWatch, "GetMetricData", err)
+		return
+	}
+	p.region.Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: last(points[0]), ComplaintRatio: last(points[1])}
+}
+
+func last(points []inventory.Point) *float64 {
+	if len(points) == 0 {
+		return nil
+	}
+	return &points[len(points)-1].N
+}
