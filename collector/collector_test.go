@@ -6,6 +6,7 @@ import (
 	"flag"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -191,6 +192,52 @@ func TestSESRegionThatIsNoTargetIsRead(t *testing.T) {
 		want := `cognito_ses_pool_ready{account_id="111122223333",region="eu-central-1",user_pool_id="eu-west-1_own"} 1`
 		if !strings.Contains(got, want) {
 			t.Errorf("no verdict through the SES region:\n%s", got)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
+// TestUseEndsAtTheReset checks that the default quota begins anew to the
+// second, although no target is read then.
+func TestUseEndsAtTheReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		o := options()
+		o.Interval, o.Timeout, o.StaleAfter = 5*time.Hour, time.Minute, 10*time.Hour
+		o.Quota = inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: 9 * time.Hour}
+		time.Sleep(8 * time.Hour)
+		c := New(readerFunc(func(t inventory.Target) inventory.Region {
+			now := time.Now()
+			r := facts(now)
+			r.Target, r.Start, r.End = t, now, now
+			r.Pools = slices.DeleteFunc(r.Pools, func(p inventory.UserPool) bool { return p.Settings == nil })
+			r.Pools[0].Settings.AutoVerified = []string{"email"}
+			start, _ := o.Quota.Window(now)
+			r.SignUps = &inventory.SignUps{
+				WindowStart: start, Confirmed: now, Pools: []string{"eu-west-1_default"},
+				Series: []inventory.SignUpSeries{{PoolID: "eu-west-1_default", ClientID: "web", Points: []inventory.Point{{At: start, N: 42}}}},
+			}
+			return r
+		}), o)
+		go func() { _ = c.Run(ctx) }()
+		<-c.Done()
+		used := func() string {
+			for line := range strings.SplitSeq(exposition(t, c), "\n") {
+				if strings.HasPrefix(line, "cognito_ses_default_quota_used{") {
+					return line
+				}
+			}
+			return ""
+		}
+		const series = `cognito_ses_default_quota_used{account_id="111122223333",region="eu-west-1"} `
+		time.Sleep(time.Until(time.Date(2000, 1, 1, 8, 59, 59, 0, time.UTC)))
+		if got := used(); got != series+"42" {
+			t.Errorf("a second before the reset: %q", got)
+		}
+		time.Sleep(time.Second + time.Millisecond)
+		if got := used(); got != series+"0" {
+			t.Errorf("at the reset: %q", got)
 		}
 		cancel()
 		synctest.Wait()

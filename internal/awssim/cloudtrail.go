@@ -164,7 +164,7 @@ func (c *call) record(e *event) object {
 // response is responseElements of a call that succeeded.
 func (e *event) response() object {
 	delivery := object{"destination": hidden, "deliveryMedium": "EMAIL", "attributeName": "email"}
-	if e.sms {
+	if e.sms || e.name == "ResendConfirmationCode" && !slices.Contains(e.pool.AutoVerified, "email") {
 		delivery["deliveryMedium"], delivery["attributeName"] = "SMS", "phone_number"
 	}
 	switch e.name {

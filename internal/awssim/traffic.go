@@ -220,11 +220,8 @@ func (f *Fleet) judge(a *Account, events []event) {
 		case "SignUp", "ResendConfirmationCode", "Signup_POST", "ResendCode_POST", "signup_POST":
 			wants = wants && slices.Contains(e.pool.AutoVerified, "email")
 		}
-		if e.duplicate { // Whatever became of the page event before it.
-			e.outcome = events[twin(events, i)].outcome
-			continue
-		}
 		switch {
+		case e.duplicate:
 		case !wants, e.pool.CustomSender != "":
 			e.outcome = noMail
 		case e.pool.Mode == "DEVELOPER":
@@ -244,6 +241,11 @@ func (f *Fleet) judge(a *Account, events []event) {
 				continue
 			}
 			sent[scope]++
+		}
+	}
+	for i := range events {
+		if events[i].duplicate {
+			events[i].outcome = events[twin(events, i)].outcome
 		}
 	}
 }
@@ -275,7 +277,8 @@ type PoolTruth struct {
 	Region     string `json:"region"`
 	UserPoolID string `json:"user_pool_id"`
 	Sent       int    `json:"sent"`
-	Refused    int    `json:"refused"` // by the default quota or by SES
+	Refused    int    `json:"refused"`  // by the default quota or by SES
+	SignUps    int    `json:"sign_ups"` // users that signed up or were created, and whose mail, if any, was not refused
 }
 
 // Truth returns what was sent since the last reset, for every pool that has traffic.
@@ -294,8 +297,13 @@ func (s *Server) Truth() []PoolTruth {
 			}
 		}
 		for _, e := range s.happened(f, a, windowStart(now)) {
+			if e.at.After(now) || e.duplicate {
+				continue
+			}
+			if _, ok := signUp(&e); ok && (e.outcome == mailed || e.outcome == noMail) {
+				all[index[e.pool.ID]].SignUps++
+			}
 			switch {
-			case e.at.After(now) || e.duplicate:
 			case e.outcome == mailed:
 				all[index[e.pool.ID]].Sent++
 			case e.outcome != noMail:

@@ -126,7 +126,7 @@ type MailEvent struct {
 
 // twinGap is how far apart CloudTrail may date a page's event and the event of
 // the operation that the page called.
-const twinGap = 5 * time.Second
+const twinGap = 2 * time.Second
 
 // Single returns the events without those of pages whose operation has an
 // event of its own, so that no action counts twice.

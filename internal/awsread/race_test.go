@@ -1,0 +1,5 @@
+//go:build race
+
+package awsread
+
+const raceEnabled = true

@@ -1,0 +1,419 @@
+package awsread
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// inProcess hands the SDK's requests to a handler without a network, so that
+// days pass at once under testing/synctest.
+type inProcess struct{ http.Handler }
+
+func (h inProcess) Do(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// newInProcess returns a reader of the simulation.
+func newInProcess(t testing.TB, sim http.Handler, o Options) *Reader {
+	t.Helper()
+	o.Endpoint, o.AccessKeyID, o.SecretAccessKey = "http://aws", "AKIATEST", "test"
+	r, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.base.HTTPClient = inProcess{sim}
+	return r
+}
+
+const (
+	testAccount = "100000000001"
+	testRegion  = "eu-west-1"
+)
+
+// randomFleet makes up pools whose traffic CloudTrail tells apart: a pool's
+// users come by API or by pages, and what goes by SMS says so.
+func randomFleet(r *rand.Rand, scope inventory.Scope) *awssim.Fleet {
+	region := &awssim.Region{SES: awssim.SES{ProductionAccess: true, SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 50000, MaxSendRate: 14}}
+	for i := range 1 + r.IntN(4) {
+		p := awssim.Pool{Name: fmt.Sprintf("pool-%d", i), AutoVerified: []string{"email"}, Clients: []awssim.Client{{Name: "web"}, {Name: "app"}}}
+		rate := func() float64 { return 4 * r.Float64() * r.Float64() }
+		p.Traffic.PerHour = map[string]float64{"AdminCreateUser": rate()}
+		p.Traffic.Suppressed = 0.5 * r.Float64()
+		if r.IntN(3) > 0 {
+			p.Traffic.PerHour["SignUp"], p.Traffic.PerHour["ForgotPassword"], p.Traffic.PerHour["ResendConfirmationCode"] = rate(), rate(), rate()
+			p.Traffic.SMS = 0.3 * r.Float64()
+		} else {
+			p.Traffic.PerHour["Signup_POST"], p.Traffic.PerHour["forgotPassword_POST"], p.Traffic.PerHour["AdminResetUserPassword"] = rate(), rate(), rate()
+			p.Traffic.PagesAlsoCall = r.IntN(2) == 0
+		}
+		switch r.IntN(8) {
+		case 0:
+			p.Mode, p.SourceARN, p.From = "DEVELOPER", "arn:aws:ses:eu-west-1:"+testAccount+":identity/example.com", "a@example.com"
+		case 1:
+			p.CustomSender = "arn:aws:lambda:eu-west-1:" + testAccount + ":function:sender"
+		}
+		region.Pools = append(region.Pools, p)
+	}
+	return &awssim.Fleet{
+		DefaultQuota: awssim.DefaultQuota{Limit: 10 + r.IntN(41), Scope: string(scope)},
+		Accounts:     []awssim.Account{{ID: testAccount, Regions: map[string]*awssim.Region{testRegion: region}}},
+	}
+}
+
+// oracle answers what was really sent, at any time.
+type oracle struct {
+	sim *awssim.Server
+	at  time.Time
+}
+
+func newOracle(t *testing.T, f *awssim.Fleet, seed uint64) *oracle {
+	t.Helper()
+	o := &oracle{at: time.Now()}
+	var err error
+	o.sim, err = awssim.New(awssim.Options{Fleet: f, Seed: seed, Now: func() time.Time { return o.at }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// truth returns what was sent from the start of the day up to at, by pool.
+func (o *oracle) truth(at, start time.Time) map[string]awssim.PoolTruth {
+	o.at = at
+	all := map[string]awssim.PoolTruth{}
+	if at.Before(start) {
+		return all
+	}
+	for _, p := range o.sim.Truth() {
+		all[p.UserPoolID] = p
+	}
+	return all
+}
+
+// TestUsageIsTheTruth follows random streams over random days, with passes at
+// random times, restarts and refusals, and holds every count against what was
+// really sent.
+func TestUsageIsTheTruth(t *testing.T) {
+	t.Parallel()
+	const daysPerFleet = 10
+	fleets := 100
+	if raceEnabled || testing.Short() {
+		fleets = 8
+	}
+	days, checks, mails := 0, 0, 0.0
+	for seed := range uint64(fleets) {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 3))
+			c := &checker{t: t, r: r, seed: seed, exact: r.IntN(2) == 0}
+			c.run(daysPerFleet)
+			days, checks, mails = days+daysPerFleet, checks+c.checks, mails+c.mails
+		})
+		if t.Failed() {
+			t.Fatalf("with seed %d", seed)
+		}
+	}
+	t.Logf("%d days, %d counts of pools checked, %v e-mails in them", days, checks, mails)
+	if checks < 5*days || mails < float64(checks) {
+		t.Errorf("only %d checks and %v e-mails in %d days", checks, mails, days)
+	}
+}
+
+type checker struct {
+	t      *testing.T
+	r      *rand.Rand
+	seed   uint64
+	exact  bool // CloudWatch and CloudTrail show everything at once
+	policy inventory.Policy
+	fleet  *awssim.Fleet
+	oracle *oracle
+	checks int
+	mails  float64
+}
+
+func (c *checker) run(days int) {
+	c.policy = inventory.Policy{Enabled: true, Scope: inventory.Scopes()[c.r.IntN(3)], Reset: 9 * time.Hour}
+	c.fleet = randomFleet(c.r, c.policy.Scope)
+	c.policy.Limit = float64(c.fleet.DefaultQuota.Limit)
+	sim, err := awssim.New(awssim.Options{Fleet: c.fleet, NoQuotas: true, NoDelays: c.exact, Seed: c.seed})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.oracle = newOracle(c.t, c.fleet, c.seed)
+	options := Options{Quota: c.policy, CloudWatch: true, CloudTrail: true, DescribeMaxAge: 6 * time.Hour, RequestTimeout: time.Minute}
+	time.Sleep(time.Duration(c.r.Int64N(int64(48 * time.Hour)))) // Started at any hour.
+	reader := newInProcess(c.t, sim, options)
+	var prev *inventory.Region
+	target := inventory.Target{AccountID: testAccount, Region: testRegion}
+	for end := time.Now().AddDate(0, 0, days); time.Now().Before(end); {
+		switch c.r.IntN(12) {
+		case 0: // A restart forgets everything.
+			reader, prev = newInProcess(c.t, sim, options), nil
+		case 1: // A pass in which AWS refuses leaves the next one to make up for it.
+			service := []string{"cloudwatch", "cloudtrail"}[c.r.IntN(2)]
+			if err := sim.SetFaults([]awssim.Fault{{Kind: "deny", Service: service, Rate: 0.5}}); err != nil {
+				c.t.Fatal(err)
+			}
+			reading := reader.Read(c.t.Context(), target, prev)
+			prev = &reading
+			if err := sim.SetFaults(nil); err != nil {
+				c.t.Fatal(err)
+			}
+			time.Sleep(time.Duration(c.r.Int64N(int64(time.Hour))))
+		}
+		reading := reader.Read(c.t.Context(), target, prev)
+		for _, o := range reading.Outcomes {
+			if o.Class != inventory.OK {
+				c.t.Fatalf("%s: %s", o.API, o.Message)
+			}
+		}
+		prev = &reading
+		c.check(reading)
+		time.Sleep(time.Duration(c.r.Int64N(int64(6*time.Hour))) + time.Second)
+	}
+	fresh := newInProcess(c.t, sim, options).Read(c.t.Context(), target, nil)
+	last := reader.Read(c.t.Context(), target, prev)
+	c.same(fresh, last)
+}
+
+// check holds a reading against the truth.
+func (c *checker) check(reading inventory.Region) {
+	now := time.Now()
+	start, _ := c.policy.Window(now)
+	s := inventory.New(now, []inventory.Region{reading}, c.policy)
+	most := c.oracle.truth(now, start)
+	leastTrail, leastWatch := most, most
+	if !c.exact {
+		leastTrail = c.oracle.truth(now.Add(-6*time.Minute), start)
+		leastWatch = c.oracle.truth(now.Add(-2*time.Minute-time.Second), start)
+	}
+	used := map[string]float64{}
+	for _, p := range s.Pools {
+		if !p.Settings.SendsDefault() {
+			if p.SentCloudTrail != nil || p.SentCloudWatch != nil || p.DefaultQuota != nil {
+				c.t.Errorf("%s does not use the built-in sender and has counts", p.Name)
+			}
+			continue
+		}
+		within := func(source string, got *float64, least, most int) {
+			c.checks++
+			if got == nil || *got < float64(least) || *got > float64(most) {
+				c.t.Errorf("%s at %s: %s counts %v, want %d to %d", p.Name, now, source, deref(got), least, most)
+				return
+			}
+			c.mails += *got
+		}
+		within("CloudTrail", p.SentCloudTrail, leastTrail[p.ID].Sent, most[p.ID].Sent)
+		within("CloudWatch", p.SentCloudWatch, leastWatch[p.ID].SignUps, most[p.ID].SignUps)
+		group := ""
+		if c.policy.Scope == inventory.ScopePool {
+			group = p.ID
+		}
+		if p.SentCloudTrail != nil {
+			used[group] += *p.SentCloudTrail
+		}
+	}
+	for _, p := range s.Pools {
+		if !p.Settings.SendsDefault() {
+			continue
+		}
+		group := ""
+		if c.policy.Scope == inventory.ScopePool {
+			group = p.ID
+		}
+		switch {
+		case p.DefaultQuota == nil || p.DefaultQuota.Used != used[group]:
+			c.t.Errorf("%s: the quota %v is not the sum %v of those that share it", p.Name, p.DefaultQuota, used[group])
+		case p.DefaultQuota.Used > p.DefaultQuota.Limit:
+			c.t.Errorf("%s: %v used of %v, which AWS enforces", p.Name, p.DefaultQuota.Used, p.DefaultQuota.Limit)
+		case (p.Ready == inventory.Yes) == p.DefaultQuota.Reached():
+			c.t.Errorf("%s: ready is %s with %v", p.Name, p.Ready, p.DefaultQuota)
+		}
+	}
+}
+
+// same checks that a restart changes no count.
+func (c *checker) same(a, b inventory.Region) {
+	now := time.Now()
+	first, second := inventory.New(now, []inventory.Region{a}, c.policy), inventory.New(now, []inventory.Region{b}, c.policy)
+	for i, p := range first.Pools {
+		q := second.Pools[i]
+		if deref(p.SentCloudTrail) != deref(q.SentCloudTrail) || deref(p.SentCloudWatch) != deref(q.SentCloudWatch) || !p.Exhaustion.Equal(q.Exhaustion) {
+			c.t.Errorf("%s: just started %v %v %s, run through %v %v %s", p.Name, deref(p.SentCloudTrail), deref(p.SentCloudWatch), p.Exhaustion,
+				deref(q.SentCloudTrail), deref(q.SentCloudWatch), q.Exhaustion)
+		}
+		for reason, n := range p.Failures {
+			if q.Failures[reason] != n {
+				c.t.Errorf("%s: just started %d %s, run through %d", p.Name, n, reason, q.Failures[reason])
+			}
+		}
+	}
+}
+
+func deref(n *float64) any {
+	if n == nil {
+		return "nothing"
+	}
+	return *n
+}
+
+// costFleet is the fleet of the promise on cost: half of its pools are on the
+// built-in sender, and one in twenty has traffic.
+func costFleet(t testing.TB) (*awssim.Fleet, []inventory.Target) {
+	t.Helper()
+	regions := []string{"eu-west-1", "eu-central-1", "us-east-1"}
+	f, err := awssim.Generate(awssim.GenerateOptions{Accounts: 50, Regions: regions, Pools: 20, Seed: 7, Mix: "mixed", Active: 0.05})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.DefaultQuota.Limit = 1_000_000 // A sign-up that is refused is a point of 0, which is not kept.
+	var targets []inventory.Target
+	for _, a := range f.Accounts {
+		for _, region := range regions {
+			targets = append(targets, inventory.Target{AccountID: a.ID, Region: region})
+		}
+	}
+	return f, targets
+}
+
+// billed reads the fleet twice, with a pause between, and returns what the
+// second pass costs in metrics, and how many series were active in the three
+// hours before it.
+func billed(t testing.TB, pause func()) (metrics, active int) {
+	t.Helper()
+	f, targets := costFleet(t)
+	sim, err := awssim.New(awssim.Options{Fleet: f, NoQuotas: true, Seed: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{
+		Quota:      inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: 9 * time.Hour},
+		CloudWatch: true, DescribeMaxAge: 6 * time.Hour, RequestTimeout: time.Minute, Billed: func(n int) { metrics += n },
+	}
+	for _, a := range f.Accounts[1:] {
+		o.Accounts = append(o.Accounts, Account{ID: a.ID, RoleARN: "arn:aws:iam::" + a.ID + ":role/r"})
+	}
+	reader := newInProcess(t, sim, o)
+	pass := func(prev []inventory.Region) (readings []inventory.Region) {
+		metrics = 0
+		for i, target := range targets {
+			var before *inventory.Region
+			if prev != nil {
+				before = &prev[i]
+			}
+			r := reader.Read(t.Context(), target, before)
+			for _, outcome := range r.Outcomes {
+				if outcome.Class != inventory.OK {
+					t.Fatal(outcome.Message)
+				}
+			}
+			readings = append(readings, r)
+		}
+		return readings
+	}
+	first := pass(nil)
+	t.Logf("the first pass asks for %d metrics", metrics)
+	pause()
+	now := time.Now()
+	for _, r := range pass(first) {
+		for _, s := range r.SignUps.Series {
+			if n := len(s.Points); n > 0 && now.Sub(s.Points[n-1].At) < 3*time.Hour {
+				active++
+			}
+		}
+	}
+	return metrics, active
+}
+
+func TestIdlePoolsCostNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(15 * time.Hour)
+		metrics, active := billed(t, func() { time.Sleep(5 * time.Minute) })
+		ratio := float64(metrics) / float64(active)
+		t.Logf("50 accounts, 3 regions, 20 pools: a pass after the first asks for %d metrics, %d series are active: %.2f", metrics, active, ratio)
+		if active < 30 || ratio > 1.1 {
+			t.Errorf("a pass asks for %d metrics with %d active series", metrics, active)
+		}
+	})
+}
+
+// BenchmarkBillableMetrics prints what a pass after the first is billed, and how
+// many series were active: 50 accounts, 3 regions, 20 pools in each.
+func BenchmarkBillableMetrics(b *testing.B) {
+	for b.Loop() {
+		metrics, active := billed(b, func() {})
+		b.ReportMetric(float64(metrics), "metrics/pass")
+		b.ReportMetric(float64(active), "active-series")
+	}
+}
+
+// TestSourcesFailAlone checks that without CloudWatch or CloudTrail everything
+// else is whole, and that use is absent, not 0, once it is stale.
+func TestSourcesFailAlone(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ kind, service, api string }{
+		{"deny", "cloudwatch", "cloudwatch"},
+		{"throttle", "cloudwatch", "cloudwatch"},
+		{"garbage", "cloudwatch", "cloudwatch"},
+		{"deny", "cloudtrail", "cloudtrail"},
+		{"throttle", "cloudtrail", "cloudtrail"},
+		{"error500", "cloudtrail", "cloudtrail"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			policy := inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: 9 * time.Hour}
+			sim, err := awssim.New(awssim.Options{Fleet: awssim.Demo(), NoQuotas: true, NoDelays: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			reader := newInProcess(t, sim, Options{
+				Quota: policy, CloudWatch: tt.service == "cloudwatch", CloudTrail: tt.service == "cloudtrail",
+				DescribeMaxAge: 6 * time.Hour, RequestTimeout: time.Minute,
+			})
+			target := inventory.Target{AccountID: testAccount, Region: testRegion}
+			good := reader.Read(t.Context(), target, nil)
+			count := func(r inventory.Region, staleAfter time.Duration) (pools, counted int) {
+				now := time.Now()
+				for _, p := range inventory.New(now, []inventory.Region{r.Fresh(now.Add(-staleAfter))}, policy).Pools {
+					pools++
+					if p.DefaultQuota != nil {
+						counted++
+					}
+				}
+				return pools, counted
+			}
+			pools, counted := count(good, time.Hour)
+			if pools != 7 || counted != 2 {
+				t.Fatalf("%d pools, %d counted", pools, counted)
+			}
+			if err := sim.SetFaults([]awssim.Fault{{Kind: tt.kind, Service: tt.service}}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Minute)
+			bad := reader.Read(t.Context(), target, &good)
+			for _, o := range bad.Outcomes {
+				if failed := o.Class != inventory.OK; failed != (o.API == tt.api) {
+					t.Errorf("%s of %s: %s is %q", tt.kind, tt.service, o.API, o.Message)
+				}
+			}
+			if p, n := count(bad, 15*time.Minute); p != pools || n != counted {
+				t.Errorf("%s of %s: at once %d pools and %d counted are left", tt.kind, tt.service, p, n)
+			}
+			if p, n := count(bad, 5*time.Minute); p != pools || n != 0 {
+				t.Errorf("%s of %s: once stale, %d pools and %d counted are left", tt.kind, tt.service, p, n)
+			}
+		})
+	}
+}
