@@ -82,6 +82,7 @@ type Pool struct {
 	QuotaReset   time.Time      // when that quota begins anew; zero for others
 	Exhaustion   time.Time      // when it is, or was, used up; zero when it lasts until the reset or is unknown
 	Failures     map[string]int // mails that were not sent, by [FailureReason], of the day; nil when unknown
+	Reputation   *Reputation    // of the SES account that it sends through; nil when unknown
 
 	Ready   Tri      // can it mail a person outside?
 	Blocked []Reason // each reason that is known to hold
@@ -108,6 +109,7 @@ type sesIndex map[Key]sesFacts
 
 type sesFacts struct {
 	account    *SESAccount
+	reputation *Reputation
 	identities map[string]Identity // by canonical name
 	complete   bool                // a name that is not in identities does not exist
 }
@@ -115,7 +117,7 @@ type sesFacts struct {
 func indexSES(readings []Region) sesIndex {
 	idx := make(sesIndex, len(readings))
 	for _, r := range readings {
-		f := sesFacts{account: r.SES, identities: make(map[string]Identity, len(r.Identities)), complete: !r.IdentitiesListed.IsZero()}
+		f := sesFacts{account: r.SES, reputation: r.Reputation, identities: make(map[string]Identity, len(r.Identities)), complete: !r.IdentitiesListed.IsZero()}
 		for _, i := range r.Identities {
 			f.identities[CanonicalIdentity(i.Name)] = i
 		}
@@ -260,7 +262,9 @@ func (idx sesIndex) linkAccount(p *Pool, v *verdict) {
 	if !ok || ref.AccountID != p.Target.AccountID {
 		return // There is none; the identity's reasons say why.
 	}
-	ses := idx[Key{p.Target.AccountID, identityRegions(p.Target.Region, ref.Region)[0]}].account
+	facts := idx[Key{p.Target.AccountID, identityRegions(p.Target.Region, ref.Region)[0]}]
+	ses := facts.account
+	p.Reputation = facts.reputation
 	if ses == nil {
 		v.unknown = true
 		return
