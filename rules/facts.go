@@ -1,0 +1,594 @@
+package rules
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"time"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// ForEach is what a rule is about: it is judged once for each of them.
+type ForEach string
+
+// The things that rules are about.
+const (
+	ForPool     ForEach = "pool"
+	ForAccount  ForEach = "account"
+	ForIdentity ForEach = "identity"
+)
+
+// ForEachs lists them.
+func ForEachs() []ForEach { return []ForEach{ForPool, ForAccount, ForIdentity} }
+
+// fact is a field of a CEL object.
+type fact struct {
+	name string
+	typ  *cel.Type
+	doc  string
+	of   *objectType        // the type of a fact that has facts of its own
+	read func(from any) any // a CEL value, an *object, or nil when unknown
+
+	unknown *types.Unknown // says which one
+	field   *types.FieldType
+}
+
+// objectType is a CEL type whose fields are facts.
+type objectType struct {
+	path  string // such as pool.quota
+	facts []fact
+	typ   *cel.Type
+	index map[string]int
+}
+
+// newType finishes a type with all types below it.
+func newType(path string, facts ...fact) *objectType {
+	t := &objectType{path: path, facts: facts, typ: cel.ObjectType("facts." + path), index: map[string]int{}}
+	for i := range t.facts {
+		f := &t.facts[i]
+		t.index[f.name] = i
+		if f.of != nil {
+			f.typ = f.of.typ
+		}
+		trail := types.NewAttributeTrail(path)
+		types.QualifyAttribute(trail, f.name)
+		f.unknown = types.NewUnknown(0, trail)
+		f.field = &types.FieldType{
+			Type: f.typ,
+			IsSet: func(target any) bool {
+				o, ok := target.(*object)
+				return ok && !types.IsUnknown(o.fact(i))
+			},
+			GetFrom: func(target any) (any, error) {
+				if o, ok := target.(*object); ok {
+					return o.fact(i), nil
+				}
+				return nil, fmt.Errorf("no such fact: %s", f.name)
+			},
+		}
+	}
+	return t
+}
+
+func (t *objectType) names() []string {
+	var names []string
+	for _, f := range t.facts {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// all calls f for the type and those below it.
+func (t *objectType) all(f func(*objectType)) {
+	f(t)
+	for _, fact := range t.facts {
+		if fact.of != nil {
+			fact.of.all(f)
+		}
+	}
+}
+
+// object is a CEL value whose fields are facts: read from a snapshot or, in a
+// rule's test, as given.
+type object struct {
+	kind  *objectType
+	from  any
+	given []ref.Val // by index; nil is unknown
+}
+
+func (o *object) fact(i int) ref.Val {
+	f := &o.kind.facts[i]
+	if o.from == nil {
+		if o.given[i] == nil {
+			return f.unknown
+		}
+		return o.given[i]
+	}
+	switch v := f.read(o.from).(type) {
+	case nil:
+		return f.unknown
+	case ref.Val:
+		return v
+	default:
+		return types.NewErr("%s.%s is a %T", o.kind.path, f.name, v)
+	}
+}
+
+// ConvertToNative implements ref.Val; no function asks for it.
+func (o *object) ConvertToNative(reflect.Type) (any, error) {
+	return nil, fmt.Errorf("%s has no other form", o.kind.path)
+}
+
+// ConvertToType implements ref.Val.
+func (o *object) ConvertToType(t ref.Type) ref.Val {
+	if t == types.TypeType {
+		return o.kind.typ
+	}
+	return types.NewErr("%s cannot be turned into %s", o.kind.path, t.TypeName())
+}
+
+// Equal implements ref.Val.
+func (o *object) Equal(other ref.Val) ref.Val { return types.Bool(o == other) }
+
+// Type implements ref.Val.
+func (o *object) Type() ref.Type { return o.kind.typ }
+
+// Value implements ref.Val.
+func (o *object) Value() any { return o }
+
+// tags are a pool's tags; one that is absent reads as an empty text.
+type tags struct{ traits.Mapper }
+
+func newTags(m map[string]string) tags {
+	return tags{types.NewStringStringMap(types.DefaultTypeAdapter, m)}
+}
+
+func (t tags) Find(key ref.Val) (ref.Val, bool) {
+	if v, ok := t.Mapper.Find(key); ok || v != nil {
+		return v, ok
+	}
+	return types.String(""), true
+}
+
+func (t tags) Get(key ref.Val) ref.Val {
+	v, _ := t.Find(key)
+	return v
+}
+
+// The values that facts are read as. What is empty or zero where that means
+// unknown is nil.
+
+func text(s string) any { return types.String(s) }
+
+func textOrUnknown(s string) any {
+	if s == "" || s == "UNKNOWN" {
+		return nil
+	}
+	return types.String(s)
+}
+
+func number(f float64) any { return types.Double(f) }
+
+func numberOrUnknown(f *float64) any {
+	if f == nil {
+		return nil
+	}
+	return types.Double(*f)
+}
+
+func whole(i int) any { return types.Int(i) }
+
+func boolean(b bool) any { return types.Bool(b) }
+
+func tri(t inventory.Tri) any {
+	if t == inventory.Unknown {
+		return nil
+	}
+	return types.Bool(t == inventory.Yes)
+}
+
+// age is how long before now the facts were confirmed.
+func age(now, confirmed time.Time) any {
+	if confirmed.IsZero() {
+		return nil
+	}
+	return types.Double(max(0, now.Sub(confirmed).Seconds()))
+}
+
+// of makes a reader of a fact from a reader of a view.
+func of[T any](read func(*T) any) func(any) any {
+	return func(from any) any { return read(from.(*T)) }
+}
+
+// quota is a quota as rules see it.
+type quota struct {
+	kind        string // default, send or none; empty when unknown
+	limit, used float64
+	known       bool
+}
+
+// unlimited quotas have an infinite limit, so that no comparison finds them near it.
+func (q quota) unlimited() bool { return math.IsInf(q.limit, 1) }
+
+func (q quota) headroom() float64 { return max(0, q.limit-q.used) }
+
+func (q quota) usedRatio() float64 {
+	switch {
+	case q.unlimited():
+		return 0
+	case q.limit <= 0:
+		return 1
+	default:
+		return q.used / q.limit
+	}
+}
+
+func sendQuota(q *inventory.SendQuota) quota {
+	switch {
+	case q == nil:
+		return quota{kind: "send"}
+	case q.Unlimited:
+		return quota{kind: "send", limit: math.Inf(1), used: q.Used, known: true}
+	default:
+		return quota{kind: "send", limit: q.Limit, used: q.Used, known: true}
+	}
+}
+
+// poolQuota is the quota that applies to the pool's mail.
+func poolQuota(p *inventory.Pool) quota {
+	switch mode := p.Mode(); {
+	case p.CustomSender() == inventory.Yes:
+		return quota{kind: "none", limit: math.Inf(1), known: true}
+	case mode == inventory.ModeDefault && p.DefaultQuota != nil:
+		return quota{kind: "default", limit: p.DefaultQuota.Limit, used: p.DefaultQuota.Used, known: true}
+	case mode == inventory.ModeDefault:
+		return quota{kind: "default"}
+	case mode == inventory.ModeDeveloper && p.SES != nil:
+		return sendQuota(p.SES.Quota)
+	case mode == inventory.ModeDeveloper:
+		return quota{kind: "send"}
+	default:
+		return quota{}
+	}
+}
+
+// quotaType is the type of the facts of the quota that get returns.
+func quotaType[T any](path string, get func(*T) *quota) *objectType {
+	known := func(read func(quota) any) func(any) any {
+		return of(func(v *T) any {
+			if q := get(v); q.known {
+				return read(*q)
+			}
+			return nil
+		})
+	}
+	return newType(
+		path,
+		fact{name: "kind", typ: cel.StringType, doc: "`default` or `send`; `none` when a Lambda sends the pool's mail", read: of(func(v *T) any { return textOrUnknown(get(v).kind) })},
+		fact{name: "limit", typ: cel.DoubleType, doc: "e-mails; infinite when unlimited", read: known(func(q quota) any { return number(q.limit) })},
+		fact{name: "used", typ: cel.DoubleType, doc: "e-mails", read: known(func(q quota) any { return number(q.used) })},
+		fact{name: "headroom", typ: cel.DoubleType, doc: "e-mails that are left, never less than 0", read: known(func(q quota) any { return number(q.headroom()) })},
+		fact{name: "used_ratio", typ: cel.DoubleType, doc: "used part of the limit; 0 when unlimited, 1 when the limit is 0", read: known(func(q quota) any { return number(q.usedRatio()) })},
+		fact{name: "unlimited", typ: cel.BoolType, doc: "whether there is no limit", read: known(func(q quota) any { return boolean(q.unlimited()) })},
+	)
+}
+
+// poolView is one pool as rules see it. It is loaded with one pool after
+// another, so that judging a pool does not allocate its objects.
+type poolView struct {
+	*inventory.Pool
+	at        time.Time
+	send      quota
+	root      object
+	quota     object
+	ses       object
+	failures  object
+	blockedBy object
+}
+
+func newPoolView(at time.Time) *poolView {
+	v := &poolView{at: at}
+	v.root = object{kind: poolType, from: v}
+	v.quota = object{kind: poolQuotaType, from: v}
+	v.ses = object{kind: poolSESType, from: v}
+	v.failures = object{kind: failuresType, from: v}
+	v.blockedBy = object{kind: blockedByType, from: v}
+	return v
+}
+
+func (v *poolView) load(p *inventory.Pool) *object {
+	v.Pool, v.send = p, poolQuota(p)
+	return &v.root
+}
+
+var poolQuotaType = quotaType("pool.quota", func(v *poolView) *quota { return &v.send })
+
+// poolSES reads a fact of the pool's SES account.
+func poolSES(read func(*inventory.SESAccount) any) func(any) any {
+	return of(func(v *poolView) any {
+		if v.SES == nil {
+			return nil
+		}
+		return read(v.SES)
+	})
+}
+
+var poolSESType = newType(
+	"pool.ses",
+	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it may only mail verified recipients", read: poolSES(func(a *inventory.SESAccount) any { return tri(a.Sandbox) })},
+	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", read: poolSES(func(a *inventory.SESAccount) any { return tri(a.SendingEnabled) })},
+	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", read: poolSES(func(a *inventory.SESAccount) any { return textOrUnknown(a.Enforcement) })},
+	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", read: poolSES(func(a *inventory.SESAccount) any { return textOrUnknown(a.Review) })},
+	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", read: of(func(v *poolView) any { return bounce(v.Reputation) })},
+	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", read: of(func(v *poolView) any { return complaint(v.Reputation) })},
+)
+
+func bounce(r *inventory.Reputation) any {
+	if r == nil {
+		return nil
+	}
+	return numberOrUnknown(r.BounceRatio)
+}
+
+func complaint(r *inventory.Reputation) any {
+	if r == nil {
+		return nil
+	}
+	return numberOrUnknown(r.ComplaintRatio)
+}
+
+// failureReasons are the keys of Pool.Failures.
+var failureReasons = []struct{ name, doc string }{
+	{"daily_limit", "refused because the default quota was reached"},
+	{"recipient_unverified", "refused because SES is in the sandbox and the recipient is not verified"},
+	{"delivery_failure", "not delivered for another reason"},
+	{"role_or_policy", "refused because Cognito may not use the identity"},
+	{"throttled", "refused because of too many requests"},
+}
+
+var failuresType = newType("pool.failures", failureFacts()...)
+
+func failureFacts() []fact {
+	var facts []fact
+	for _, r := range failureReasons {
+		facts = append(facts, fact{name: r.name, typ: cel.IntType, doc: "e-mails " + r.doc, read: of(func(v *poolView) any {
+			if v.Failures == nil {
+				return nil
+			}
+			return whole(v.Failures[r.name])
+		})})
+	}
+	return facts
+}
+
+// blockedDocs says what the reasons mean; every reason has its own fact.
+var blockedDocs = map[inventory.Reason]string{
+	inventory.IdentityMissing:      "the identity does not exist, or a DEVELOPER pool has none",
+	inventory.IdentityUnverified:   "the identity is not verified",
+	inventory.CrossAccountIdentity: "the identity belongs to another account",
+	inventory.UnsupportedRegion:    "the identity's region cannot be used from the pool's",
+	inventory.FromMismatch:         "From does not belong to the identity",
+	inventory.Sandbox:              "SES is in the sandbox",
+	inventory.SendingDisabled:      "sending is disabled, for the account or the identity",
+	inventory.AccountShutdown:      "SES has shut the account's sending down",
+	inventory.SendQuotaReached:     "the send quota is used up",
+	inventory.DefaultQuotaReached:  "the default quota is used up",
+}
+
+var blockedByType = newType("pool.blocked_by", blockedFacts()...)
+
+func blockedFacts() []fact {
+	var facts []fact
+	for _, r := range inventory.Reasons() {
+		facts = append(facts, fact{name: string(r), typ: cel.BoolType, doc: blockedDocs[r], read: of(func(v *poolView) any { return tri(v.Holds(r)) })})
+	}
+	return facts
+}
+
+// setting reads a fact of DescribeUserPool.
+func setting(read func(*inventory.Settings) any) func(any) any {
+	return of(func(v *poolView) any {
+		if v.Settings == nil {
+			return nil
+		}
+		return read(v.Settings)
+	})
+}
+
+// onceDescribed reads a fact of the pool that is only known once it was described.
+func onceDescribed(read func(*poolView) any) func(any) any {
+	return of(func(v *poolView) any {
+		if v.Settings == nil {
+			return nil
+		}
+		return read(v)
+	})
+}
+
+var poolType = newType(
+	"pool",
+	fact{name: "id", typ: cel.StringType, doc: "such as `eu-west-1_AbCdEf123`", read: of(func(v *poolView) any { return text(v.ID) })},
+	fact{name: "name", typ: cel.StringType, doc: "the pool's name", read: of(func(v *poolView) any { return text(v.Name) })},
+	fact{name: "account_id", typ: cel.StringType, doc: "12 digits", read: of(func(v *poolView) any { return text(v.Target.AccountID) })},
+	fact{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *poolView) any { return text(v.Target.AccountName) })},
+	fact{name: "region", typ: cel.StringType, doc: "of the pool", read: of(func(v *poolView) any { return text(v.Target.Region) })},
+	fact{name: "mode", typ: cel.StringType, doc: "`COGNITO_DEFAULT` or `DEVELOPER`", read: of(func(v *poolView) any { return textOrUnknown(string(v.Mode())) })},
+	fact{name: "tier", typ: cel.StringType, doc: "feature plan such as `ESSENTIALS`", read: setting(func(s *inventory.Settings) any { return textOrUnknown(s.Tier) })},
+	fact{name: "custom_sender", typ: cel.BoolType, doc: "whether a CustomEmailSender Lambda sends the pool's mail", read: of(func(v *poolView) any { return tri(v.CustomSender()) })},
+	fact{name: "source_arn", typ: cel.StringType, doc: "of the identity; may be empty", read: setting(func(s *inventory.Settings) any { return text(s.SourceARN) })},
+	fact{name: "from", typ: cel.StringType, doc: "the FROM address; may be empty", read: setting(func(s *inventory.Settings) any { return text(s.From) })},
+	fact{name: "identity", typ: cel.StringType, doc: "the SES identity that the pool sends as; empty without one", read: onceDescribed(func(v *poolView) any { return text(v.Identity) })},
+	fact{name: "identity_region", typ: cel.StringType, doc: "of the identity, `*` for every alternate region; empty without one", read: onceDescribed(func(v *poolView) any { return text(v.IdentityRegion) })},
+	fact{name: "identity_verified", typ: cel.BoolType, doc: "whether the identity is verified, itself or through its domain; also unknown without identity", read: of(func(v *poolView) any { return tri(v.Verified) })},
+	fact{name: "ready", typ: cel.BoolType, doc: "whether the pool can mail a person outside; also unknown with a CustomEmailSender Lambda", read: of(func(v *poolView) any { return tri(v.Ready) })},
+	fact{name: "blocked", typ: cel.ListType(cel.StringType), doc: "the reasons that are known to keep it from that, for messages; conditions use `blocked_by`", read: onceDescribed(func(v *poolView) any {
+		reasons := make([]string, 0, len(v.Blocked))
+		for _, r := range v.Blocked {
+			reasons = append(reasons, string(r))
+		}
+		return types.NewStringList(types.DefaultTypeAdapter, reasons)
+	})},
+	fact{name: "blocked_by", of: blockedByType, doc: "each reason, known or unknown by itself", read: of(func(v *poolView) any { return &v.blockedBy })},
+	fact{name: "tags", typ: cel.MapType(cel.StringType, cel.StringType), doc: "the pool's tags; one that is absent reads as an empty text", read: setting(func(s *inventory.Settings) any { return newTags(s.Tags) })},
+	fact{name: "quota", of: poolQuotaType, doc: "the quota that applies to the pool's mail: the default quota for `COGNITO_DEFAULT`, the send quota of its SES account for `DEVELOPER`", read: of(func(v *poolView) any { return &v.quota })},
+	fact{name: "quota_exhaustion", typ: cel.TimestampType, doc: "when the default quota is forecast to run out; unknown when it lasts until the reset", read: of(func(v *poolView) any {
+		if v.Exhaustion.IsZero() {
+			return nil
+		}
+		return types.Timestamp{Time: v.Exhaustion}
+	})},
+	fact{name: "runs_out_before_reset", typ: cel.BoolType, doc: "whether the default quota is forecast to run out before its reset; false for pools that do not use it", read: of(func(v *poolView) any {
+		switch v.send.kind {
+		case "none", "send":
+			return types.False
+		case "default":
+			if v.send.known {
+				return boolean(!v.Exhaustion.IsZero())
+			}
+		}
+		return nil
+	})},
+	fact{name: "failures", of: failuresType, doc: "e-mails that failed since the default quota's last reset, from CloudTrail", read: of(func(v *poolView) any { return &v.failures })},
+	fact{name: "ses", of: poolSESType, doc: "the SES account that a `DEVELOPER` pool sends through; unknown for other pools", read: of(func(v *poolView) any { return &v.ses })},
+	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the oldest of the facts was confirmed", read: onceDescribed(func(v *poolView) any {
+		oldest := v.Settings.Confirmed
+		if v.SES != nil && v.SES.Confirmed.Before(oldest) {
+			oldest = v.SES.Confirmed
+		}
+		return age(v.at, oldest)
+	})},
+)
+
+// accountView is one SES account as rules see it.
+type accountView struct {
+	*inventory.Account
+	at    time.Time
+	pools map[inventory.Key]int
+	send  quota
+	root  object
+	quota object
+}
+
+func newAccountView(s *inventory.Snapshot) *accountView {
+	v := &accountView{at: s.At, pools: senders(s)}
+	v.root = object{kind: accountType, from: v}
+	v.quota = object{kind: accountQuotaType, from: v}
+	return v
+}
+
+// senders counts the pools that send through each SES account.
+func senders(s *inventory.Snapshot) map[inventory.Key]int {
+	key := make(map[*inventory.SESAccount]inventory.Key, len(s.Readings))
+	for i := range s.Readings {
+		key[s.Readings[i].SES] = s.Readings[i].Target.Key()
+	}
+	pools := make(map[inventory.Key]int, len(s.Readings))
+	for i := range s.Pools {
+		if ses := s.Pools[i].SES; ses != nil {
+			pools[key[ses]]++
+		}
+	}
+	return pools
+}
+
+func (v *accountView) load(a *inventory.Account) *object {
+	v.Account, v.send = a, sendQuota(a.Quota)
+	return &v.root
+}
+
+var accountQuotaType = quotaType("account.quota", func(v *accountView) *quota { return &v.send })
+
+var accountType = newType(
+	"account",
+	fact{name: "account_id", typ: cel.StringType, doc: "12 digits", read: of(func(v *accountView) any { return text(v.Target.AccountID) })},
+	fact{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *accountView) any { return text(v.Target.AccountName) })},
+	fact{name: "region", typ: cel.StringType, doc: "of the SES state", read: of(func(v *accountView) any { return text(v.Target.Region) })},
+	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it may only mail verified recipients", read: of(func(v *accountView) any { return tri(v.Sandbox) })},
+	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", read: of(func(v *accountView) any { return tri(v.SendingEnabled) })},
+	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", read: of(func(v *accountView) any { return textOrUnknown(v.Enforcement) })},
+	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", read: of(func(v *accountView) any { return textOrUnknown(v.Review) })},
+	fact{name: "quota", of: accountQuotaType, doc: "the send quota, over a rolling 24 hours", read: of(func(v *accountView) any { return &v.quota })},
+	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", read: of(func(v *accountView) any { return bounce(v.Reputation) })},
+	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", read: of(func(v *accountView) any { return complaint(v.Reputation) })},
+	fact{name: "pools", typ: cel.IntType, doc: "how many DEVELOPER pools send through it", read: of(func(v *accountView) any { return whole(v.pools[v.Target.Key()]) })},
+	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *accountView) any { return age(v.at, v.Confirmed) })},
+)
+
+// identityView is one SES identity as rules see it.
+type identityView struct {
+	*inventory.UsedIdentity
+	at   time.Time
+	root object
+}
+
+func newIdentityView(at time.Time) *identityView {
+	v := &identityView{at: at}
+	v.root = object{kind: identityType, from: v}
+	return v
+}
+
+func (v *identityView) load(i *inventory.UsedIdentity) *object {
+	v.UsedIdentity = i
+	return &v.root
+}
+
+var identityType = newType(
+	"identity",
+	fact{name: "account_id", typ: cel.StringType, doc: "12 digits", read: of(func(v *identityView) any { return text(v.Target.AccountID) })},
+	fact{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *identityView) any { return text(v.Target.AccountName) })},
+	fact{name: "region", typ: cel.StringType, doc: "of the identity", read: of(func(v *identityView) any { return text(v.Target.Region) })},
+	fact{name: "name", typ: cel.StringType, doc: "an e-mail address or a domain", read: of(func(v *identityView) any { return text(v.Name) })},
+	fact{name: "verified", typ: cel.BoolType, doc: "whether it may be used to send", read: of(func(v *identityView) any { return tri(v.Verified) })},
+	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether sending is enabled for it", read: of(func(v *identityView) any { return tri(v.SendingEnabled) })},
+	fact{name: "status", typ: cel.StringType, doc: "`PENDING`, `SUCCESS`, `FAILED`, `TEMPORARY_FAILURE` or `NOT_STARTED`", read: of(func(v *identityView) any { return textOrUnknown(v.Status) })},
+	fact{name: "pools", typ: cel.IntType, doc: "how many pools send as it", read: of(func(v *identityView) any { return whole(v.Pools) })},
+	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *identityView) any { return age(v.at, v.Confirmed) })},
+)
+
+// rootTypes are the types of the variables that expressions see.
+var rootTypes = map[ForEach]*objectType{ForPool: poolType, ForAccount: accountType, ForIdentity: identityType}
+
+// factTypes has the types of all facts that have facts, by their CEL name.
+var factTypes = func() map[string]*objectType {
+	all := map[string]*objectType{}
+	for _, root := range rootTypes {
+		root.all(func(t *objectType) { all[t.typ.TypeName()] = t })
+	}
+	return all
+}()
+
+// provider tells CEL the types of facts.
+type provider struct{ types.Provider }
+
+func (p provider) FindStructType(name string) (*types.Type, bool) {
+	if t, ok := factTypes[name]; ok {
+		return types.NewTypeTypeWithParam(t.typ), true
+	}
+	return p.Provider.FindStructType(name)
+}
+
+func (p provider) FindStructFieldNames(name string) ([]string, bool) {
+	if t, ok := factTypes[name]; ok {
+		return slices.Clone(t.names()), true
+	}
+	return p.Provider.FindStructFieldNames(name)
+}
+
+func (p provider) FindStructFieldType(name, field string) (*types.FieldType, bool) {
+	t, ok := factTypes[name]
+	if !ok {
+		return p.Provider.FindStructFieldType(name, field)
+	}
+	i, ok := t.index[field]
+	if !ok {
+		return nil, false
+	}
+	return t.facts[i].field, true
+}
