@@ -54,6 +54,22 @@ type Config struct {
 	DefaultQuota   DefaultQuota   `yaml:"default_quota"`
 	CloudWatch     Source         `yaml:"cloudwatch"`
 	CloudTrail     Source         `yaml:"cloudtrail"`
+	Rules          Rules          `yaml:"rules"`
+}
+
+// Rules says which rules judge the pools.
+type Rules struct {
+	Files     []string             `yaml:"files"` // paths or patterns, from the configuration file's directory
+	Builtin   bool                 `yaml:"builtin"`
+	Overrides map[string]*Override `yaml:"overrides"` // by the rule's id
+}
+
+// Override changes one rule. What is not set stays as it is.
+type Override struct {
+	Enabled  *bool          `yaml:"enabled,omitempty"`
+	Severity string         `yaml:"severity,omitempty"`
+	Params   map[string]any `yaml:"params,omitempty"` // as package yaml decodes them; package rules checks them
+	Where    string         `yaml:"-"`                // file:line
 }
 
 // Account is an AWS account to read.
@@ -129,6 +145,7 @@ func defaults() *Config {
 		Identities:     Identities{Show: ShowUsed, Max: 1000},
 		DefaultQuota:   DefaultQuota{Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: "09:00"},
 		CloudWatch:     Source{Enabled: true},
+		Rules:          Rules{Builtin: true},
 	}
 }
 
@@ -187,6 +204,9 @@ func Parse(name string, data []byte) (*Config, error) {
 	c := d.config(d.parse(data))
 	if err := d.err(name + ":"); err != nil {
 		return nil, err
+	}
+	for _, o := range c.Rules.Overrides {
+		o.Where = fmt.Sprintf("%s:%d", name, d.line[o])
 	}
 	return c, nil
 }

@@ -172,10 +172,28 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, name string) {
 	switch {
 	case !slices.Contains(plainTags, tag):
 		d.fail(p, "%s has the YAML tag %s, which is not supported; leave it out", name, quote(n.Tag))
-	case n.Kind == yaml.ScalarNode:
+	case n.Kind == yaml.ScalarNode && v.Kind() != reflect.Pointer:
 		if why, ok := scalar(n.Value, v); !ok {
 			wrong(why)
 		}
+	case n.Kind == yaml.MappingNode && v.Type() == reflect.TypeFor[map[string]any]():
+		var m map[string]any
+		if err := n.Decode(&m); err != nil {
+			d.fail(p, "%s must be a mapping of names to values", name)
+		}
+		v.Set(reflect.ValueOf(m))
+	case n.Kind == yaml.MappingNode && v.Kind() == reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		d.pairs(n, map[string]pair{}, 0, func(key, value *yaml.Node) {
+			item := reflect.New(v.Type().Elem().Elem())
+			d.value(value, item.Elem(), key.Value)
+			d.line[item.Interface()] = key.Line
+			v.SetMapIndex(reflect.ValueOf(key.Value), item)
+		})
+	case n.Kind == yaml.ScalarNode && v.Kind() == reflect.Pointer:
+		item := reflect.New(v.Type().Elem())
+		d.value(n, item.Elem(), name)
+		v.Set(item)
 	case n.Kind == yaml.MappingNode && v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Regexp]():
 		d.mapping(n, v)
 	case n.Kind == yaml.SequenceNode && v.Kind() == reflect.Slice:
@@ -248,7 +266,7 @@ func wanted(v reflect.Value) string {
 	switch v.Kind() {
 	case reflect.Slice:
 		return "a list"
-	case reflect.Struct:
+	case reflect.Struct, reflect.Map:
 		return "a mapping of keys to values"
 	default:
 		return "text"
@@ -273,6 +291,9 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {
 	var keys []string
 	for i := range v.NumField() {
 		key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+		if key == "-" {
+			continue
+		}
 		fields[key] = i
 		keys = append(keys, key)
 	}

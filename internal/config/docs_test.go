@@ -16,10 +16,17 @@ func keyPaths(prefix string, t reflect.Type) []string {
 	var paths []string
 	for f := range t.Fields() {
 		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if key == "-" {
+			continue
+		}
 		path, inner := prefix+key, f.Type
 		paths = append(paths, path)
 		if inner.Kind() == reflect.Slice {
 			path, inner = path+"[]", inner.Elem()
+		}
+		if inner.Kind() == reflect.Map && inner.Elem().Kind() == reflect.Pointer {
+			path, inner = path+".ID", inner.Elem().Elem()
+			paths = append(paths, path)
 		}
 		if inner.Kind() == reflect.Struct && inner != reflect.TypeFor[Regexp]() {
 			paths = append(paths, keyPaths(path+".", inner)...)
@@ -43,6 +50,9 @@ func written(prefix string, n *yaml.Node, found map[string]string) {
 		}
 		for i := 0; i < len(n.Content); i += 2 {
 			key := prefix + n.Content[i].Value
+			if prefix == "rules.overrides." {
+				key = prefix + "ID"
+			}
 			found[key] = n.Content[i+1].Value
 			written(key, n.Content[i+1], found)
 		}
@@ -78,7 +88,7 @@ func TestExample(t *testing.T) {
 		}
 	}
 	// It says so of itself.
-	c.Regions, c.Accounts, c.Tags, c.Identities.Exclude = nil, nil, nil, nil
+	c.Regions, c.Accounts, c.Tags, c.Identities.Exclude, c.Rules.Overrides = nil, nil, nil, nil, nil
 	if got, want := c.Redacted(), Default().Redacted(); got != want {
 		t.Errorf("the rest of %s is\n%s\nwant the defaults\n%s", file, got, want)
 	}

@@ -54,6 +54,11 @@ func (d *decoder) check(c *Config) {
 	d.checkBudget(&c.RequestBudgets.CloudWatch, inventory.APICloudWatch, cloudWatchQuota)
 	d.checkBudget(&c.RequestBudgets.CloudTrail, inventory.APICloudTrail, cloudTrailQuota)
 	d.checkDefaultQuota(&c.DefaultQuota)
+	for i := range c.Rules.Files {
+		if p := &c.Rules.Files[i]; d.sound(p) && *p == "" {
+			d.fail(p, "an item of files must be the path of a rule file, or a pattern such as rules/*.yaml")
+		}
+	}
 	if p := &c.Identities.Show; d.sound(p) && *p != ShowUsed && *p != ShowAll {
 		d.fail(p, "show must be %s or %s, not %s", ShowUsed, ShowAll, quote(string(*p)))
 	}
