@@ -21,6 +21,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
 // Reader reads a target once; see package awsread.
@@ -39,6 +40,9 @@ type Options struct {
 	StaleAfter time.Duration // how long facts outlive their last confirmation
 	Tags       []TagLabel
 	Quota      inventory.Policy // of the built-in sender
+	Rules      *rules.Set       // nil judges nothing
+	// RuleFailed is called with how often a rule failed in one publish; may be nil.
+	RuleFailed func(rule string, times int)
 
 	AllIdentities bool              // show also those that no pool uses
 	ShowIdentity  func(string) bool // by name; nil shows all
@@ -71,6 +75,7 @@ type Collector struct {
 
 type publication struct {
 	snapshot *inventory.Snapshot
+	result   *rules.Result
 	families []*dto.MetricFamily
 }
 
@@ -85,12 +90,22 @@ func New(reader Reader, opts Options) *Collector {
 		ready:    make(chan struct{}),
 		extra:    map[inventory.Key]bool{},
 	}
-	c.published.Store(&publication{snapshot: inventory.New(time.Now(), nil, opts.Quota)})
+	if c.opts.Rules == nil {
+		c.opts.Rules = &rules.Set{}
+	}
+	c.published.Store(&publication{snapshot: inventory.New(time.Now(), nil, opts.Quota), result: &rules.Result{}})
 	return c
 }
 
-// Snapshot returns what is published. It is shared and must not be changed.
-func (c *Collector) Snapshot() *inventory.Snapshot { return c.published.Load().snapshot }
+// View returns what is published, and what the rules say of it. Both are
+// shared and must not be changed.
+func (c *Collector) View() (*inventory.Snapshot, *rules.Result) {
+	p := c.published.Load()
+	return p.snapshot, p.result
+}
+
+// Rules returns the rules that judge.
+func (c *Collector) Rules() *rules.Set { return c.opts.Rules }
 
 // Gather returns the published metric families; it never calls AWS.
 func (c *Collector) Gather() ([]*dto.MetricFamily, error) { return c.published.Load().families, nil }
@@ -302,16 +317,36 @@ func (c *Collector) publish(now time.Time) {
 	pending := c.pending
 	c.mu.Unlock()
 
-	v := &view{Snapshot: inventory.New(now, readings, c.opts.Quota), tags: c.opts.Tags, targets: len(c.opts.Targets)}
+	snapshot := inventory.New(now, readings, c.opts.Quota)
+	v := &view{Snapshot: snapshot, rules: c.opts.Rules, result: c.opts.Rules.Evaluate(snapshot), tags: c.opts.Tags, targets: len(c.opts.Targets)}
+	c.logRules(v.result)
 	v.identities, v.dropped = c.shown(v.Identities)
 	families, err := render(v)
 	if err != nil {
 		c.opts.Logger.Error("Publishing failed; the last metrics go on being served", "err", err)
 		return
 	}
-	c.published.Store(&publication{snapshot: v.Snapshot, families: families})
+	c.published.Store(&publication{snapshot: v.Snapshot, result: v.result, families: families})
 	if pending == 0 && !c.Ready() {
 		close(c.ready)
+	}
+}
+
+// logRules says once that a rule began to fail, and that an exemption ceased to apply.
+func (c *Collector) logRules(now *rules.Result) {
+	before := c.published.Load().result
+	for rule, f := range now.Errors {
+		if c.opts.RuleFailed != nil {
+			c.opts.RuleFailed(rule, f.Count)
+		}
+		if _, ok := before.Errors[rule]; !ok {
+			c.opts.Logger.Error("A rule fails", "rule", rule, "err", f.First)
+		}
+	}
+	for _, e := range now.ExpiredExemptions {
+		if !slices.Contains(before.ExpiredExemptions, e) {
+			c.opts.Logger.Warn("An exemption has expired and no longer applies", "rule", e.Rule, "until", e.Until, "where", e.Where)
+		}
 	}
 }
 

@@ -58,7 +58,8 @@ Besides these there are the usual metrics of the Go runtime (` + "`go_*`" + `) a
 	section("SES accounts", of("account_"))
 	section("The default quota", of("default_quota_"))
 	section("SES identities", of("identity_"))
-	section("The exporter", append(of("exporter_"), SelfFamilies()...))
+	section("Findings of the rules", append(append(of("finding"), of("rule_")...), ruleErrorsTotal))
+	section("The exporter", append(of("exporter_"), slices.DeleteFunc(SelfFamilies(), func(f Family) bool { return f.Name == ruleErrorsTotal.Name })...))
 	return b.String()
 }
 

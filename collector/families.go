@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
 // Family is one metric of a snapshot: all that is to be known about it, in
@@ -28,6 +29,8 @@ type Emit func(value float64, labels ...string)
 // view is what a family may render: a snapshot and what was asked to be shown of it.
 type view struct {
 	*inventory.Snapshot
+	rules      *rules.Set
+	result     *rules.Result
 	tags       []TagLabel
 	identities []inventory.UsedIdentity // those that are to be shown
 	dropped    map[inventory.Key]int
@@ -245,6 +248,64 @@ var Families = []Family{
 		}),
 	},
 	{
+		Name: "finding", Labels: []string{"rule", "severity", "account_id", "region", "user_pool_id", "identity"},
+		Help: "1 for each pool, SES account or identity that a rule flags. user_pool_id is empty for rules about accounts and identities, identity for all but those about identities.",
+		Samples: func(v *view, emit Emit) {
+			for _, f := range v.result.Findings {
+				identity := ""
+				if f.ForEach == rules.ForIdentity {
+					identity = f.Identity
+				}
+				emit(1, f.Rule, string(f.Severity), f.AccountID, f.Region, f.PoolID, identity)
+			}
+		},
+	},
+	{
+		Name: "findings", Labels: []string{"rule", "severity"}, Unit: "findings",
+		Help: "How many pools, SES accounts or identities a rule flags; 0 included.",
+		Samples: func(v *view, emit Emit) {
+			count := map[string]int{}
+			for _, f := range v.result.Findings {
+				count[f.Rule]++
+			}
+			eachRule(v, func(r rules.RuleInfo) { emit(float64(count[r.ID]), r.ID, string(r.Severity)) })
+		},
+	},
+	{
+		Name: "findings_exempted", Labels: []string{"rule"}, Unit: "findings",
+		Help: "How many findings of a rule an exemption covers; they are in no other metric.",
+		Samples: func(v *view, emit Emit) {
+			eachRule(v, func(r rules.RuleInfo) { emit(float64(v.result.Exempted[r.ID]), r.ID) })
+		},
+	},
+	{
+		Name: "findings_undetermined", Labels: []string{"rule"}, Unit: "pools, accounts or identities",
+		Help: "For how many pools, SES accounts or identities unknown facts could decide whether the rule flags them.",
+		Samples: func(v *view, emit Emit) {
+			eachRule(v, func(r rules.RuleInfo) { emit(float64(v.result.Undetermined[r.ID]), r.ID) })
+		},
+	},
+	{
+		Name: "rule_info", Labels: []string{"rule", "severity", "summary"},
+		Help: "A rule that is in use, and what it is about; always 1.",
+		Samples: func(v *view, emit Emit) {
+			eachRule(v, func(r rules.RuleInfo) { emit(1, r.ID, string(r.Severity), r.Summary) })
+		},
+	},
+	{
+		Name: "rule_exemptions", Labels: []string{"rule", "state"}, Unit: "exemptions",
+		Help: "How many exemptions of a rule have expired and no longer apply (state=expired), or apply to no finding (state=unused).",
+		Samples: func(v *view, emit Emit) {
+			for state, list := range map[string][]rules.ExemptionInfo{"expired": v.result.ExpiredExemptions, "unused": v.result.UnusedExemptions} {
+				count := map[string]int{}
+				for _, e := range list {
+					count[e.Rule]++
+				}
+				eachRule(v, func(r rules.RuleInfo) { emit(float64(count[r.ID]), r.ID, state) })
+			}
+		},
+	},
+	{
 		Name: "exporter_identities_dropped", Labels: accountLabels, Unit: "identities",
 		Help: "How many identities are not shown because of identities.max.",
 		Samples: func(v *view, emit Emit) {
@@ -325,6 +386,14 @@ func emitTri(emit Emit, t inventory.Tri, labels ...string) {
 func stateSet(emit Emit, states []string, state string, labels []string) {
 	for _, s := range states {
 		emit(number(s == state), with(labels, s)...)
+	}
+}
+
+func eachRule(v *view, f func(rules.RuleInfo)) {
+	for _, r := range v.rules.Rules() {
+		if r.Enabled {
+			f(r)
+		}
 	}
 }
 

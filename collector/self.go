@@ -28,6 +28,10 @@ var (
 		Name: "exporter_aws_billable_metrics_total", Unit: "metrics", Counter: true,
 		Help: "Metrics that were requested from CloudWatch GetMetricData, which AWS bills by the metric.",
 	}
+	ruleErrorsTotal = Family{
+		Name: "rule_errors_total", Labels: []string{"rule"}, Unit: "errors", Counter: true,
+		Help: "How often a rule failed to judge a pool, an SES account or an identity.",
+	}
 	reloadSuccessful = Family{
 		Name: "exporter_config_last_reload_successful",
 		Help: "Whether the last load of the configuration succeeded.",
@@ -44,12 +48,13 @@ var (
 
 // SelfFamilies lists the metrics of [Self], in the order of documentation.
 func SelfFamilies() []Family {
-	return []Family{requestsTotal, failuresTotal, billableTotal, reloadSuccessful, reloadTime, buildInfo}
+	return []Family{requestsTotal, failuresTotal, billableTotal, ruleErrorsTotal, reloadSuccessful, reloadTime, buildInfo}
 }
 
 // Self counts what the exporter does. It is safe for concurrent use.
 type Self struct {
 	requests, failures     *prometheus.CounterVec
+	ruleErrors             *prometheus.CounterVec
 	billable               prometheus.Counter
 	reloadOK, reloadedLast prometheus.Gauge
 }
@@ -66,11 +71,11 @@ func NewSelf(registry prometheus.Registerer, demo bool, operations map[string][]
 	billable := counter(&billableTotal)
 	ok, last, build := gauge(&reloadSuccessful), gauge(&reloadTime), gauge(&buildInfo)
 	s := &Self{
-		requests: counter(&requestsTotal), failures: counter(&failuresTotal), billable: billable.WithLabelValues(),
+		requests: counter(&requestsTotal), failures: counter(&failuresTotal), billable: billable.WithLabelValues(), ruleErrors: counter(&ruleErrorsTotal),
 		reloadOK: ok.WithLabelValues(), reloadedLast: last.WithLabelValues(),
 	}
 	build.WithLabelValues(version.Version, version.GetRevision(), version.Branch, version.GoVersion, strconv.FormatBool(demo)).Set(1)
-	registry.MustRegister(s.requests, s.failures, billable, ok, last, build,
+	registry.MustRegister(s.requests, s.failures, s.ruleErrors, billable, ok, last, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for service, names := range operations {
 		for _, operation := range names {
@@ -93,6 +98,11 @@ func (s *Self) Requested(service, operation string, class inventory.Class) {
 
 // Billed counts metrics that AWS bills.
 func (s *Self) Billed(metrics int) { s.billable.Add(float64(metrics)) }
+
+// RuleFailed counts how often a rule failed; 0 begins the count.
+func (s *Self) RuleFailed(rule string, times int) {
+	s.ruleErrors.WithLabelValues(rule).Add(float64(times))
+}
 
 // Reloaded takes note of a load of the configuration.
 func (s *Self) Reloaded(ok bool) {

@@ -15,11 +15,12 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
 // app runs one generation at a time: what was built from one configuration.
 type app struct {
-	load   func() (*config.Config, error)
+	load   func() (*settings, error)
 	logger *slog.Logger
 
 	endpoint string // of the simulated AWS, empty without demo
@@ -38,7 +39,7 @@ type generation struct {
 	done      chan struct{}
 }
 
-func newApp(load func() (*config.Config, error), logger *slog.Logger, registry *prometheus.Registry, demo bool) *app {
+func newApp(load func() (*settings, error), logger *slog.Logger, registry *prometheus.Registry, demo bool) *app {
 	return &app{load: load, logger: logger, self: collector.NewSelf(registry, demo, awsread.Operations())}
 }
 
@@ -82,12 +83,22 @@ func (a *app) reload(ctx context.Context) error {
 	return nil
 }
 
-// build makes a generation from the current configuration without starting it.
+// build makes a generation from the current settings without starting it.
 func (a *app) build(ctx context.Context) (*generation, error) {
-	c, err := a.load()
+	s, err := a.load()
 	if err != nil {
 		return nil, err
 	}
+	reader, o, err := a.reader(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return &generation{config: s.config, collector: collector.New(reader, o)}, nil
+}
+
+// reader returns what reads AWS by the settings, and how to collect with it.
+func (a *app) reader(ctx context.Context, s *settings) (*awsread.Reader, collector.Options, error) {
+	c := s.config
 	accounts := make([]awsread.Account, 0, len(c.Accounts))
 	for _, account := range c.Accounts {
 		accounts = append(accounts, awsread.Account{ID: account.ID, RoleARN: account.RoleARN, ExternalID: string(account.ExternalID)})
@@ -107,7 +118,7 @@ func (a *app) build(ctx context.Context) (*generation, error) {
 	}
 	reader, err := awsread.New(ctx, opts)
 	if err != nil {
-		return nil, err
+		return nil, collector.Options{}, err
 	}
 	targets := c.Targets()
 	for i := range targets {
@@ -115,18 +126,24 @@ func (a *app) build(ctx context.Context) (*generation, error) {
 			targets[i].Region = reader.Region()
 		}
 		if targets[i].Region == "" {
-			return nil, errors.New("no region: set AWS_REGION, or list regions in the file that --config.file names")
+			return nil, collector.Options{}, errors.New("no region: set AWS_REGION, or list regions in the file that --config.file names")
 		}
 	}
 	tags := make([]collector.TagLabel, 0, len(c.Tags))
 	for _, t := range c.TagLabels() {
 		tags = append(tags, collector.TagLabel(t))
 	}
-	return &generation{config: c, collector: collector.New(reader, collector.Options{
+	for _, r := range s.rules.Rules() {
+		if r.Enabled {
+			a.self.RuleFailed(r.ID, 0)
+		}
+	}
+	return reader, collector.Options{
 		Targets: targets, Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout),
-		StaleAfter: time.Duration(c.StaleAfter), Tags: tags, Quota: c.Policy(), AllIdentities: c.Identities.Show == config.ShowAll,
-		ShowIdentity: c.Identities.Matches, MaxIdentities: c.Identities.Max, Logger: a.logger,
-	})}, nil
+		StaleAfter: time.Duration(c.StaleAfter), Tags: tags, Quota: c.Policy(), Rules: s.rules, RuleFailed: a.self.RuleFailed,
+		AllIdentities: c.Identities.Show == config.ShowAll, ShowIdentity: c.Identities.Matches,
+		MaxIdentities: c.Identities.Max, Logger: a.logger,
+	}, nil
 }
 
 // stop ends the running generation and waits for it.
@@ -140,6 +157,7 @@ func (a *app) stop() {
 // Gather implements prometheus.Gatherer with what is shown.
 func (a *app) Gather() ([]*dto.MetricFamily, error) { return a.serving.Load().collector.Gather() }
 
-func (a *app) snapshot() *inventory.Snapshot { return a.serving.Load().collector.Snapshot() }
-func (a *app) ready() bool                   { return a.serving.Load().collector.Ready() }
-func (a *app) config() string                { return a.serving.Load().config.Redacted() }
+func (a *app) view() (*inventory.Snapshot, *rules.Result) { return a.serving.Load().collector.View() }
+func (a *app) rules() *rules.Set                          { return a.serving.Load().collector.Rules() }
+func (a *app) ready() bool                                { return a.serving.Load().collector.Ready() }
+func (a *app) config() string                             { return a.serving.Load().config.Redacted() }

@@ -22,7 +22,6 @@ import (
 	"github.com/prometheus/common/version"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
-	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
 )
 
@@ -115,22 +114,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 	return exitOK
 }
 
-// loader returns the function that gives the current configuration.
-func loader(f *flags) func() (*config.Config, error) {
-	return func() (*config.Config, error) {
-		switch {
-		case f.demo:
-			return loadDemo()
-		case f.configFile == "":
-			return config.Default(), nil
-		default:
-			return config.Load(f.configFile)
-		}
-	}
-}
-
 // serve runs until ctx ends or listening fails.
-func serve(ctx context.Context, f *flags, load func() (*config.Config, error), logger *slog.Logger, hup <-chan os.Signal) error {
+func serve(ctx context.Context, f *flags, load func() (*settings, error), logger *slog.Logger, hup <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	registry := prometheus.NewRegistry()
@@ -151,8 +136,8 @@ func serve(ctx context.Context, f *flags, load func() (*config.Config, error), l
 	gatherers := prometheus.Gatherers{a, registry}
 	o := web.Options{
 		Demo: f.demo, Version: version.Info(), TelemetryPath: f.telemetry, Logger: logger,
-		Metrics:  promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError)}),
-		Snapshot: a.snapshot, Ready: a.ready, Config: a.config,
+		Metrics: promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError)}),
+		View:    a.view, Rules: a.rules, Ready: a.ready, Config: a.config,
 	}
 	// A reload outlives the request that asked for it.
 	reload := func(context.Context) error { return a.reload(ctx) }

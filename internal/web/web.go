@@ -13,6 +13,7 @@ import (
 	"net/http"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
 //go:embed index.html
@@ -26,7 +27,8 @@ type Options struct {
 	Version       string
 	TelemetryPath string
 	Metrics       http.Handler
-	Snapshot      func() *inventory.Snapshot
+	View          func() (*inventory.Snapshot, *rules.Result)
+	Rules         func() *rules.Set
 	Ready         func() bool                 // has every target been read once?
 	Config        func() string               // the effective configuration without secrets
 	Reload        func(context.Context) error // nil switches POST /-/reload off
@@ -75,7 +77,7 @@ func (o Options) reload(w http.ResponseWriter, r *http.Request) {
 }
 
 func (o Options) index(w http.ResponseWriter, _ *http.Request) {
-	s := o.Snapshot()
+	s, _ := o.View()
 	page := struct {
 		Options
 		Pools, Ready, Blocked, Unknown int

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
 func options() Options {
@@ -25,9 +26,10 @@ func options() Options {
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "metrics")
 		}),
-		Snapshot: func() *inventory.Snapshot { return snapshot },
-		Ready:    func() bool { return true },
-		Config:   func() string { return "regions: []\n" },
+		View:   func() (*inventory.Snapshot, *rules.Result) { return snapshot, &rules.Result{} },
+		Rules:  func() *rules.Set { return &rules.Set{} },
+		Ready:  func() bool { return true },
+		Config: func() string { return "regions: []\n" },
 	}
 }
 

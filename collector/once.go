@@ -1,0 +1,102 @@
+package collector
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// atOnce is how many targets ReadOnce reads at the same time.
+const atOnce = 32
+
+// ReadOnce reads every target once, then the SES regions that their pools send
+// through and that are no targets, and again those targets whose identities
+// are used from other regions and need a second look. progress is called with
+// how many of the targets known so far are read; it may be nil.
+func ReadOnce(ctx context.Context, reader Reader, targets []inventory.Target, opts Options, progress func(done, total int)) []inventory.Region {
+	o := once{ctx: ctx, reader: reader, opts: opts, progress: progress, readings: map[inventory.Key]inventory.Region{}}
+	o.read(targets)
+
+	var more []inventory.Target
+	for _, n := range inventory.Needs(o.list()) {
+		t := inventory.Target{AccountID: n.AccountID, AccountName: n.AccountName, Region: n.Region, SESOnly: true, Identities: n.Identities}
+		if have, ok := o.readings[n.Key]; ok {
+			if !unsettled(have, n.Identities) {
+				continue
+			}
+			t = have.Target
+			t.Identities = n.Identities
+		}
+		more = append(more, t)
+	}
+	o.read(more)
+	return o.list()
+}
+
+// unsettled reports whether an identity's verification is not known, although
+// the identity was listed.
+func unsettled(r inventory.Region, names []string) bool {
+	known := map[string]inventory.Tri{}
+	for _, i := range r.Identities {
+		known[inventory.CanonicalIdentity(i.Name)] = i.Verified
+	}
+	for _, name := range names {
+		for _, covering := range inventory.CoveringIdentities(name) {
+			if verified, ok := known[covering]; ok && verified == inventory.Unknown {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+type once struct {
+	ctx      context.Context // it lives as long as one call of ReadOnce
+	reader   Reader
+	opts     Options
+	progress func(done, total int)
+
+	mu          sync.Mutex
+	readings    map[inventory.Key]inventory.Region
+	done, total int
+}
+
+func (o *once) list() []inventory.Region {
+	all := make([]inventory.Region, 0, len(o.readings))
+	for _, r := range o.readings {
+		all = append(all, r)
+	}
+	return all
+}
+
+func (o *once) read(targets []inventory.Target) {
+	o.total += len(targets)
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for _, t := range targets {
+		group.Go(func() error {
+			o.mu.Lock()
+			var prev *inventory.Region
+			if have, ok := o.readings[t.Key()]; ok {
+				prev = &have
+			}
+			o.mu.Unlock()
+			ctx, cancel := context.WithTimeout(o.ctx, o.opts.Timeout)
+			defer cancel()
+			r := o.reader.Read(ctx, t, prev)
+
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.readings[r.Target.Key()] = r
+			o.done++
+			if o.progress != nil {
+				o.progress(o.done, o.total)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // Its functions return none.
+}
