@@ -20,12 +20,12 @@ const (
 	maxCharacters = 4096
 	maxNodes      = 1000
 	maxRegex      = 1000 // instructions
-	// maxCost of a condition or text, in the worst case. It bounds the time for one pool
-	// to a fraction of a second and the memory to what fits many times over.
-	maxCost = 100_000
-	// checkedCost is the worst case from which on the cost is counted while
-	// evaluating, too, which makes it half as fast.
-	checkedCost = 5_000
+	// maxCost of a condition or message, in the worst case, which takes less
+	// than a millisecond. What could cost more is refused when it is loaded.
+	maxCost = 25_000
+	// checkedCost is the worst case from which on the cost is also counted while
+	// evaluating, which takes time itself, in case that the estimate is wrong.
+	checkedCost = 2_500
 )
 
 // environments have the variable of each kind of rule.
@@ -59,13 +59,14 @@ var environments = func() map[ForEach]*cel.Env {
 type scope struct {
 	*cel.Env
 	about  ForEach
-	params []string
+	params []string // as they are written in expressions
+	values map[string]any
 }
 
 // newScope returns the scope of a rule about e with the params. They are
 // constants to CEL, so that a rule pays nothing for having them.
 func newScope(e ForEach, params map[string]param, order []string) (scope, error) {
-	s := scope{environments[e], e, nil}
+	s := scope{Env: environments[e], about: e, values: map[string]any{}}
 	var options []cel.EnvOption
 	for _, name := range order {
 		p, ok := params[name]
@@ -73,6 +74,7 @@ func newScope(e ForEach, params map[string]param, order []string) (scope, error)
 			continue
 		}
 		s.params = append(s.params, "params."+name)
+		s.values["params."+name] = p.value
 		options = append(options, cel.Constant("params."+name, paramType(p.value), types.DefaultTypeAdapter.NativeToValue(p.value)))
 	}
 	if options == nil {
@@ -151,7 +153,7 @@ func (s scope) plan(p *problems, what string, text scalar, checked *cel.Ast, wan
 		p.add(text.at, "%s must be of type %s, not %s", what, want, got)
 		return nil
 	}
-	estimate, err := s.EstimateCost(checked, sizes{})
+	estimate, err := s.EstimateCost(checked, sizes{s.values})
 	if err != nil {
 		p.add(text.at, "%s: %v", what, err)
 		return nil
@@ -174,29 +176,40 @@ func (s scope) plan(p *problems, what string, text scalar, checked *cel.Ast, wan
 
 // explain returns CEL's message with what is allowed where CEL does not say it.
 func (s scope) explain(e *cel.Error, parsed *cel.Ast) string {
+	at := find(parsed, e.ExprID)
 	switch {
+	case at == nil:
+	case strings.HasPrefix(e.Message, "undeclared reference to") && at.Kind() != ast.CallKind:
+		message, _, _ := strings.Cut(e.Message, " (in container")
+		return message + "; allowed here: " + strings.Join(append([]string{string(s.about)}, s.params...), ", ")
 	case strings.HasPrefix(e.Message, "undeclared reference to"):
 		message, _, _ := strings.Cut(e.Message, " (in container")
-		return message + "; allowed here are " + list(append([]string{string(s.about)}, s.params...), "and")
-	case strings.HasPrefix(e.Message, "undefined field"):
-		if t := s.selected(parsed, e.ExprID); t != nil {
+		return message + "; there is no such function"
+	case strings.HasPrefix(e.Message, "undefined field") && at.Kind() == ast.SelectKind:
+		if t := s.typeOf(at.AsSelect().Operand()); t != nil {
 			return e.Message + "; " + t.path + " has " + list(t.names(), "and")
 		}
+	case e.Message == "invalid matches argument":
+		return e.Message + "; it must be a regular expression in RE2 syntax that is not too large"
 	}
 	return e.Message
 }
 
-// selected returns the type that the expression selects a fact of, if any.
-func (s scope) selected(parsed *cel.Ast, id int64) *objectType {
-	var found *objectType
+// find returns the part of the expression with the id, nil without one.
+func find(parsed *cel.Ast, id int64) ast.Expr {
+	if parsed == nil {
+		return nil
+	}
+	var found ast.Expr
 	ast.PostOrderVisit(parsed.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		if e.ID() == id && e.Kind() == ast.SelectKind {
-			found = s.typeOf(e.AsSelect().Operand())
+		if e.ID() == id {
+			found = e
 		}
 	}))
 	return found
 }
 
+// typeOf returns the type of an expression whose value has facts, else nil.
 func (s scope) typeOf(e ast.Expr) *objectType {
 	switch e.Kind() {
 	case ast.IdentKind:
@@ -242,27 +255,55 @@ func (factValidator) Validate(_ *cel.Env, _ cel.ValidatorConfig, a *ast.AST, iss
 	}))
 }
 
-// sizes tells CEL how large facts can be, to find an expression's worst case.
-// They are AWS's own limits, or more.
-type sizes struct{}
+// sizes tells CEL how large values can be, to find an expression's worst case:
+// params as they are, facts as large as AWS allows, or more.
+type sizes struct{ params map[string]any }
 
-func (sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
+// EstimateSize implements [cost.Estimator].
+func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	path := n.Path()
 	if len(path) == 0 {
 		return nil
 	}
-	most := uint64(2048) // an ARN
+	most := 2048 // an ARN
+	param, isParam := s.params[path[0]]
 	switch {
+	case isParam:
+		most = size(param, len(path) > 1)
+	case slices.Contains(path, "tags") && n.Type().Kind() == types.MapKind:
+		most = 50
 	case slices.Contains(path, "tags"):
 		most = 256
-		if n.Type().Kind() == types.MapKind {
-			most = 50
-		}
 	case slices.Contains(path, "blocked"):
 		most = 32
 	}
-	size := cost.RangedSizeEstimate(0, most)
-	return &size
+	estimate := cost.RangedSizeEstimate(0, uint64(most))
+	return &estimate
+}
+
+// size is how large the param is or, if it is a list, any of its items.
+func size(param any, item bool) int {
+	switch v := param.(type) {
+	case string:
+		return len(v)
+	case []string:
+		if !item {
+			return len(v)
+		}
+		longest := 0
+		for _, s := range v {
+			longest = max(longest, len(s))
+		}
+		return longest
+	case []int64:
+		return len(v)
+	case []float64:
+		return len(v)
+	case []bool:
+		return len(v)
+	default:
+		return 1
+	}
 }
 
 // EstimateCallCost knows that numbers and times are short texts, which CEL does not.
@@ -270,8 +311,8 @@ func (sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, args []cost.A
 	if function != "string" || len(args) != 1 || args[0].Type().Kind() == types.StringKind || args[0].Type().Kind() == types.DynKind {
 		return nil
 	}
-	size := cost.RangedSizeEstimate(0, 64)
-	return cost.NewCallEstimate(cost.FixedCostEstimate(1), &size)
+	short := cost.RangedSizeEstimate(0, 64)
+	return cost.NewCallEstimate(cost.FixedCostEstimate(1), &short)
 }
 
 // convert turns an override's value into one of the type of the param's own.

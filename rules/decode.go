@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -92,11 +93,14 @@ func (f *file) decode(data []byte) {
 		f.add(f.whole(), "the file is larger than %d bytes, which is the most that is read", maxSize)
 		return
 	}
-	if !utf8.Valid(data) {
-		f.add(f.whole(), "the file is not text in UTF-8")
+	f.lines = strings.Split(string(data), "\n")
+	if i := notText(data); i >= 0 {
+		before := string(data[:i])
+		at := f.whole()
+		at.line, at.col = 1+strings.Count(before, "\n"), 1+utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+		f.add(at, "byte 0x%02x is no text; the file must be YAML in UTF-8", data[i])
 		return
 	}
-	f.lines = strings.Split(string(data), "\n")
 	stream := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
 	if err := stream.Decode(&doc); errors.Is(err, io.EOF) {
@@ -124,7 +128,24 @@ func (f *file) decode(data []byte) {
 	}
 }
 
-var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+// notText returns the index of the first byte that YAML does not allow in a
+// file, -1 without one.
+func notText(data []byte) int {
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 || unicode.IsControl(r) && !strings.ContainsRune("\t\n\r\u0085", r) {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
+var (
+	yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+	// parserError are the errors whose line package yaml counts from 0.
+	parserError = regexp.MustCompile(`^did not find expected (node content|key|'-' indicator|',' or .*|<.*>)$`)
+)
 
 // syntax takes note of package yaml's error, which knows the line at most.
 func (f *file) syntax(err error) {
@@ -133,6 +154,9 @@ func (f *file) syntax(err error) {
 		text = m[2]
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			at.line, at.col = n, 1
+			if parserError.MatchString(text) {
+				at.line++
+			}
 		}
 	}
 	f.add(at, "not valid YAML near here: %s", text)

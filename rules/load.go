@@ -271,7 +271,7 @@ func (l *loader) exemption(t *exemptionText) {
 		Until: t.until.value, Where: t.at.String(),
 	}}
 	if t.when.given() && rootTypes[r.ForEach] != nil {
-		s := scope{environments[r.ForEach], r.ForEach, nil}
+		s := scope{Env: environments[r.ForEach], about: r.ForEach}
 		e.when = s.compile(l.problems, "when", t.when, cel.BoolType)
 	}
 	l.set.exemptions = append(l.set.exemptions, e)

@@ -1,0 +1,215 @@
+package rules
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the expected errors of testdata anew")
+
+// TestBadFiles loads a directory of files with a mistake each; what is said of
+// them, by Load or by Test, stands beside them.
+func TestBadFiles(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := Load(Options{}, File{filepath.Base(name), data})
+			if err == nil {
+				err = s.Test()
+			}
+			if err == nil {
+				t.Fatal("no error")
+			}
+			beside := strings.TrimSuffix(name, ".yaml") + ".err"
+			if *update {
+				if err := os.WriteFile(beside, []byte(err.Error()+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, readErr := os.ReadFile(beside)
+			if readErr != nil {
+				t.Fatal(readErr)
+			}
+			if got := err.Error() + "\n"; got != string(want) {
+				t.Errorf("got\n%swant\n%s", got, want)
+			}
+		})
+	}
+}
+
+const withParams = `
+rules:
+  - id: it
+    severity: warning
+    for_each: pool
+    summary: It
+    remedy: Fix it.
+    params: {ratio: 0.5, count: 3, word: x, flag: true, words: [a, b], counts: [1, 2], ratios: [0.5], flags: [true], none: []}
+    when: >-
+      pool.quota.used_ratio >= params.ratio && pool.failures.throttled < params.count && pool.name != params.word &&
+      params.flag && pool.name in params.words && params.counts.exists(c, c == params.count) == false &&
+      params.ratios[0] < 1.0 && params.flags[0] && !(pool.name in params.none)
+    tests:
+      - {name: with the params above, pool: {name: b, quota: {used: 5, limit: 10}, failures: {throttled: 2}}, fires: true}
+      - {name: unlimited, pool: {name: b, quota: {used: 5, unlimited: true}, failures: {throttled: 2}}, fires: false}
+`
+
+func TestOverrides(t *testing.T) {
+	off := false
+	s := mustLoad(t, Options{Overrides: map[string]Override{"it": {Enabled: &off, Severity: "critical", Params: map[string]any{
+		"ratio": 1, "count": int64(4), "word": "y", "flag": true, "words": []any{"c"}, "counts": []any{7}, "ratios": []any{0.25, 1}, "flags": []any{}, "none": []any{"z"},
+	}}}}, withParams)
+	if err := s.Test(); err != nil {
+		t.Error(err) // The tests are those of the file's own params.
+	}
+	want := RuleInfo{
+		ID: "it", Severity: Critical, ForEach: ForPool, Summary: "It", Remedy: "Fix it.", File: "test.yaml", When: s.rules[0].When,
+		Params: map[string]any{
+			"ratio": 1.0, "count": int64(4), "word": "y", "flag": true, "words": []string{"c"},
+			"counts": []int64{7}, "ratios": []float64{0.25, 1}, "flags": []bool{}, "none": []string{"z"},
+		},
+	}
+	if got := s.Rules()[0]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+func TestWrongOverrides(t *testing.T) {
+	tests := map[string]struct {
+		override Override
+		err      string
+	}{
+		"severity": {Override{Severity: "bad", Where: "config.yaml:7:3"}, `config.yaml:7:3: severity of rule it must be info, warning or critical, not "bad"`},
+		"no param": {
+			Override{Params: map[string]any{"rate": 1}},
+			`overrides: rule it has no param "rate"; it has ratio, count, word, flag, words, counts, ratios, flags and none`,
+		},
+		"number":      {Override{Params: map[string]any{"ratio": "1"}}, `overrides: param ratio of rule it must be a number, not "1"`},
+		"whole":       {Override{Params: map[string]any{"count": 1.5}}, `overrides: param count of rule it must be a whole number, not "1.5"`},
+		"text":        {Override{Params: map[string]any{"word": 1}}, `overrides: param word of rule it must be text, not "1"`},
+		"boolean":     {Override{Params: map[string]any{"flag": "yes"}}, `overrides: param flag of rule it must be true or false, not "yes"`},
+		"no list":     {Override{Params: map[string]any{"words": "a"}}, `overrides: param words of rule it must be a list of text, not "a"`},
+		"list":        {Override{Params: map[string]any{"counts": []any{1, "a"}}}, `overrides: param counts of rule it must be a list of whole numbers, not "[1 a]"`},
+		"numbers":     {Override{Params: map[string]any{"ratios": []any{true}}}, `overrides: param ratios of rule it must be a list of numbers, not "[true]"`},
+		"booleans":    {Override{Params: map[string]any{"flags": []any{1}}}, `overrides: param flags of rule it must be a list of true or false, not "[1]"`},
+		"no value":    {Override{Params: map[string]any{"ratio": nil}}, `overrides: param ratio of rule it must be a number, not "<nil>"`},
+		"a mapping":   {Override{Params: map[string]any{"word": map[string]any{}}}, `overrides: param word of rule it must be text, not "map[]"`},
+		"in the list": {Override{Params: map[string]any{"words": []any{[]any{"a"}}}}, `overrides: param words of rule it must be a list of text, not "[[a]]"`},
+	}
+	for name, test := range tests {
+		_, err := Load(Options{Overrides: map[string]Override{"it": test.override}}, File{"test.yaml", []byte(withParams)})
+		if err == nil || err.Error() != test.err {
+			t.Errorf("%s: error\n%v\nwant\n%v", name, err, test.err)
+		}
+	}
+	_, err := Load(Options{Overrides: map[string]Override{"that": {}}}, Builtin()...)
+	if want := `overrides: there is no rule "that" to override`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// TestFiles checks that files see each other's rules.
+func TestFiles(t *testing.T) {
+	rule := File{"a.yaml", []byte(onePool("true", `"yes"`))}
+	if _, err := Load(Options{}, File{"b.yaml", []byte("exemptions: [{rule: it, reason: why not}]")}, rule); err != nil {
+		t.Error(err)
+	}
+	_, err := Load(Options{}, rule, File{"b.yaml", rule.Data})
+	if want := `b.yaml:2:9: there already is a rule "it", at a.yaml:2:9; give this one another id`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// TestBombs checks that what could take for ever is refused or ends.
+func TestBombs(t *testing.T) {
+	nest := func(depth int) string {
+		expr := "1"
+		for range depth {
+			expr = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map(x, " + expr + ")"
+		}
+		return "size(" + expr + ") > 0"
+	}
+	long := strings.Repeat("x", 300)
+	tests := map[string]struct{ when, err string }{
+		"nested comprehensions":   {nest(6), "may cost up to"},
+		"deeply nested":           {strings.Repeat("(", 2000) + "true" + strings.Repeat(")", 2000), "recursion"},
+		"nodes":                   {strings.Repeat("true && ", 500) + "[1,2,3].all(x, x > 0)" + strings.Repeat(" && true", 4), "exceeds limit of 1000"},
+		"long":                    {`"` + strings.Repeat("a", 5000) + `" != ""`, "4096 are the most"},
+		"format":                  {`"%.999999999f".format([1.0]) != ""`, "precision"},
+		"regular expression":      {`pool.name.matches("((a{100}){100}){100}")`, "invalid matches argument"},
+		"large expression":        {`pool.name.matches("(a{1000}){2}")`, "invalid matches argument"},
+		"replace":                 {`pool.name.replace("", "` + long + `").replace("", "` + long + `").replace("", "` + long + `") != ""`, "may cost up to"},
+		"join":                    {`[1,2,3,4,5,6,7,8,9,10].map(x, [1,2,3,4,5,6,7,8,9,10].map(y, [1,2,3,4,5,6,7,8,9,10].map(z, pool.from).join()).join()).join() != ""`, "may cost up to"},
+		"regex of a fact, nested": {`pool.tags.all(a, pool.tags.all(b, pool.tags[a].matches(pool.tags[b])))`, "may cost up to"},
+	}
+	for name, test := range tests {
+		_, err := Load(Options{}, File{"bomb.yaml", []byte(onePool(test.when, `"it"`))})
+		if err == nil || !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%s: %.300v, want %q in it", name, err, test.err)
+		}
+	}
+}
+
+// The largest that is allowed, for what it takes.
+func BenchmarkCostliest(b *testing.B) {
+	data := onePool(`pool.tags.all(a, pool.tags[a].matches("^(x|v)*$"))`, `"it"`)
+	s, err := Load(Options{}, File{"test.yaml", []byte(data)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	snap := fleet(1)
+	tags := map[string]string{}
+	for i := range 50 {
+		tags[strings.Repeat("k", 100)+string(rune('A'+i))] = strings.Repeat("v", 256)
+	}
+	snap.Pools[0].Settings.Tags = tags
+	for b.Loop() {
+		if res := s.Evaluate(snap); len(res.Errors) > 0 {
+			b.Fatal(res.Errors)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	for _, file := range Builtin() {
+		f.Add(file.Data)
+	}
+	bad, err := filepath.Glob("testdata/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range bad {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	snap := world()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := Load(Options{}, File{"fuzz.yaml", data})
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "fuzz.yaml") {
+				t.Errorf("the error does not name the file: %v", err)
+			}
+			return
+		}
+		_ = s.Test() // Whether they pass does not matter.
+		for id, e := range s.Evaluate(snap).Errors {
+			if strings.Contains(e.First, "internal error") {
+				t.Errorf("rule %s: %s", id, e.First)
+			}
+		}
+	})
+}
