@@ -24,6 +24,7 @@ type app struct {
 	logger *slog.Logger
 
 	endpoint string // of the simulated AWS, empty without demo
+	called   func() // after every HTTP attempt; may be nil
 
 	self *collector.Self
 
@@ -43,7 +44,12 @@ func newApp(load func() (*settings, error), logger *slog.Logger, registry *prome
 	return &app{load: load, logger: logger, self: collector.NewSelf(registry, demo, awsread.Operations())}
 }
 
-func (a *app) observe(t awsread.Attempt) { a.self.Requested(t.Service, t.Operation, t.Class) }
+func (a *app) observe(t awsread.Attempt) {
+	a.self.Requested(t.Service, t.Operation, t.Class)
+	if a.called != nil {
+		a.called()
+	}
+}
 
 // reload builds a new generation and starts it. The old one goes on being
 // shown until the new one has read every target once; when anything fails, it

@@ -33,9 +33,11 @@ const (
 
 // The exit codes.
 const (
-	exitOK      = 0
-	exitFailure = 1 // configuration, listening or serving failed
-	exitUsage   = 3 // unknown flags or arguments
+	exitOK       = 0
+	exitFailure  = 1 // configuration, listening or serving failed
+	exitFindings = 1 // check: at least one finding is severe enough
+	exitUnjudged = 2 // check: a target could not be read
+	exitUsage    = 3 // wrong flags; check: wrong configuration
 )
 
 func main() {
@@ -54,8 +56,16 @@ type flags struct {
 	demo        bool
 	lifecycle   bool
 	telemetry   string
+	command     string
+	check       checkFlags
 	web         toolkit.FlagConfig
 	log         promslog.Config
+}
+
+// checkFlags are those of the command check.
+type checkFlags struct {
+	output, failOn string
+	rules          []string
 }
 
 func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
@@ -68,14 +78,19 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	app.Flag("config.file", "Configuration file. Without one, the ambient credentials' own account in the ambient region.").StringVar(&f.configFile)
 	app.Flag("config.check", "Check the configuration file and exit: 0 when it is good, 1 when not.").BoolVar(&f.configCheck)
 	app.Flag("demo", "Show a simulated AWS with every mode, state and trouble. Needs no AWS account, file or network.").BoolVar(&f.demo)
-	app.Flag("web.enable-lifecycle", "Allow POST /-/reload.").BoolVar(&f.lifecycle)
-	app.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&f.telemetry)
-	f.web.WebListenAddresses = app.Flag("web.listen-address", "Address to listen on; may be repeated.").Default(":10057").Strings()
-	f.web.WebConfigFile = app.Flag("web.config.file", "File with TLS and basic-auth settings, as in every Prometheus exporter.").Default("").String()
+	serve := app.Command("serve", "Serve the metrics. This is what happens without a command.").Default()
+	serve.Flag("web.enable-lifecycle", "Allow POST /-/reload.").BoolVar(&f.lifecycle)
+	serve.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&f.telemetry)
+	f.web.WebListenAddresses = serve.Flag("web.listen-address", "Address to listen on; may be repeated.").Default(":10057").Strings()
+	f.web.WebConfigFile = serve.Flag("web.config.file", "File with TLS and basic-auth settings, as in every Prometheus exporter.").Default("").String()
 	system := false
 	f.web.WebSystemdSocket = &system
+	check := app.Command("check", "Read every target once and judge it by the rules. Exit code 0: nothing to complain about; 1: findings; 2: a target could not be read; 3: wrong flags or configuration.")
+	check.Flag("output", "Format of the findings: "+strings.Join(formats(), ", ")+".").Short('o').Default("table").EnumVar(&f.check.output, formats()...)
+	check.Flag("fail-on", "The mildest severity that makes the exit code 1: info, warning or critical.").Default("warning").EnumVar(&f.check.failOn, "info", "warning", "critical")
+	check.Flag("rule", "Judge by this rule only; may be repeated.").StringsVar(&f.check.rules)
 	promslogflag.AddFlags(app, &f.log)
-	_, err = app.Parse(args)
+	f.command, err = app.Parse(args)
 	return f, done, err
 }
 
@@ -88,7 +103,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 	case err != nil:
 		_, _ = fmt.Fprintf(stderr, "%s: %v; see --help\n", name, err)
 		return exitUsage
-	case f.telemetry == "" || f.telemetry == "/" || f.telemetry[0] != '/':
+	case f.command == "serve" && (f.telemetry == "" || f.telemetry == "/" || f.telemetry[0] != '/'):
 		_, _ = fmt.Fprintf(stderr, "%s: --web.telemetry-path must start with / and not be / itself\n", name)
 		return exitUsage
 	}
@@ -106,6 +121,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 		}
 		_, _ = fmt.Fprintln(stdout, "The configuration is good.")
 		return exitOK
+	}
+	if f.command == "check" {
+		return check(ctx, f, load, logger, stdout, stderr)
 	}
 	if err := serve(ctx, f, load, logger, hup); err != nil {
 		_, _ = fmt.Fprintf(stderr, "%s: %v\n", name, err)

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/collector"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
+)
+
+// check reads every target once, writes what the rules find to stdout and what
+// could not be read to stderr, and returns the exit code.
+func check(ctx context.Context, f *flags, load func() (*settings, error), logger *slog.Logger, stdout, stderr io.Writer) int {
+	fail := func(code int, err error) int {
+		_, _ = fmt.Fprintf(stderr, "%s: %v\n", name, err)
+		return code
+	}
+	s, err := load()
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, err)
+		return exitUsage
+	}
+	for _, id := range f.check.rules {
+		if !slices.ContainsFunc(s.rules.Rules(), func(r rules.RuleInfo) bool { return r.ID == id && r.Enabled }) {
+			return fail(exitUsage, fmt.Errorf("--rule: there is no rule %q, or it is not enabled", id))
+		}
+	}
+	var calls atomic.Int64
+	a := newApp(load, logger, prometheus.NewRegistry(), f.demo)
+	a.called = func() { calls.Add(1) }
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if f.demo {
+		if a.endpoint, err = startDemo(ctx); err != nil {
+			return fail(exitUnjudged, err)
+		}
+	}
+	reader, o, err := a.reader(ctx, s)
+	if err != nil {
+		return fail(exitUsage, err)
+	}
+	p := newProgress(stderr, &calls)
+	readings := collector.ReadOnce(ctx, reader, o.Targets, o, p.show)
+	p.end()
+	if ctx.Err() != nil {
+		return fail(exitUnjudged, ctx.Err())
+	}
+	r := newReport(inventory.New(time.Now(), readings, o.Quota), s.rules, f)
+	for _, u := range r.Unreadable {
+		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, u.Message)
+	}
+	if err := r.write(stdout, f.check.output); err != nil {
+		return fail(exitUnjudged, err)
+	}
+	switch {
+	case len(r.Unreadable) > 0 || len(r.Errors) > 0:
+		return exitUnjudged
+	case r.fails(rules.Severity(f.check.failOn)):
+		return exitFindings
+	default:
+		return exitOK
+	}
+}
+
+// progress shows on a terminal how far the reading is.
+type progress struct {
+	w     io.Writer
+	calls *atomic.Int64
+	start time.Time
+	on    bool
+}
+
+func newProgress(w io.Writer, calls *atomic.Int64) *progress {
+	p := &progress{w: w, calls: calls, start: time.Now()}
+	if file, ok := w.(*os.File); ok {
+		info, err := file.Stat()
+		p.on = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return p
+}
+
+func (p *progress) show(done, total int) {
+	if !p.on {
+		return
+	}
+	elapsed := time.Since(p.start)
+	left := time.Duration(float64(elapsed) / float64(done) * float64(total-done)).Round(time.Second)
+	_, _ = fmt.Fprintf(p.w, "\r\033[K%d of %d targets, %d calls, about %s left", done, total, p.calls.Load(), left)
+}
+
+func (p *progress) end() {
+	if p.on {
+		_, _ = fmt.Fprint(p.w, "\r\033[K")
+	}
+}
+
+// unreadable is an API of a target that could not be read.
+type unreadable struct {
+	AccountID   string `json:"account_id"`
+	AccountName string `json:"account_name,omitempty"`
+	Region      string `json:"region"`
+	API         string `json:"api"`
+	Class       string `json:"class"`
+	Message     string `json:"message"`
+}
+
+// notRead lists what could not be read, each common cause once. A region that
+// is switched off has nothing to read.
+func notRead(readings []inventory.Region) []unreadable {
+	all := []unreadable{}
+	for _, r := range readings {
+		said := map[string]bool{}
+		for _, o := range r.Outcomes {
+			if o.Class == inventory.OK || o.Class == inventory.RegionDisabled || said[o.Message] {
+				continue
+			}
+			said[o.Message] = true
+			all = append(all, unreadable{r.Target.AccountID, r.Target.AccountName, r.Target.Region, o.API, string(o.Class), strings.TrimSpace(o.Message)})
+		}
+	}
+	return all
+}

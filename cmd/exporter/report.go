@@ -1,0 +1,287 @@
+package main
+
+import (
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/prometheus/common/version"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
+)
+
+// reportVersion is raised when the JSON changes in a way that could break who reads it.
+const reportVersion = 1
+
+const website = "https://github.com/cognito-ses-exporter/cognito-ses-exporter"
+
+// report is what check found. Its JSON is described by docs/check.schema.json.
+type report struct {
+	Version      int                    `json:"version"`
+	GeneratedAt  time.Time              `json:"generated_at"`
+	Demo         bool                   `json:"demo,omitempty"`
+	Targets      int                    `json:"targets"`
+	Pools        int                    `json:"pools"`
+	Findings     []finding              `json:"findings"`
+	Exempted     map[string]int         `json:"exempted"`     // by rule
+	Undetermined map[string]int         `json:"undetermined"` // by rule
+	Errors       map[string]ruleError   `json:"rule_errors"`
+	Unreadable   []unreadable           `json:"unreadable"`
+	rules        []rules.RuleInfo       // that judged
+	bySeverity   map[rules.Severity]int // findings
+}
+
+// ruleError is a rule that failed, how often, and how first.
+type ruleError struct {
+	Count int    `json:"count"`
+	First string `json:"first"`
+}
+
+// finding is a rule that fires for a pool, an SES account or an identity.
+type finding struct {
+	Rule        string `json:"rule"`
+	Severity    string `json:"severity"`
+	ForEach     string `json:"for_each"`
+	AccountID   string `json:"account_id"`
+	AccountName string `json:"account_name,omitempty"`
+	Region      string `json:"region"`
+	UserPoolID  string `json:"user_pool_id,omitempty"`
+	PoolName    string `json:"pool_name,omitempty"`
+	Identity    string `json:"identity,omitempty"`
+	Summary     string `json:"summary"`
+	Message     string `json:"message"`
+	Remedy      string `json:"remedy,omitempty"`
+}
+
+// where names what the finding is about, the same every time.
+func (f *finding) where() string {
+	return strings.TrimSuffix(f.AccountID+"/"+f.Region+"/"+cmp.Or(f.UserPoolID, f.Identity), "/")
+}
+
+func newReport(s *inventory.Snapshot, set *rules.Set, f *flags) *report {
+	result := set.Evaluate(s)
+	r := &report{
+		Version: reportVersion, GeneratedAt: s.At.UTC().Truncate(time.Second), Demo: f.demo,
+		Targets: len(s.Readings), Pools: len(s.Pools), Findings: []finding{},
+		Exempted: map[string]int{}, Undetermined: map[string]int{}, Errors: map[string]ruleError{},
+		Unreadable: notRead(s.Readings), bySeverity: map[rules.Severity]int{},
+	}
+	for _, rule := range set.Rules() {
+		if !rule.Enabled || len(f.check.rules) > 0 && !slices.Contains(f.check.rules, rule.ID) {
+			continue
+		}
+		r.rules = append(r.rules, rule)
+		if n := result.Exempted[rule.ID]; n > 0 {
+			r.Exempted[rule.ID] = n
+		}
+		if n := result.Undetermined[rule.ID]; n > 0 {
+			r.Undetermined[rule.ID] = n
+		}
+		if e, ok := result.Errors[rule.ID]; ok {
+			r.Errors[rule.ID] = ruleError{e.Count, e.First}
+		}
+	}
+	for _, found := range result.Findings {
+		if !slices.ContainsFunc(r.rules, func(rule rules.RuleInfo) bool { return rule.ID == found.Rule }) {
+			continue
+		}
+		r.bySeverity[found.Severity]++
+		r.Findings = append(r.Findings, finding{
+			found.Rule, string(found.Severity), string(found.ForEach), found.AccountID, found.AccountName, found.Region,
+			found.PoolID, found.PoolName, found.Identity, found.Summary, found.Message, found.Remedy,
+		})
+	}
+	return r
+}
+
+// fails reports whether a finding is as severe as least, or more.
+func (r *report) fails(least rules.Severity) bool {
+	for severity := range r.bySeverity {
+		if severity.AtLeast(least) {
+			return true
+		}
+	}
+	return false
+}
+
+// writers are the formats of --output.
+var writers = map[string]func(*report, io.Writer) error{
+	"table": (*report).table, "json": (*report).json, "sarif": (*report).sarif, "junit": (*report).junit, "csv": (*report).csv,
+}
+
+func formats() []string { return slices.Sorted(maps.Keys(writers)) }
+
+func (r *report) write(w io.Writer, format string) error { return writers[format](r, w) }
+
+// plain keeps foreign text from moving the cursor or breaking a line.
+func plain(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f || c >= 0x80 && c <= 0x9f {
+			return '\uFFFD'
+		}
+		return c
+	}, s)
+}
+
+func (r *report) table(w io.Writer) error {
+	if len(r.Findings) > 0 {
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintln(t, "SEVERITY\tACCOUNT\tREGION\tWHAT\tRULE\tMESSAGE") // Errors come with Flush.
+		for _, f := range r.Findings {
+			what := cmp.Or(f.PoolName, f.Identity, "SES account")
+			if f.UserPoolID != "" {
+				what += " (" + f.UserPoolID + ")"
+			}
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Severity, plain(cmp.Or(f.AccountName, f.AccountID)), f.Region, plain(what), f.Rule, plain(f.Message))
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintln(w)
+		remedies := map[string]string{}
+		for _, f := range r.Findings {
+			remedies[f.Rule] = f.Remedy
+		}
+		for _, rule := range slices.Sorted(maps.Keys(remedies)) {
+			_, _ = fmt.Fprintf(w, "%s: %s\n", rule, plain(remedies[rule]))
+		}
+		_, _ = fmt.Fprintln(w)
+	}
+	sum := func(counts map[string]int) (n int) {
+		for _, c := range counts {
+			n += c
+		}
+		return n
+	}
+	_, err := fmt.Fprintf(w, "%d pools on %d targets: %d critical, %d warning, %d info; %d exempted, %d undetermined; %d not read\n",
+		r.Pools, r.Targets, r.bySeverity[rules.Critical], r.bySeverity[rules.Warning], r.bySeverity[rules.Info],
+		sum(r.Exempted), sum(r.Undetermined), len(r.Unreadable))
+	return err
+}
+
+func (r *report) json(w io.Writer) error { return encode(w, r) }
+
+func encode(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+func (r *report) csv(w io.Writer) error {
+	c := csv.NewWriter(w)
+	_ = c.Write([]string{"severity", "rule", "account_id", "account_name", "region", "user_pool_id", "pool_name", "identity", "message", "remedy"})
+	for _, f := range r.Findings {
+		row := []string{f.Severity, f.Rule, f.AccountID, f.AccountName, f.Region, f.UserPoolID, f.PoolName, f.Identity, f.Message, f.Remedy}
+		for i := range row {
+			if row[i] != "" && strings.ContainsRune("=+-@\t\r", rune(row[i][0])) {
+				row[i] = "'" + row[i] // A spreadsheet would take it for a formula.
+			}
+		}
+		_ = c.Write(row) // Errors come with Flush.
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// sarif writes the Static Analysis Results Interchange Format 2.1.0.
+func (r *report) sarif(w io.Writer) error {
+	type object = map[string]any
+	levels := map[string]string{string(rules.Critical): "error", string(rules.Warning): "warning", string(rules.Info): "note"}
+	described, results := []object{}, []object{}
+	for _, rule := range r.rules {
+		described = append(described, object{
+			"id": rule.ID, "shortDescription": object{"text": rule.Summary}, "help": object{"text": cmp.Or(rule.Remedy, rule.Summary)},
+			"helpUri":              website + "/blob/main/docs/runbooks/" + rule.ID + ".md",
+			"defaultConfiguration": object{"level": levels[string(rule.Severity)]},
+		})
+	}
+	for _, f := range r.Findings {
+		results = append(results, object{
+			"ruleId": f.Rule, "level": levels[f.Severity],
+			"message": object{"text": fmt.Sprintf("%s: %s. %s", cmp.Or(f.PoolName, f.Identity, "SES account"), f.Message, f.Remedy)},
+			"locations": []object{{"logicalLocations": []object{{
+				"fullyQualifiedName": f.where(), "name": cmp.Or(f.PoolName, f.Identity, f.AccountID), "kind": "resource",
+			}}}},
+			"partialFingerprints": object{"finding/v1": f.Rule + "/" + f.where()},
+		})
+	}
+	notifications := []object{}
+	for _, u := range r.Unreadable {
+		notifications = append(notifications, object{"level": "error", "message": object{"text": u.Message}})
+	}
+	return encode(w, object{
+		"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
+		"runs": []object{{
+			"tool": object{"driver": object{"name": name, "version": cmp.Or(version.Version, "0"), "informationUri": website, "rules": described, "language": "en-US"}},
+			// The defaults, which not every reader knows.
+			"language": "en-US", "newlineSequences": []string{"\r\n", "\n"},
+			"results": results,
+			"invocations": []object{{
+				"executionSuccessful": len(r.Unreadable) == 0, "toolExecutionNotifications": notifications,
+			}},
+		}},
+	})
+}
+
+// junit writes a test suite with a case for each rule and each thing that it
+// flags, and an error for each thing that could not be read.
+func (r *report) junit(w io.Writer) error {
+	type problem struct {
+		Type    string `xml:"type,attr"`
+		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
+	}
+	type testcase struct {
+		Class   string   `xml:"classname,attr"`
+		Name    string   `xml:"name,attr"`
+		Failure *problem `xml:"failure,omitempty"`
+		Error   *problem `xml:"error,omitempty"`
+	}
+	type suite struct {
+		Name      string     `xml:"name,attr"`
+		Tests     int        `xml:"tests,attr"`
+		Failures  int        `xml:"failures,attr"`
+		Errors    int        `xml:"errors,attr"`
+		Timestamp string     `xml:"timestamp,attr"`
+		Cases     []testcase `xml:"testcase"`
+	}
+	type suites struct {
+		XMLName xml.Name `xml:"testsuites"`
+		Suites  []suite  `xml:"testsuite"`
+	}
+	s := suite{Name: name, Timestamp: r.GeneratedAt.Format("2006-01-02T15:04:05"), Failures: len(r.Findings), Errors: len(r.Unreadable)}
+	for _, f := range r.Findings {
+		s.Cases = append(s.Cases, testcase{Class: f.Rule, Name: f.where(), Failure: &problem{
+			Type: f.Severity, Message: f.Summary, Text: fmt.Sprintf("%s\n%s\n", f.Message, f.Remedy),
+		}})
+	}
+	for _, rule := range r.rules {
+		if !slices.ContainsFunc(r.Findings, func(f finding) bool { return f.Rule == rule.ID }) {
+			s.Cases = append(s.Cases, testcase{Class: rule.ID, Name: rule.Summary})
+		}
+	}
+	for _, u := range r.Unreadable {
+		s.Cases = append(s.Cases, testcase{Class: "target", Name: u.AccountID + "/" + u.Region + "/" + u.API, Error: &problem{Type: u.Class, Message: u.Message}})
+	}
+	s.Tests = len(s.Cases)
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
+	if err := e.Encode(suites{Suites: []suite{s}}); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
