@@ -86,10 +86,24 @@ func (b *budgets) limiter(key inventory.Key, api, operation string) *rate.Limite
 	return l
 }
 
+// lastError keeps the error of a call's last attempt.
+type lastError struct{ err error }
+
+type lastErrorKey struct{}
+
 // observe returns the option that makes every attempt of a client wait for its
 // budget and be counted. It stands after the SDK's retry loop and so sees each
-// attempt by itself.
+// attempt by itself. What stands before the loop sees to it that a deadline
+// within a back-off does not hide what the call was repeated for.
 func (r *Reader) observe(key inventory.Key, api string) func(*middleware.Stack) error {
+	call := func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		var last lastError
+		out, md, err := next.HandleFinalize(context.WithValue(ctx, lastErrorKey{}, &last), in)
+		if err != nil && ctx.Err() != nil && last.err != nil {
+			err = last.err
+		}
+		return out, md, err
+	}
 	attempt := func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		operation := awsmiddleware.GetOperationName(ctx)
 		if l := r.budgets.limiter(key, api, operation); l != nil {
@@ -98,12 +112,18 @@ func (r *Reader) observe(key inventory.Key, api string) func(*middleware.Stack) 
 			}
 		}
 		out, md, err := next.HandleFinalize(ctx, in)
+		if last, ok := ctx.Value(lastErrorKey{}).(*lastError); ok && (ctx.Err() == nil || last.err == nil) {
+			last.err = err
+		}
 		if r.opts.Observe != nil {
 			r.opts.Observe(Attempt{Service: api, Operation: operation, Class: classOf(err)})
 		}
 		return out, md, err
 	}
 	return func(s *middleware.Stack) error {
+		if err := s.Finalize.Insert(middleware.FinalizeMiddlewareFunc("KeepLastError", call), "Retry", middleware.Before); err != nil {
+			return err
+		}
 		return s.Finalize.Insert(middleware.FinalizeMiddlewareFunc("BudgetAndCount", attempt), "Retry", middleware.After)
 	}
 }

@@ -2,6 +2,7 @@ package awsread
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,13 +27,13 @@ func (p *pass) readPools(ctx context.Context, a *accountState, client *cognitoid
 	}
 	seen := map[string]bool{}
 	var pools []inventory.UserPool
-	complete := true
+	complete, token := true, ""
 	pages := cognitoidentityprovider.NewListUserPoolsPaginator(client,
-		&cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(poolsPerPage)},
-		func(o *cognitoidentityprovider.ListUserPoolsPaginatorOptions) { o.StopOnDuplicateToken = true })
+		&cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(poolsPerPage)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if err == nil && page.UserPools == nil {
+		if err == nil && (page.UserPools == nil || repeats(page.NextToken, &token) ||
+			slices.ContainsFunc(page.UserPools, func(d types.UserPoolDescriptionType) bool { return aws.ToString(d.Id) == "" })) {
 			err = errNonsense
 		}
 		if err != nil {
@@ -43,7 +44,7 @@ func (p *pass) readPools(ctx context.Context, a *accountState, client *cognitoid
 		now := time.Now()
 		for _, d := range page.UserPools {
 			id := aws.ToString(d.Id)
-			if id == "" || seen[id] {
+			if seen[id] {
 				continue
 			}
 			seen[id] = true
@@ -68,6 +69,15 @@ func (p *pass) readPools(ctx context.Context, a *accountState, client *cognitoid
 	p.describe(ctx, a, client, pools)
 	inventory.SortPools(pools)
 	p.region.Pools = pools
+}
+
+// repeats reports whether a page leads to itself, and keeps where it leads.
+func repeats(next, last *string) bool {
+	if *last != "" && aws.ToString(next) == *last {
+		return true
+	}
+	*last = aws.ToString(next)
+	return false
 }
 
 // describe fills in the settings of the listed pools that need it. One pool's

@@ -99,6 +99,8 @@ func classOf(err error) inventory.Class {
 		return inventory.Invalid
 	case strings.Contains(err.Error(), "connection reset"), strings.Contains(err.Error(), "request send failed"):
 		return inventory.Unavailable
+	case strings.Contains(err.Error(), "response did not contain credentials"):
+		return inventory.Invalid
 	case strings.Contains(err.Error(), "get credentials"), strings.Contains(err.Error(), "retrieve credentials"):
 		return inventory.Denied
 	default:
@@ -127,7 +129,18 @@ func describe(operation string, t inventory.Target, class inventory.Class, err e
 	if account == "" {
 		account = "of the ambient credentials"
 	}
-	return fmt.Sprintf("%s in account %s, region %s: %s; %s", operation, account, t.Region, cause(err), remedy(class))
+	what := remedy(class)
+	var (
+		budget *budgetError
+		wrong  *wrongAccountError
+	)
+	switch {
+	case errors.As(err, &budget):
+		what = "raise request_budgets, or timeout and interval"
+	case errors.As(err, &wrong):
+		what = "give the account a role_arn"
+	}
+	return fmt.Sprintf("%s in account %s, region %s: %s; %s", operation, account, t.Region, cause(err), what)
 }
 
 // cause is AWS's own message where there is one, without the request ids that

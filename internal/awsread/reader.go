@@ -214,7 +214,7 @@ func (r *Reader) authenticate(ctx context.Context, t inventory.Target, a *accoun
 type wrongAccountError struct{ have, want string }
 
 func (e *wrongAccountError) Error() string {
-	return fmt.Sprintf("the ambient credentials belong to account %s, not %s; give the account a role_arn", e.have, e.want)
+	return fmt.Sprintf("the ambient credentials belong to account %s, not %s", e.have, e.want)
 }
 
 // clientsFor returns the clients of a target, made at first use.
@@ -253,7 +253,7 @@ func (r *Reader) regionOff(ctx context.Context, t inventory.Target, a *accountSt
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				return true
+				return !isBadToken(err) && !isExpired(err) // Else it is the credentials, not the region.
 			}
 			for _, region := range page.Regions {
 				switch region.RegionOptStatus {
@@ -285,8 +285,10 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 	p.called(inventory.APISTS)
 	if err != nil {
 		p.fail(ctx, a, inventory.APISTS, operation, err)
-		p.called(inventory.APISES)
-		p.failed[inventory.APISES] = p.failed[inventory.APISTS]
+		if inventory.HasSES(t.Region) {
+			p.called(inventory.APISES)
+			p.failed[inventory.APISES] = p.failed[inventory.APISTS]
+		}
 		if !t.SESOnly {
 			p.called(inventory.APICognito)
 			p.failed[inventory.APICognito] = p.failed[inventory.APISTS]
@@ -316,10 +318,14 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 		wg.Go(func() {
 			p.readAccount(ctx, a, c.ses)
 			facts, complete := p.listIdentities(ctx, a, c.ses)
-			<-poolsRead // They say which identities and which accounts matter.
-			used := p.used()
+			<-poolsRead              // They say which identities and which accounts matter.
+			late := ctx.Err() != nil // Then it is Cognito that took the time, and SES is not to blame.
+			var used []string
+			if !late {
+				used = p.used()
+			}
 			p.readIdentities(ctx, a, c.ses, facts, complete, used)
-			if p.r.opts.CloudWatch {
+			if p.r.opts.CloudWatch && !late {
 				p.readReputation(ctx, a, c.cloudwatch, used)
 			}
 		})

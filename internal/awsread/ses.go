@@ -77,12 +77,13 @@ func (p *pass) listIdentities(ctx context.Context, a *accountState, client *sesv
 		facts[inventory.CanonicalIdentity(i.Name)] = i
 	}
 	complete = true
+	token, start := "", time.Now()
 	pages := sesv2.NewListEmailIdentitiesPaginator(client,
-		&sesv2.ListEmailIdentitiesInput{PageSize: aws.Int32(identitiesPerPage)},
-		func(o *sesv2.ListEmailIdentitiesPaginatorOptions) { o.StopOnDuplicateToken = true })
+		&sesv2.ListEmailIdentitiesInput{PageSize: aws.Int32(identitiesPerPage)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if err == nil && page.EmailIdentities == nil {
+		if err == nil && (page.EmailIdentities == nil || repeats(page.NextToken, &token) ||
+			slices.ContainsFunc(page.EmailIdentities, func(i types.IdentityInfo) bool { return aws.ToString(i.IdentityName) == "" })) {
 			err = errNonsense
 		}
 		if err != nil {
@@ -101,7 +102,7 @@ func (p *pass) listIdentities(ctx context.Context, a *accountState, client *sesv
 	}
 	if complete {
 		facts = listed
-		p.region.IdentitiesListed = time.Now()
+		p.region.IdentitiesListed = start // Not later than any identity's, or one would go stale before its list and count as missing.
 	} else {
 		maps.Copy(facts, listed)
 	}

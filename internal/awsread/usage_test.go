@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -294,20 +295,21 @@ func costFleet(t testing.TB) (*awssim.Fleet, []inventory.Target) {
 func billed(t testing.TB, pause func()) (metrics, active int) {
 	t.Helper()
 	f, targets := costFleet(t)
+	var asked atomic.Int64 // One target is read in several goroutines.
 	sim, err := awssim.New(awssim.Options{Fleet: f, NoQuotas: true, Seed: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := Options{
 		Quota:      inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: 9 * time.Hour},
-		CloudWatch: true, DescribeMaxAge: 6 * time.Hour, RequestTimeout: time.Minute, Billed: func(n int) { metrics += n },
+		CloudWatch: true, DescribeMaxAge: 6 * time.Hour, RequestTimeout: time.Minute, Billed: func(n int) { asked.Add(int64(n)) },
 	}
 	for _, a := range f.Accounts[1:] {
 		o.Accounts = append(o.Accounts, Account{ID: a.ID, RoleARN: "arn:aws:iam::" + a.ID + ":role/r"})
 	}
 	reader := newInProcess(t, sim, o)
 	pass := func(prev []inventory.Region) (readings []inventory.Region) {
-		metrics = 0
+		asked.Store(0)
 		for i, target := range targets {
 			var before *inventory.Region
 			if prev != nil {
@@ -324,7 +326,7 @@ func billed(t testing.TB, pause func()) (metrics, active int) {
 		return readings
 	}
 	first := pass(nil)
-	t.Logf("the first pass asks for %d metrics", metrics)
+	t.Logf("the first pass asks for %d metrics", asked.Load())
 	pause()
 	now := time.Now()
 	for _, r := range pass(first) {
@@ -334,7 +336,7 @@ func billed(t testing.TB, pause func()) (metrics, active int) {
 			}
 		}
 	}
-	return metrics, active
+	return int(asked.Load()), active
 }
 
 func TestIdlePoolsCostNothing(t *testing.T) {

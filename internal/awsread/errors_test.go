@@ -1,0 +1,113 @@
+package awsread
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+func status(code int, err error) error {
+	return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: code}}, Err: err}
+}
+
+func apiError(code string) error {
+	return &smithy.OperationError{ServiceID: "SESv2", OperationName: "GetAccount", Err: status(http.StatusBadRequest, &smithy.GenericAPIError{Code: code, Message: "AWS's words"})}
+}
+
+func TestClassOf(t *testing.T) {
+	t.Parallel()
+	dial := &url.Error{Op: "Post", URL: "https://example.com", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}
+	for name, tt := range map[string]struct {
+		err  error
+		want inventory.Class
+	}{
+		"success":                          {nil, inventory.OK},
+		"quota of Cognito":                 {apiError("TooManyRequestsException"), inventory.Throttled},
+		"quota, after the last attempt":    {&retry.MaxAttemptsError{Attempt: 10, Err: apiError("ThrottlingException")}, inventory.Throttled},
+		"429 without a code":               {status(http.StatusTooManyRequests, errors.New("x")), inventory.Throttled},
+		"own budget":                       {&smithy.OperationError{Err: &budgetError{context.DeadlineExceeded}}, inventory.Throttled},
+		"no permission":                    {apiError("AccessDeniedException"), inventory.Denied},
+		"expired":                          {apiError("ExpiredTokenException"), inventory.Denied},
+		"wrong credentials":                {apiError("UnrecognizedClientException"), inventory.Denied},
+		"no credentials":                   {errors.New("operation error STS: get identity: get credentials: none"), inventory.Denied},
+		"STS off in the region":            {apiError("RegionDisabledException"), inventory.RegionDisabled},
+		"a pool that is not there":         {apiError("ResourceNotFoundException"), inventory.NotFound},
+		"an identity that is not there":    {apiError("NotFoundException"), inventory.NotFound},
+		"a wrong request":                  {apiError("InvalidParameterException"), inventory.Invalid},
+		"a code that is new, with 5xx":     {status(http.StatusBadGateway, &smithy.GenericAPIError{Code: "Novelty"}), inventory.Unavailable},
+		"a code that is new":               {apiError("Novelty"), inventory.Other},
+		"server error":                     {apiError("InternalErrorException"), inventory.Unavailable},
+		"503":                              {status(http.StatusServiceUnavailable, errors.New("x")), inventory.Unavailable},
+		"deadline":                         {fmt.Errorf("x: %w", context.DeadlineExceeded), inventory.Timeout},
+		"deadline while waiting":           {&aws.RequestCanceledError{Err: context.DeadlineExceeded}, inventory.Timeout},
+		"time-out of the connection":       {&net.OpError{Op: "read", Err: timeoutError{}}, inventory.Timeout},
+		"refused":                          {dial, inventory.Unavailable},
+		"no such host":                     {&net.DNSError{Err: "no such host", IsNotFound: true}, inventory.Unavailable},
+		"reset":                            {errors.New("read: connection reset by peer"), inventory.Unavailable},
+		"cut off":                          {&smithy.DeserializationError{Err: io.ErrUnexpectedEOF}, inventory.Unavailable},
+		"not JSON":                         {&smithy.DeserializationError{Err: &json.SyntaxError{}}, inventory.Invalid},
+		"not XML":                          {&xml.SyntaxError{Msg: "x"}, inventory.Invalid},
+		"JSON of something else":           {fmt.Errorf("x: %w", errNonsense), inventory.Invalid},
+		"anything else":                    {errors.New("surprise"), inventory.Other},
+		"a role's answer without a secret": {errors.New("validate credentials, response did not contain credentials"), inventory.Invalid},
+	} {
+		if got := classOf(tt.err); got != tt.want {
+			t.Errorf("%s: class %q, want %q", name, got, tt.want)
+		}
+	}
+}
+
+type timeoutError struct{}
+
+func (timeoutError) Error() string   { return "i/o timeout" }
+func (timeoutError) Timeout() bool   { return true }
+func (timeoutError) Temporary() bool { return true }
+
+// TestRemedies checks that every class of failure has words of its own, and
+// that a message is whole.
+func TestRemedies(t *testing.T) {
+	t.Parallel()
+	at := inventory.Target{AccountID: "111122223333", Region: "eu-west-1"}
+	said := map[string]inventory.Class{}
+	for _, class := range inventory.Classes() {
+		message := describe("GetAccount", at, class, apiError("Code"))
+		prefix := "GetAccount in account 111122223333, region eu-west-1: Code: AWS's words; "
+		what, ok := strings.CutPrefix(message, prefix)
+		if !ok || what == "" {
+			t.Errorf("%s: %q does not begin with %q", class, message, prefix)
+		}
+		if other, ok := said[what]; ok && class != inventory.NotFound && class != inventory.Other {
+			t.Errorf("%s and %s are both %q", class, other, what)
+		}
+		said[what] = class
+	}
+	for _, tt := range []struct {
+		target inventory.Target
+		err    error
+		want   string
+	}{
+		{inventory.Target{Region: "eu-west-1"}, io.EOF, "Op in account of the ambient credentials, region eu-west-1: EOF; check for a proxy or an endpoint that is not AWS"},
+		{at, &wrongAccountError{have: "444455556666", want: "111122223333"}, "Op in account 111122223333, region eu-west-1: the ambient credentials belong to account 444455556666, not 111122223333; give the account a role_arn"},
+		{at, &budgetError{errors.New("x")}, "Op in account 111122223333, region eu-west-1: the request budget leaves no room before the target's deadline: x; raise request_budgets, or timeout and interval"},
+	} {
+		if got := describe("Op", tt.target, inventory.Invalid, tt.err); got != tt.want {
+			t.Errorf("%q,\nwant %q", got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,546 @@
+package awsread_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// remedies are what a message has to say to the person who reads it.
+var remedies = map[inventory.Class]string{
+	inventory.Throttled:      "lower request_budgets",
+	inventory.Denied:         "check the credentials",
+	inventory.Timeout:        "raise timeout and request_timeout",
+	inventory.Unavailable:    "check the network path",
+	inventory.Invalid:        "check for a proxy",
+	inventory.RegionDisabled: "enable the region",
+}
+
+// TestFaults reads with every kind of fault at every place where it can be,
+// with and without an earlier reading.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	classes := map[string]inventory.Class{
+		"throttle": inventory.Throttled, "deny": inventory.Denied, "error500": inventory.Unavailable,
+		"timeout": inventory.Timeout, "reset": inventory.Unavailable, "truncate": inventory.Unavailable,
+		"garbage": inventory.Invalid, "slow": inventory.Timeout, "expired_token": inventory.Denied,
+		"region_disabled": inventory.Denied, // The region is one that cannot be off.
+	}
+	if kinds := awssim.FaultKinds(); len(kinds) != len(classes) {
+		t.Fatalf("there are %d kinds of faults, and classes for %d", len(kinds), len(classes))
+	}
+	for _, kind := range awssim.FaultKinds() {
+		for _, place := range []struct {
+			account, service, operation, first string
+		}{
+			{hub, "sts", "", "GetCallerIdentity"},
+			{staging, "sts", "", "AssumeRole"},
+			{staging, "cognito-idp", "", "ListUserPools"},
+			{staging, "cognito-idp", "DescribeUserPool", "DescribeUserPool"},
+			{staging, "ses", "", "GetAccount"},
+			{staging, "ses", "GetAccount", "GetAccount"},
+			{staging, "ses", "ListEmailIdentities", "ListEmailIdentities"},
+			{staging, "ses", "GetEmailIdentity", "GetEmailIdentity"},
+		} {
+			want := classes[kind]
+			if place.service == "sts" && kind == "region_disabled" {
+				want = inventory.RegionDisabled
+			}
+			t.Run(kind+"/"+place.account+"/"+place.service+"/"+place.operation, func(t *testing.T) {
+				t.Parallel()
+				if place.first == "AssumeRole" && kind == "throttle" {
+					// The SDK shares the call between targets and goes on with it after the pass.
+					t.Skip("takes longer than a test may; TestThrottling has it")
+				}
+				if place.service == "ses" && place.operation == "" && slices.Contains([]string{"error500", "timeout", "reset", "slow"}, kind) {
+					t.Skip("takes three times as long as the operations by themselves, which follow")
+				}
+				sim := simulate(t, awssim.Options{NoQuotas: true})
+				at := target(place.account, "shaky.example")
+				good := sim.reader(t, nil).Read(t.Context(), at, nil)
+				allOK(t, good)
+				complete(t, good)
+				sim.fault(t, awssim.Fault{Kind: kind, Service: place.service, Operation: place.operation})
+
+				var fresh, kept inventory.Region
+				var wg sync.WaitGroup
+				wg.Go(func() { fresh = readWithFault(t, sim, at, nil, kind) })
+				wg.Go(func() { kept = readWithFault(t, sim, at, &good, kind) })
+				wg.Wait()
+				for _, r := range []inventory.Region{fresh, kept} {
+					for _, api := range []string{inventory.APISTS, inventory.APICognito, inventory.APISES} {
+						hit := api == place.service || place.service == "sts"
+						o, _ := r.Outcome(api)
+						switch {
+						case !hit && (o.Class != inventory.OK || o.Message != "" || !o.LastSuccess.Equal(r.End)):
+							t.Errorf("%s is not at fault: %+v", api, o)
+						case hit && o.Class != want:
+							t.Errorf("%s: class %s, want %s: %s", api, o.Class, want, o.Message)
+						case hit:
+							for _, text := range []string{place.first + " in", "account " + place.account, "region eu-west-1", remedies[want]} {
+								if !strings.Contains(o.Message, text) {
+									t.Errorf("%s: %q does not say %q", api, o.Message, text)
+								}
+							}
+						}
+					}
+				}
+				order := []string{"GetAccount", "ListEmailIdentities", "GetEmailIdentity"}
+				hit := func(operation string) bool {
+					if kind == "throttle" && place.service == "ses" && slices.Contains(order, operation) {
+						// The test's short pass ends with the back-off of the first one.
+						return slices.Index(order, operation) >= slices.Index(order, place.operation)
+					}
+					if kind == "throttle" && operation == "GetEmailIdentity" && place.service == "cognito-idp" {
+						return true // It waits for the pools, for which the test's short pass has no time.
+					}
+					s := "ses"
+					if operation == "ListUserPools" || operation == "DescribeUserPool" {
+						s = "cognito-idp"
+					}
+					return place.service == "sts" || place.service == s && (place.operation == "" || place.operation == operation)
+				}
+				judgeFresh(t, fresh, hit)
+				judgeKept(t, kept, good, hit)
+				for _, api := range []string{inventory.APISTS, inventory.APICognito, inventory.APISES} {
+					o, _ := kept.Outcome(api)
+					before, _ := good.Outcome(api)
+					if o.Class != inventory.OK && !o.LastSuccess.Equal(before.LastSuccess) {
+						t.Errorf("%s: last success %s, want the earlier one, %s", api, o.LastSuccess, before.LastSuccess)
+					}
+				}
+			})
+		}
+	}
+}
+
+// readWithFault reads with a reader that has no credentials yet and wants
+// everything anew, and does not let a fault last longer than it has to.
+func readWithFault(t *testing.T, sim *simulation, at inventory.Target, prev *inventory.Region, kind string) inventory.Region {
+	timeout := 30 * time.Second
+	if kind == "throttle" { // Ten attempts are more than a test can wait for.
+		timeout = 3 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	return sim.reader(t, func(o *awsread.Options) {
+		o.DescribeMaxAge, o.RequestTimeout = time.Nanosecond, 10*time.Second
+		if kind == "timeout" || kind == "slow" {
+			o.RequestTimeout = time.Second
+		}
+	}).Read(ctx, at, prev)
+}
+
+// judgeFresh checks that what was hit is unknown, without an earlier reading.
+func judgeFresh(t *testing.T, r inventory.Region, hit func(string) bool) {
+	t.Helper()
+	if known := len(r.Pools); known != 0 == hit("ListUserPools") {
+		t.Errorf("%d pools", known)
+	}
+	for _, p := range r.Pools {
+		if p.Settings != nil == hit("DescribeUserPool") {
+			t.Errorf("settings %+v", p.Settings)
+		}
+	}
+	if r.SES != nil == hit("GetAccount") {
+		t.Errorf("SES %+v", r.SES)
+	}
+	if r.IdentitiesListed.IsZero() != hit("ListEmailIdentities") {
+		t.Errorf("identities listed %s", r.IdentitiesListed)
+	}
+	shaky := identity(r, "shaky.example")
+	if shaky.Verified == inventory.Unknown != hit("GetEmailIdentity") {
+		t.Errorf("identity %+v", shaky)
+	}
+	if hit("ListEmailIdentities") && hit("GetEmailIdentity") && len(r.Identities) > 0 {
+		t.Errorf("identities %+v", r.Identities)
+	}
+}
+
+// judgeKept checks that what was hit is as before, and the rest confirmed.
+func judgeKept(t *testing.T, r, good inventory.Region, hit func(string) bool) {
+	t.Helper()
+	if hit("ListUserPools") {
+		samePools(t, r, good)
+	}
+	if len(r.Pools) != 3 {
+		t.Errorf("%d pools", len(r.Pools))
+	}
+	for i, p := range r.Pools {
+		if p.Listed.Before(r.Start) != hit("ListUserPools") || p.Settings == nil ||
+			p.Settings.Confirmed.Before(r.Start) != hit("DescribeUserPool") ||
+			hit("DescribeUserPool") && !p.Settings.Confirmed.Equal(good.Pools[i].Settings.Confirmed) {
+			t.Errorf("pool %+v, settings %+v", p, p.Settings)
+		}
+	}
+	if hit("GetAccount") {
+		sameSES(t, r, good)
+	} else if r.SES.Confirmed.Before(r.Start) {
+		t.Errorf("SES %+v", r.SES)
+	}
+	switch {
+	case hit("ListEmailIdentities") && hit("GetEmailIdentity"):
+		sameIdentities(t, r, good)
+	case hit("ListEmailIdentities"):
+		if got := identity(r, "noreply@example.org"); !r.IdentitiesListed.Equal(good.IdentitiesListed) || got != identity(good, "noreply@example.org") {
+			t.Errorf("listed %s, %+v", r.IdentitiesListed, got)
+		}
+	default:
+		if got := identity(r, "noreply@example.org"); r.IdentitiesListed.Before(r.Start) || got.Confirmed.Before(r.Start) {
+			t.Errorf("listed %s, %+v", r.IdentitiesListed, got)
+		}
+	}
+	if got := identity(r, "shaky.example"); len(existing(r)) != 3 || got.Verified != inventory.Yes {
+		t.Errorf("identities %+v", r.Identities)
+	}
+}
+
+// TestSlowBody has an answer that begins in time and does not end.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	sim := simulate(t, awssim.Options{NoQuotas: true})
+	sim.fault(t, awssim.Fault{Kind: "slow", Service: "ses", Operation: "GetAccount"})
+	ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
+	defer cancel()
+	r := sim.reader(t, nil).Read(ctx, target(hub), nil)
+	if class(t, r, inventory.APISES) != inventory.Timeout || r.SES != nil {
+		t.Errorf("%+v, %+v", r.Outcomes, r.SES)
+	}
+	if class(t, r, inventory.APICognito) != inventory.OK || len(r.Pools) != 3 {
+		t.Errorf("%+v", r.Outcomes)
+	}
+}
+
+// TestGone has a whole AWS that ceases to exist, and comes back.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	sim := simulate(t, awssim.Options{NoQuotas: true})
+	reader := sim.reader(t, nil)
+	good := reader.Read(t.Context(), target(hub), nil)
+	sim.fault(t, awssim.Fault{Kind: "reset"})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	gone := reader.Read(ctx, target(hub), &good)
+	for _, api := range []string{inventory.APICognito, inventory.APISES} {
+		if class(t, gone, api) != inventory.Unavailable {
+			t.Errorf("%+v", gone.Outcomes)
+		}
+	}
+	sameFacts(t, gone, good)
+	sim.fault(t)
+	back := reader.Read(t.Context(), target(hub), &gone)
+	allOK(t, back)
+	complete(t, back)
+
+	sim.http.Close()
+	closed := sim.reader(t, nil).Read(t.Context(), target(hub), &back)
+	for _, api := range []string{inventory.APISTS, inventory.APICognito, inventory.APISES} {
+		if class(t, closed, api) != inventory.Unavailable {
+			t.Errorf("%+v", closed.Outcomes)
+		}
+	}
+	sameFacts(t, closed, back)
+}
+
+// attempts counts what Observe is told.
+type attempts struct {
+	mu sync.Mutex
+	n  map[awsread.Attempt]int
+}
+
+func (a *attempts) observe(t awsread.Attempt) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.n == nil {
+		a.n = map[awsread.Attempt]int{}
+	}
+	a.n[t]++
+}
+
+// count adds up the attempts of an operation, those that failed separately.
+func (a *attempts) count(operation string) (all, failed int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for t, n := range a.n {
+		if t.Operation == operation {
+			all += n
+			if t.Class != inventory.OK {
+				failed += n
+			}
+		}
+	}
+	return all, failed
+}
+
+// agree checks that the attempts are those that the simulation counted.
+func (a *attempts) agree(t *testing.T, sim *simulation) {
+	t.Helper()
+	have, want := map[string]string{}, map[string]string{}
+	for _, c := range sim.Calls() {
+		if c.Calls > 0 {
+			want[c.Operation] = ""
+		}
+	}
+	a.mu.Lock()
+	for k := range a.n {
+		have[k.Operation] = ""
+	}
+	a.mu.Unlock()
+	for operation := range want {
+		calls, errors := 0, 0
+		for _, c := range sim.Calls() {
+			if c.Operation == operation {
+				calls, errors = calls+c.Calls, errors+c.Errors
+			}
+		}
+		all, failed := a.count(operation)
+		have[operation], want[operation] = fmt.Sprint(all, failed), fmt.Sprint(calls, errors)
+	}
+	if len(want) == 0 || !maps.Equal(have, want) {
+		t.Errorf("attempts and failures that were observed %v, and that the simulation counted %v", have, want)
+	}
+}
+
+func TestThrottling(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		pools int
+		o     awssim.Options
+	}{
+		{"at random", 16, awssim.Options{NoQuotas: true, Seed: 3, Faults: []awssim.Fault{{Kind: "throttle", Rate: 0.3}}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.o.Fleet = generated(t, tt.pools, "mixed")
+			tt.o.Fleet.Accounts[0].Regions["eu-west-1"].Identities = append(tt.o.Fleet.Accounts[0].Regions["eu-west-1"].Identities,
+				awssim.Identity{Name: "shaky.example", Status: "TEMPORARY_FAILURE", Verified: true})
+			sim := simulate(t, tt.o)
+			var seen attempts
+			reader := sim.reader(t, func(o *awsread.Options) {
+				o.Accounts = []awsread.Account{role(hub)}
+				o.Observe = seen.observe
+			})
+			r := reader.Read(t.Context(), target(hub, "shaky.example", "pending.example.net", "failed.example.net"), nil)
+			allOK(t, r)
+			if len(r.Pools) != tt.pools || len(r.Identities) != 5 || identity(r, "shaky.example").Verified != inventory.Yes {
+				t.Errorf("%d pools, identities %+v", len(r.Pools), r.Identities)
+			}
+			for _, p := range r.Pools {
+				if p.Settings == nil {
+					t.Errorf("%s has no settings", p.Name)
+				}
+			}
+			seen.agree(t, sim)
+			if _, throttled := seen.count("DescribeUserPool"); throttled == 0 {
+				t.Error("nothing was throttled")
+			}
+			for a := range seen.n {
+				if a.Class != inventory.OK && a.Class != inventory.Throttled {
+					t.Errorf("attempt %+v", a)
+				}
+			}
+		})
+	}
+	t.Run("of AssumeRole", func(t *testing.T) {
+		t.Parallel()
+		sim := simulate(t, awssim.Options{NoQuotas: true, Faults: []awssim.Fault{{Kind: "throttle", Service: "sts", Count: 2}}})
+		var seen attempts
+		r := sim.reader(t, func(o *awsread.Options) { o.Observe = seen.observe }).Read(t.Context(), target(staging), nil)
+		allOK(t, r)
+		complete(t, r)
+		seen.agree(t, sim)
+		if all, failed := seen.count("AssumeRole"); all != 3 || failed != 2 {
+			t.Errorf("%d attempts, %d failed, want 3 and 2", all, failed)
+		}
+	})
+}
+
+// TestQuotas meets AWS's own quota for pools, with a clock so slow that no
+// machine stays below it by itself. It is not parallel for the same reason.
+func TestQuotas(t *testing.T) {
+	const pools = 17 // The quota lets 15 calls at once through, and 0.75 a second at this speed.
+	start := time.Now()
+	sim := simulate(t, awssim.Options{Fleet: generated(t, pools, "healthy"), Now: func() time.Time { return start.Add(time.Since(start) / 20) }})
+	var seen attempts
+	r := sim.reader(t, func(o *awsread.Options) { o.Observe = seen.observe }).Read(t.Context(), target(hub), nil)
+	allOK(t, r)
+	if len(r.Pools) != pools || slices.ContainsFunc(r.Pools, func(p inventory.UserPool) bool { return p.Settings == nil }) {
+		t.Errorf("%d pools, or one without settings", len(r.Pools))
+	}
+	seen.agree(t, sim)
+	if _, throttled := seen.count("DescribeUserPool"); throttled == 0 {
+		t.Error("nothing was throttled")
+	}
+}
+
+// TestAttempts checks how often which failure is tried again.
+func TestAttempts(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]int{"deny": 1, "expired_token": 1, "error500": 3, "throttle": 4} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			sim := simulate(t, awssim.Options{NoQuotas: true})
+			sim.fault(t, awssim.Fault{Kind: kind, Service: "ses", Operation: "GetAccount", Count: 3})
+			var seen attempts
+			r := sim.reader(t, func(o *awsread.Options) { o.Observe = seen.observe }).Read(t.Context(), target(hub), nil)
+			if all, _ := seen.count("GetAccount"); all != want {
+				t.Errorf("%d attempts, want %d", all, want)
+			}
+			if ok := class(t, r, inventory.APISES) == inventory.OK; ok != (kind == "throttle") {
+				t.Errorf("%+v", r.Outcomes)
+			}
+			seen.agree(t, sim)
+		})
+	}
+}
+
+// TestCognitoBudget reads two regions at once, each with its own budget.
+func TestCognitoBudget(t *testing.T) {
+	// Not parallel, since it takes the time.
+	const (
+		budget = 20.0
+		burst  = 20
+		pools  = 59 // and one call that lists them
+	)
+	sim := simulate(t, awssim.Options{NoQuotas: true, Fleet: generated(t, pools, "healthy", "eu-central-1")})
+	reader := sim.reader(t, func(o *awsread.Options) { o.Budgets = map[string]float64{inventory.APICognito: budget} })
+	calls := func(region string) (n int) {
+		for _, c := range sim.Calls() {
+			if c.Region == region && c.Service == "cognito-idp" {
+				n += c.Calls
+			}
+		}
+		return n
+	}
+	start := time.Now()
+	var wg sync.WaitGroup
+	var took [2]time.Duration
+	regions := []string{"eu-central-1", "eu-west-1"}
+	for i, region := range regions {
+		wg.Go(func() {
+			r := reader.Read(t.Context(), inventory.Target{AccountID: hub, Region: region}, nil)
+			took[i] = time.Since(start)
+			allOK(t, r)
+			if len(r.Pools) != pools || slices.ContainsFunc(r.Pools, func(p inventory.UserPool) bool { return p.Settings == nil }) {
+				t.Errorf("%s: %d pools, or one without settings", region, len(r.Pools))
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wg.Wait()
+	}()
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		case <-time.After(50 * time.Millisecond):
+		}
+		for _, region := range regions {
+			n := calls(region) // Before the time, so that a slow test does not fail.
+			if most := budget*time.Since(start).Seconds() + burst; float64(n) > most {
+				t.Errorf("%s: %d calls within %s, at most %.1f are allowed", region, n, time.Since(start), most)
+			}
+		}
+	}
+	for i, region := range regions {
+		if n := calls(region); n != pools+1 {
+			t.Errorf("%s: %d calls, want %d", region, n, pools+1)
+		}
+		// One budget for both would take five seconds.
+		if took[i] < 1900*time.Millisecond || took[i] > 4500*time.Millisecond {
+			t.Errorf("%s took %s, want two seconds", region, took[i])
+		}
+	}
+}
+
+// TestBudgetsAreSeparate has budgets of one request in ten seconds, and looks
+// at which request was the one.
+func TestBudgetsAreSeparate(t *testing.T) {
+	sim := simulate(t, awssim.Options{NoQuotas: true})
+	var seen attempts
+	reader := sim.reader(t, func(o *awsread.Options) {
+		o.Observe = seen.observe
+		o.Budgets = map[string]float64{inventory.APICognito: 0.1, inventory.APISES: 0.1}
+	})
+	for _, at := range []inventory.Target{target(hub, "shaky.example", "gone.example.net"), target(staging, "shaky.example"), {AccountID: hub, Region: "eu-central-1"}} {
+		sim.ResetCalls()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		r := reader.Read(ctx, at, nil)
+		cancel()
+		calls := map[string]int{}
+		for _, c := range sim.Calls() {
+			calls[c.Operation] = c.Calls
+		}
+		delete(calls, "AssumeRole")
+		delete(calls, "GetCallerIdentity")
+		want := map[string]int{"ListUserPools": 1, "GetAccount": 1, "ListEmailIdentities": 1}
+		cognito := inventory.OK
+		if at.Region == "eu-west-1" { // There are pools to describe, and an identity to ask for.
+			want["GetEmailIdentity"] = 1
+			cognito = inventory.Throttled
+		}
+		if !maps.Equal(calls, want) {
+			t.Errorf("%s %s: calls %v, want %v", at.AccountID, at.Region, calls, want)
+		}
+		o, _ := r.Outcome(inventory.APICognito)
+		if o.Class != cognito || class(t, r, inventory.APISES) != inventory.OK || class(t, r, inventory.APISTS) != inventory.OK {
+			t.Errorf("%s %s: %+v", at.AccountID, at.Region, r.Outcomes)
+		}
+		if cognito != inventory.OK && (!strings.Contains(o.Message, "DescribeUserPool") || !strings.Contains(o.Message, "raise request_budgets")) {
+			t.Errorf("message %q", o.Message)
+		}
+		if time.Since(r.Start) > 5*time.Second {
+			t.Error("a budget without room is waited for")
+		}
+	}
+
+	// The next pass has no room for anything.
+	sim.ResetCalls()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	r := reader.Read(ctx, target(hub, "shaky.example"), nil)
+	if class(t, r, inventory.APICognito) != inventory.Throttled || class(t, r, inventory.APISES) != inventory.Throttled || len(r.Pools) > 0 || r.SES != nil {
+		t.Errorf("%+v", r)
+	}
+	if len(sim.Calls()) > 0 {
+		t.Errorf("calls %+v", sim.Calls())
+	}
+	if n, _ := seen.count("GetAccount"); n != 3 {
+		t.Errorf("%d attempts of GetAccount were observed, want 3", n)
+	}
+}
+
+// TestDeadlineWhileThrottled ends a pass while the SDK waits to try again: what
+// AWS said is the reason, not the deadline.
+func TestDeadlineWhileThrottled(t *testing.T) {
+	t.Parallel()
+	sim := simulate(t, awssim.Options{NoQuotas: true})
+	sim.spoilt(func(operation string, _ []byte, _ func() []byte) (int, string) {
+		switch operation {
+		case "ListUserPools":
+			return http.StatusBadRequest, `{"__type": "TooManyRequestsException", "message": "Too many requests"}`
+		case "GetAccount":
+			return http.StatusServiceUnavailable, `{"message": "later"}`
+		}
+		return 0, ""
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	r := sim.reader(t, nil).Read(ctx, target(hub), nil)
+	if class(t, r, inventory.APICognito) != inventory.Throttled || class(t, r, inventory.APISES) != inventory.Unavailable {
+		t.Errorf("%+v", r.Outcomes)
+	}
+}

@@ -1,0 +1,320 @@
+package awsread_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// What the tests wait for is the SDK's back-off, not the processor.
+	if err := flag.Set("test.parallel", "64"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// The accounts of the tests: the ambient credentials' own, and two that are
+// entered with a role.
+const (
+	hub      = "100000000001"
+	staging  = "100000000002"
+	sandbox  = "100000000003"
+	external = "correct-horse-battery-staple"
+)
+
+// region is what each account of the fleet has in eu-west-1.
+const regionYAML = `
+        ses: {production_access: true, sent_last_24_hours: 1200}
+        identities:
+          - {name: example.com}
+          - {name: noreply@example.org}
+          - {name: shaky.example, status: TEMPORARY_FAILURE, verified: true}
+        pools:
+          - {name: customers, mode: DEVELOPER, source_arn: "arn:aws:ses:eu-west-1:ACCOUNT:identity/example.com", from: no-reply@example.com, tags: {env: prod}}
+          - {name: shaky, mode: DEVELOPER, source_arn: "arn:aws:ses:eu-west-1:ACCOUNT:identity/shaky.example", from: a@shaky.example}
+          - {name: built-in}
+`
+
+// fleet returns three accounts with the same in eu-west-1.
+func fleet(t *testing.T) *awssim.Fleet {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("accounts:\n")
+	for _, id := range []string{hub, staging, sandbox} {
+		fmt.Fprintf(&b, "  - id: %q\n", id)
+		if id != hub {
+			fmt.Fprintf(&b, "    external_id: %s\n", external)
+		}
+		fmt.Fprintf(&b, "    regions:\n      eu-west-1:%s", strings.ReplaceAll(regionYAML, "ACCOUNT", id))
+	}
+	return parseFleet(t, b.String())
+}
+
+func parseFleet(t *testing.T, text string) *awssim.Fleet {
+	t.Helper()
+	f, err := awssim.ParseFleet([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// spoiler replaces an answer: ask gets the true one. A status of 0 lets the
+// true answer through.
+type spoiler func(operation string, body []byte, ask func() []byte) (status int, answer string)
+
+// simulation is a simulated AWS on the loopback, whose answers may be spoilt.
+type simulation struct {
+	*awssim.Server
+	http  *httptest.Server
+	spoil atomic.Pointer[spoiler]
+}
+
+func simulate(t *testing.T, o awssim.Options) *simulation {
+	t.Helper()
+	s := unserved(t, o)
+	s.http = httptest.NewServer(s)
+	t.Cleanup(s.http.Close)
+	return s
+}
+
+func unserved(t *testing.T, o awssim.Options) *simulation {
+	t.Helper()
+	if o.Fleet == nil {
+		o.Fleet = fleet(t)
+	}
+	sim, err := awssim.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &simulation{Server: sim}
+}
+
+func (s *simulation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	spoil := s.spoil.Load()
+	if spoil == nil {
+		s.Server.ServeHTTP(w, r)
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	again := func() *http.Request {
+		c := r.Clone(r.Context())
+		c.Body = io.NopCloser(strings.NewReader(string(body)))
+		return c
+	}
+	ask := func() []byte {
+		rec := httptest.NewRecorder()
+		s.Server.ServeHTTP(rec, again())
+		return rec.Body.Bytes()
+	}
+	status, answer := (*spoil)(operationOf(r, body), body, ask)
+	if status == 0 {
+		s.Server.ServeHTTP(w, again())
+		return
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, answer) // A client that left is its own business.
+}
+
+// operationOf names the operation of a request that awsread makes.
+func operationOf(r *http.Request, body []byte) string {
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		return target[strings.LastIndexByte(target, '.')+1:]
+	}
+	switch {
+	case r.URL.Path == "/v2/email/account":
+		return "GetAccount"
+	case r.URL.Path == "/v2/email/list-identities", r.URL.Path == "/v2/email/identities":
+		return "ListEmailIdentities"
+	case path.Dir(r.URL.Path) == "/v2/email/identities":
+		return "GetEmailIdentity"
+	case r.URL.Path == "/listRegions":
+		return "ListRegions"
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return ""
+	}
+	return form.Get("Action")
+}
+
+// spoilt sets what spoils the answers; nil ends it.
+func (s *simulation) spoilt(f spoiler) {
+	if f == nil {
+		s.spoil.Store(nil)
+		return
+	}
+	s.spoil.Store(&f)
+}
+
+func (s *simulation) fault(t *testing.T, faults ...awssim.Fault) {
+	t.Helper()
+	if err := s.SetFaults(faults); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// calls counts the calls of an operation in one account, or all with "".
+func (s *simulation) calls(account, operation string) (n int) {
+	for _, c := range s.Calls() {
+		if c.Operation == operation && (account == "" || c.Account == account) {
+			n += c.Calls
+		}
+	}
+	return n
+}
+
+// patch merges JSON into the fleet, as a person who drives the simulation does.
+func (s *simulation) patch(t *testing.T, change any) {
+	t.Helper()
+	data, err := json.Marshal(change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, s.http.URL+"/_fleet", strings.NewReader(string(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := s.http.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusNoContent {
+		answer, _ := io.ReadAll(res.Body)
+		t.Fatalf("%s %s", res.Status, answer)
+	}
+}
+
+func role(account string) awsread.Account {
+	return awsread.Account{ID: account, RoleARN: "arn:aws:iam::" + account + ":role/exporter", ExternalID: external}
+}
+
+// reader returns a reader of the simulation; change may be nil.
+func (s *simulation) reader(t *testing.T, change func(*awsread.Options)) *awsread.Reader {
+	t.Helper()
+	o := awsread.Options{
+		Accounts:       []awsread.Account{{ID: hub}, role(staging), role(sandbox)},
+		DescribeMaxAge: time.Hour, RequestTimeout: 10 * time.Second,
+		Endpoint: s.http.URL, AccessKeyID: "AKIATEST", SecretAccessKey: "wJalrXUtnFEMI",
+	}
+	if change != nil {
+		change(&o)
+	}
+	return newReader(t, o)
+}
+
+func newReader(t *testing.T, o awsread.Options) *awsread.Reader {
+	t.Helper()
+	r, err := awsread.New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func target(account string, identities ...string) inventory.Target {
+	return inventory.Target{AccountID: account, Region: "eu-west-1", Identities: identities}
+}
+
+// class returns how the API fared, and fails when it was not called.
+func class(t *testing.T, r inventory.Region, api string) inventory.Class {
+	t.Helper()
+	o, ok := r.Outcome(api)
+	if !ok {
+		t.Errorf("%s %s: %s was not called", r.Target.AccountID, r.Target.Region, api)
+		return "not called"
+	}
+	return o.Class
+}
+
+// allOK checks that all three APIs were called, with success.
+func allOK(t *testing.T, r inventory.Region) {
+	t.Helper()
+	for _, api := range []string{inventory.APISTS, inventory.APICognito, inventory.APISES} {
+		if o, ok := r.Outcome(api); !ok || o.Class != inventory.OK || !o.LastSuccess.Equal(r.End) {
+			t.Errorf("%s %s, %s: called %v, outcome %+v", r.Target.AccountID, r.Target.Region, api, ok, o)
+		}
+	}
+}
+
+// complete checks that the reading has all that fleet gives an account.
+func complete(t *testing.T, r inventory.Region) {
+	t.Helper()
+	var names []string
+	for _, p := range r.Pools {
+		names = append(names, p.Name)
+		if p.Settings == nil || p.Settings.Confirmed.Before(r.Start) || p.Listed.Before(r.Start) {
+			t.Errorf("%s: pool %s is not confirmed", r.Target.AccountID, p.Name)
+		}
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, []string{"built-in", "customers", "shaky"}) {
+		t.Errorf("%s: pools %v", r.Target.AccountID, names)
+	}
+	if r.SES == nil || r.SES.Confirmed.Before(r.Start) || r.SES.Sandbox != inventory.No || r.SES.Quota == nil || r.SES.Quota.Used != 1200 {
+		t.Errorf("%s: SES %+v", r.Target.AccountID, r.SES)
+	}
+	if len(r.Identities) != 3 || r.IdentitiesListed.Before(r.Start) {
+		t.Errorf("%s: identities %+v, listed %s", r.Target.AccountID, r.Identities, r.IdentitiesListed)
+	}
+}
+
+func pool(t *testing.T, r inventory.Region, name string) inventory.UserPool {
+	t.Helper()
+	i := slices.IndexFunc(r.Pools, func(p inventory.UserPool) bool { return p.Name == name })
+	if i < 0 {
+		t.Fatalf("no pool %s in %+v", name, r.Pools)
+	}
+	return r.Pools[i]
+}
+
+func identity(r inventory.Region, name string) inventory.Identity {
+	i := slices.IndexFunc(r.Identities, func(i inventory.Identity) bool { return i.Name == name })
+	if i < 0 {
+		return inventory.Identity{}
+	}
+	return r.Identities[i]
+}
+
+// existing returns the identities that there are.
+func existing(r inventory.Region) []inventory.Identity {
+	return slices.DeleteFunc(slices.Clone(r.Identities), func(i inventory.Identity) bool { return i.Missing })
+}
+
+// generated returns a fleet of one account with so many pools in eu-west-1.
+func generated(t *testing.T, pools int, mix string, regions ...string) *awssim.Fleet {
+	t.Helper()
+	f, err := awssim.Generate(awssim.GenerateOptions{Accounts: 1, Regions: append(regions, "eu-west-1"), Pools: pools, Mix: mix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// discard is a log for what a test provokes.
+func discard() *log.Logger { return log.New(io.Discard, "", 0) }
