@@ -6,7 +6,7 @@ SHELL := bash
 PORT ?= 10057
 IMAGE ?= cognito-ses-exporter:$(shell cat VERSION)
 
-.PHONY: help build test lint fmt check-metrics check-alerts image image-check demo docs clean
+.PHONY: help build test lint fmt check-metrics check-rules image image-check demo docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ fmt: bin/golangci-lint ## Format the Go files
 check-metrics: bin/promtool ## Have promtool check the metrics of the demo
 	scripts/check-metrics bin/promtool
 
-check-alerts: bin/promtool ## Have promtool check and test the alerts
+check-rules: bin/promtool ## Have promtool check and test the alerts
 	bin/promtool check rules rules/prometheus/alerts.yaml
 	bin/promtool test rules rules/prometheus/tests.yaml
 

@@ -3,7 +3,6 @@ package rules
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,8 +49,6 @@ func TestRunbooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := map[string]bool{}
-	metric := regexp.MustCompile(`cognito_ses_[a-z0-9_]+`)
-	known := knownMetrics(t)
 	for _, f := range files {
 		data, err := os.ReadFile(f)
 		if err != nil {
@@ -61,11 +58,6 @@ func TestRunbooks(t *testing.T) {
 		found[id] = true
 		if !strings.HasPrefix(string(data), "# ") {
 			t.Errorf("%s does not begin with a title", f)
-		}
-		for _, m := range metric.FindAllString(string(data), -1) {
-			if !known[m] {
-				t.Errorf("%s speaks of %s, which is no metric", f, m)
-			}
 		}
 		if slices.Contains(otherRunbooks, id) {
 			continue
@@ -88,32 +80,4 @@ func TestRunbooks(t *testing.T) {
 	for id := range found {
 		t.Errorf("docs/runbooks/%s.md has no rule", id)
 	}
-}
-
-// knownMetrics has the metrics of the collector's table, which this package
-// must not import, and those that are to come by contract.
-func knownMetrics(t *testing.T) map[string]bool {
-	t.Helper()
-	table, err := os.ReadFile("../collector/families.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := map[string]bool{}
-	for _, m := range regexp.MustCompile(`Name:\s+"([a-z0-9_]+)"`).FindAllStringSubmatch(string(table), -1) {
-		known["cognito_ses_"+m[1]] = true
-	}
-	for _, name := range []string{"limit", "used", "headroom", "used_ratio"} {
-		for _, quota := range []string{"pool_quota_", "account_send_quota_", "default_quota_"} {
-			known["cognito_ses_"+quota+name] = true
-		}
-	}
-	for _, name := range []string{
-		"finding", "findings", "findings_exempted", "findings_undetermined", "rule_info", "rule_errors_total",
-		"pool_emails_sent", "pool_email_failures", "account_bounce_ratio", "account_complaint_ratio",
-		"default_quota_reset_timestamp_seconds", "default_quota_exhaustion_timestamp_seconds",
-		"exporter_build_info", "exporter_config_last_reload_successful", "exporter_config_last_reload_success_timestamp_seconds",
-	} {
-		known["cognito_ses_"+name] = true
-	}
-	return known
 }

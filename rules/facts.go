@@ -33,6 +33,7 @@ type fact struct {
 	name string
 	typ  *cel.Type
 	doc  string
+	not  string             // when it is unknown; empty is never
 	of   *objectType        // the type of a fact that has facts of its own
 	read func(from any) any // a CEL value, an *object, or nil when unknown
 
@@ -271,12 +272,12 @@ func quotaType[T any](path string, get func(*T) *quota) *objectType {
 	}
 	return newType(
 		path,
-		fact{name: "kind", typ: cel.StringType, doc: "`default` or `send`; `none` when a Lambda sends the pool's mail", read: of(func(v *T) any { return textOrUnknown(get(v).kind) })},
-		fact{name: "limit", typ: cel.DoubleType, doc: "e-mails; infinite when unlimited", read: known(func(q quota) any { return number(q.limit) })},
-		fact{name: "used", typ: cel.DoubleType, doc: "e-mails", read: known(func(q quota) any { return number(q.used) })},
-		fact{name: "headroom", typ: cel.DoubleType, doc: "e-mails that are left, never less than 0", read: known(func(q quota) any { return number(q.headroom()) })},
-		fact{name: "used_ratio", typ: cel.DoubleType, doc: "used part of the limit; 0 when unlimited, 1 when the limit is 0", read: known(func(q quota) any { return number(q.usedRatio()) })},
-		fact{name: "unlimited", typ: cel.BoolType, doc: "whether there is no limit", read: known(func(q quota) any { return boolean(q.unlimited()) })},
+		fact{name: "kind", typ: cel.StringType, doc: "`default` or `send`; `none` when a Lambda sends the pool's mail", not: "the mode is unknown", read: of(func(v *T) any { return textOrUnknown(get(v).kind) })},
+		fact{name: "limit", typ: cel.DoubleType, doc: "e-mails; infinite when unlimited", not: "usage or limit is unknown", read: known(func(q quota) any { return number(q.limit) })},
+		fact{name: "used", typ: cel.DoubleType, doc: "e-mails", not: "usage or limit is unknown", read: known(func(q quota) any { return number(q.used) })},
+		fact{name: "headroom", typ: cel.DoubleType, doc: "e-mails that are left, never less than 0", not: "usage or limit is unknown", read: known(func(q quota) any { return number(q.headroom()) })},
+		fact{name: "used_ratio", typ: cel.DoubleType, doc: "used part of the limit; 0 when unlimited, 1 when the limit is 0", not: "usage or limit is unknown", read: known(func(q quota) any { return number(q.usedRatio()) })},
+		fact{name: "unlimited", typ: cel.BoolType, doc: "whether there is no limit", not: "usage or limit is unknown", read: known(func(q quota) any { return boolean(q.unlimited()) })},
 	)
 }
 
@@ -322,12 +323,12 @@ func poolSES(read func(*inventory.SESAccount) any) func(any) any {
 
 var poolSESType = newType(
 	"pool.ses",
-	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it may only mail verified recipients", read: poolSES(func(a *inventory.SESAccount) any { return tri(a.Sandbox) })},
-	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", read: poolSES(func(a *inventory.SESAccount) any { return tri(a.SendingEnabled) })},
-	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", read: poolSES(func(a *inventory.SESAccount) any { return textOrUnknown(a.Enforcement) })},
-	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", read: poolSES(func(a *inventory.SESAccount) any { return textOrUnknown(a.Review) })},
-	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", read: of(func(v *poolView) any { return bounce(v.Reputation) })},
-	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", read: of(func(v *poolView) any { return complaint(v.Reputation) })},
+	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it may only mail verified recipients", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESAccount) any { return tri(a.Sandbox) })},
+	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESAccount) any { return tri(a.SendingEnabled) })},
+	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESAccount) any { return textOrUnknown(a.Enforcement) })},
+	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESAccount) any { return textOrUnknown(a.Review) })},
+	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *poolView) any { return bounce(v.Reputation) })},
+	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *poolView) any { return complaint(v.Reputation) })},
 )
 
 func bounce(r *inventory.Reputation) any {
@@ -358,7 +359,7 @@ var failuresType = newType("pool.failures", failureFacts()...)
 func failureFacts() []fact {
 	var facts []fact
 	for _, r := range failureReasons {
-		facts = append(facts, fact{name: r.name, typ: cel.IntType, doc: "e-mails " + r.doc, read: of(func(v *poolView) any {
+		facts = append(facts, fact{name: r.name, typ: cel.IntType, doc: "e-mails " + r.doc, not: "CloudTrail is not read", read: of(func(v *poolView) any {
 			if v.Failures == nil {
 				return nil
 			}
@@ -387,7 +388,7 @@ var blockedByType = newType("pool.blocked_by", blockedFacts()...)
 func blockedFacts() []fact {
 	var facts []fact
 	for _, r := range inventory.Reasons() {
-		facts = append(facts, fact{name: string(r), typ: cel.BoolType, doc: blockedDocs[r], read: of(func(v *poolView) any { return tri(v.Holds(r)) })})
+		facts = append(facts, fact{name: string(r), typ: cel.BoolType, doc: blockedDocs[r], not: "facts that decide it are unknown", read: of(func(v *poolView) any { return tri(v.Holds(r)) })})
 	}
 	return facts
 }
@@ -419,16 +420,16 @@ var poolType = newType(
 	fact{name: "account_id", typ: cel.StringType, doc: "12 digits", read: of(func(v *poolView) any { return text(v.Target.AccountID) })},
 	fact{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *poolView) any { return text(v.Target.AccountName) })},
 	fact{name: "region", typ: cel.StringType, doc: "of the pool", read: of(func(v *poolView) any { return text(v.Target.Region) })},
-	fact{name: "mode", typ: cel.StringType, doc: "`COGNITO_DEFAULT` or `DEVELOPER`", read: of(func(v *poolView) any { return textOrUnknown(string(v.Mode())) })},
-	fact{name: "tier", typ: cel.StringType, doc: "feature plan such as `ESSENTIALS`", read: setting(func(s *inventory.Settings) any { return textOrUnknown(s.Tier) })},
-	fact{name: "custom_sender", typ: cel.BoolType, doc: "whether a CustomEmailSender Lambda sends the pool's mail", read: of(func(v *poolView) any { return tri(v.CustomSender()) })},
-	fact{name: "source_arn", typ: cel.StringType, doc: "of the identity; may be empty", read: setting(func(s *inventory.Settings) any { return text(s.SourceARN) })},
-	fact{name: "from", typ: cel.StringType, doc: "the FROM address; may be empty", read: setting(func(s *inventory.Settings) any { return text(s.From) })},
-	fact{name: "identity", typ: cel.StringType, doc: "the SES identity that the pool sends as; empty without one", read: onceDescribed(func(v *poolView) any { return text(v.Identity) })},
-	fact{name: "identity_region", typ: cel.StringType, doc: "of the identity, `*` for every alternate region; empty without one", read: onceDescribed(func(v *poolView) any { return text(v.IdentityRegion) })},
-	fact{name: "identity_verified", typ: cel.BoolType, doc: "whether the identity is verified, itself or through its domain; also unknown without identity", read: of(func(v *poolView) any { return tri(v.Verified) })},
-	fact{name: "ready", typ: cel.BoolType, doc: "whether the pool can mail a person outside; also unknown with a CustomEmailSender Lambda", read: of(func(v *poolView) any { return tri(v.Ready) })},
-	fact{name: "blocked", typ: cel.ListType(cel.StringType), doc: "the reasons that are known to keep it from that, for messages; conditions use `blocked_by`", read: onceDescribed(func(v *poolView) any {
+	fact{name: "mode", typ: cel.StringType, doc: "`COGNITO_DEFAULT` or `DEVELOPER`", not: "the pool could not be described, or has a mode that AWS added later", read: of(func(v *poolView) any { return textOrUnknown(string(v.Mode())) })},
+	fact{name: "tier", typ: cel.StringType, doc: "feature plan such as `ESSENTIALS`", not: "the pool could not be described, or AWS does not say", read: setting(func(s *inventory.Settings) any { return textOrUnknown(s.Tier) })},
+	fact{name: "custom_sender", typ: cel.BoolType, doc: "whether a CustomEmailSender Lambda sends the pool's mail", not: "the pool could not be described", read: of(func(v *poolView) any { return tri(v.CustomSender()) })},
+	fact{name: "source_arn", typ: cel.StringType, doc: "of the identity; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.SourceARN) })},
+	fact{name: "from", typ: cel.StringType, doc: "the FROM address; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.From) })},
+	fact{name: "identity", typ: cel.StringType, doc: "the SES identity that the pool sends as; empty without one", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.Identity) })},
+	fact{name: "identity_region", typ: cel.StringType, doc: "of the identity, `*` for every alternate region; empty without one", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.IdentityRegion) })},
+	fact{name: "identity_verified", typ: cel.BoolType, doc: "whether the identity is verified, itself or through its domain", not: "the pool has no identity, or identities could not be read", read: of(func(v *poolView) any { return tri(v.Verified) })},
+	fact{name: "ready", typ: cel.BoolType, doc: "whether the pool can mail a person outside", not: "facts that could decide are unknown, or a Lambda sends", read: of(func(v *poolView) any { return tri(v.Ready) })},
+	fact{name: "blocked", typ: cel.ListType(cel.StringType), doc: "the reasons that are known to keep it from that, for messages; conditions use `blocked_by`", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any {
 		reasons := make([]string, 0, len(v.Blocked))
 		for _, r := range v.Blocked {
 			reasons = append(reasons, string(r))
@@ -436,15 +437,15 @@ var poolType = newType(
 		return types.NewStringList(types.DefaultTypeAdapter, reasons)
 	})},
 	fact{name: "blocked_by", of: blockedByType, doc: "each reason, known or unknown by itself", read: of(func(v *poolView) any { return &v.blockedBy })},
-	fact{name: "tags", typ: cel.MapType(cel.StringType, cel.StringType), doc: "the pool's tags; one that is absent reads as an empty text", read: setting(func(s *inventory.Settings) any { return newTags(s.Tags) })},
+	fact{name: "tags", typ: cel.MapType(cel.StringType, cel.StringType), doc: "the pool's tags; one that is absent reads as an empty text", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return newTags(s.Tags) })},
 	fact{name: "quota", of: poolQuotaType, doc: "the quota that applies to the pool's mail: the default quota for `COGNITO_DEFAULT`, the send quota of its SES account for `DEVELOPER`", read: of(func(v *poolView) any { return &v.quota })},
-	fact{name: "quota_exhaustion", typ: cel.TimestampType, doc: "when the default quota is forecast to run out; unknown when it lasts until the reset", read: of(func(v *poolView) any {
+	fact{name: "quota_exhaustion", typ: cel.TimestampType, doc: "when the default quota is forecast to run out", not: "the quota lasts until the reset, or usage is unknown", read: of(func(v *poolView) any {
 		if v.Exhaustion.IsZero() {
 			return nil
 		}
 		return types.Timestamp{Time: v.Exhaustion}
 	})},
-	fact{name: "runs_out_before_reset", typ: cel.BoolType, doc: "whether the default quota is forecast to run out before its reset; false for pools that do not use it", read: of(func(v *poolView) any {
+	fact{name: "runs_out_before_reset", typ: cel.BoolType, doc: "whether the default quota is forecast to run out before its reset; false for pools that do not use it", not: "usage is unknown", read: of(func(v *poolView) any {
 		switch v.send.kind {
 		case "none", "send":
 			return types.False
@@ -456,8 +457,8 @@ var poolType = newType(
 		return nil
 	})},
 	fact{name: "failures", of: failuresType, doc: "e-mails that failed since the default quota's last reset, from CloudTrail", read: of(func(v *poolView) any { return &v.failures })},
-	fact{name: "ses", of: poolSESType, doc: "the SES account that a `DEVELOPER` pool sends through; unknown for other pools", read: of(func(v *poolView) any { return &v.ses })},
-	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the oldest of the facts was confirmed", read: onceDescribed(func(v *poolView) any {
+	fact{name: "ses", of: poolSESType, doc: "the SES account that a `DEVELOPER` pool sends through", read: of(func(v *poolView) any { return &v.ses })},
+	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the oldest of the facts was confirmed", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any {
 		oldest := v.Settings.Confirmed
 		if v.SES != nil && v.SES.Confirmed.Before(oldest) {
 			oldest = v.SES.Confirmed
@@ -510,14 +511,14 @@ var accountType = newType(
 	fact{name: "account_id", typ: cel.StringType, doc: "12 digits", read: of(func(v *accountView) any { return text(v.Target.AccountID) })},
 	fact{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *accountView) any { return text(v.Target.AccountName) })},
 	fact{name: "region", typ: cel.StringType, doc: "of the SES state", read: of(func(v *accountView) any { return text(v.Target.Region) })},
-	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it may only mail verified recipients", read: of(func(v *accountView) any { return tri(v.Sandbox) })},
-	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", read: of(func(v *accountView) any { return tri(v.SendingEnabled) })},
-	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", read: of(func(v *accountView) any { return textOrUnknown(v.Enforcement) })},
-	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", read: of(func(v *accountView) any { return textOrUnknown(v.Review) })},
+	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it may only mail verified recipients", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.Sandbox) })},
+	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.SendingEnabled) })},
+	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "AWS has none or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Enforcement) })},
+	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "AWS has none or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Review) })},
 	fact{name: "quota", of: accountQuotaType, doc: "the send quota, over a rolling 24 hours", read: of(func(v *accountView) any { return &v.quota })},
-	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", read: of(func(v *accountView) any { return bounce(v.Reputation) })},
-	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", read: of(func(v *accountView) any { return complaint(v.Reputation) })},
-	fact{name: "pools", typ: cel.IntType, doc: "how many DEVELOPER pools send through it", read: of(func(v *accountView) any { return whole(v.pools[v.Target.Key()]) })},
+	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return bounce(v.Reputation) })},
+	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return complaint(v.Reputation) })},
+	fact{name: "pools", typ: cel.IntType, doc: "how many DEVELOPER pools send through it, of those that could be described", read: of(func(v *accountView) any { return whole(v.pools[v.Target.Key()]) })},
 	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *accountView) any { return age(v.at, v.Confirmed) })},
 )
 
@@ -545,10 +546,10 @@ var identityType = newType(
 	fact{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *identityView) any { return text(v.Target.AccountName) })},
 	fact{name: "region", typ: cel.StringType, doc: "of the identity", read: of(func(v *identityView) any { return text(v.Target.Region) })},
 	fact{name: "name", typ: cel.StringType, doc: "an e-mail address or a domain", read: of(func(v *identityView) any { return text(v.Name) })},
-	fact{name: "verified", typ: cel.BoolType, doc: "whether it may be used to send", read: of(func(v *identityView) any { return tri(v.Verified) })},
-	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether sending is enabled for it", read: of(func(v *identityView) any { return tri(v.SendingEnabled) })},
-	fact{name: "status", typ: cel.StringType, doc: "`PENDING`, `SUCCESS`, `FAILED`, `TEMPORARY_FAILURE` or `NOT_STARTED`", read: of(func(v *identityView) any { return textOrUnknown(v.Status) })},
-	fact{name: "pools", typ: cel.IntType, doc: "how many pools send as it", read: of(func(v *identityView) any { return whole(v.Pools) })},
+	fact{name: "verified", typ: cel.BoolType, doc: "whether it may be used to send", not: "AWS does not say", read: of(func(v *identityView) any { return tri(v.Verified) })},
+	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether sending is enabled for it", not: "AWS does not say", read: of(func(v *identityView) any { return tri(v.SendingEnabled) })},
+	fact{name: "status", typ: cel.StringType, doc: "`PENDING`, `SUCCESS`, `FAILED`, `TEMPORARY_FAILURE` or `NOT_STARTED`", not: "AWS does not say", read: of(func(v *identityView) any { return textOrUnknown(v.Status) })},
+	fact{name: "pools", typ: cel.IntType, doc: "how many pools send as it, of those that could be described", read: of(func(v *identityView) any { return whole(v.Pools) })},
 	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *identityView) any { return age(v.at, v.Confirmed) })},
 )
 

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"embed"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -303,9 +302,4 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-// String returns the finding as a line of text.
-func (f *Finding) String() string {
-	return fmt.Sprintf("%s: %s: %s", f.Severity, f.Rule, f.Message)
 }

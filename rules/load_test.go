@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -119,6 +120,14 @@ func TestWrongOverrides(t *testing.T) {
 	}
 }
 
+func TestSeverity(t *testing.T) {
+	for _, s := range Severities() {
+		if got, want := s.AtLeast(Warning), s != Info; got != want {
+			t.Errorf("%s is at least a warning: %v", s, got)
+		}
+	}
+}
+
 // TestFiles checks that files see each other's rules.
 func TestFiles(t *testing.T) {
 	rule := File{"a.yaml", []byte(onePool("true", `"yes"`))}
@@ -161,9 +170,40 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// The largest that is allowed, for what it takes.
+// TestCostLimit checks that facts which are larger than AWS allows do not make
+// an expression costlier than it may be.
+func TestCostLimit(t *testing.T) {
+	snap := fleet(1)
+	tags := map[string]string{}
+	for i := range 1000 {
+		tags[strconv.Itoa(i)] = strings.Repeat("v", 10_000)
+	}
+	snap.Pools[0].Settings.Tags = tags
+	if got := judge(t, snap, costly, `"it"`); got != "operation cancelled: actual cost limit exceeded" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	rule := strings.TrimPrefix(onePool("true", `"it"`), "rules:\n")
+	for want, data := range map[string]string{
+		"big.yaml: the file is larger than 1048576 bytes, which is the most that is read": "rules: []\n#" + strings.Repeat(" ", maxSize),
+		"big.yaml: the file has 501 rules; 500 are the most that are read":                "rules:\n" + strings.Repeat(rule, 501),
+		"big.yaml: the file has 5001 tests; 5000 are the most that are read":              "rules:\n" + rule + "    tests:\n" + strings.Repeat("      - {name: a, pool: {}, fires: true}\n", 5001),
+		"big.yaml:7:11: when has 4104 characters; 4096 are the most that are allowed":     onePool(strings.Repeat("1 == 1 && ", 410)+"true", `"it"`),
+	} {
+		if _, err := Load(Options{}, File{"big.yaml", []byte(data)}); err == nil || err.Error() != want {
+			t.Errorf("error\n%.300v\nwant\n%s", err, want)
+		}
+	}
+}
+
+// costly is about the costliest condition that is allowed.
+const costly = `pool.tags.all(a, pool.tags[a].matches("^(x|v)*$"))`
+
+// BenchmarkCostliest judges a pool with 50 tags by a costly condition.
 func BenchmarkCostliest(b *testing.B) {
-	data := onePool(`pool.tags.all(a, pool.tags[a].matches("^(x|v)*$"))`, `"it"`)
+	data := onePool(costly, `"it"`)
 	s, err := Load(Options{}, File{"test.yaml", []byte(data)})
 	if err != nil {
 		b.Fatal(err)

@@ -1,0 +1,130 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// TestFindings judges pools by the built-in rules, from what was read to what
+// is found: the tests in the rule files only see facts that they made up.
+func TestFindings(t *testing.T) {
+	const account = "111122223333"
+	healthy := func() *inventory.SESAccount {
+		return &inventory.SESAccount{
+			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
+			Quota: &inventory.SendQuota{Limit: 50000, Used: 100},
+		}
+	}
+	ses := func(change func(*inventory.SESAccount)) *inventory.SESAccount {
+		a := healthy()
+		change(a)
+		return a
+	}
+	developer := func(arn, from string) *inventory.Settings {
+		return &inventory.Settings{Confirmed: now, Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:" + arn, From: from}
+	}
+	own := developer("eu-west-1:"+account+":identity/example.com", "a@example.com")
+	standard := func() *inventory.Settings { return &inventory.Settings{Confirmed: now, Mode: inventory.ModeDefault} }
+	production, ownFrom, lambda, old := standard(), standard(), standard(), standard()
+	production.Tags = map[string]string{"env": "PROD"}
+	ownFrom.SourceARN, ownFrom.From = "arn:aws:ses:eu-west-1:"+account+":identity/example.net", "a@example.net"
+	lambda.CustomSender, lambda.Tags = true, production.Tags
+	old.Confirmed = now.Add(-time.Hour)
+	quota := func(used float64) func(*inventory.Snapshot) {
+		return func(s *inventory.Snapshot) { s.Pools[0].DefaultQuota = &inventory.Quota{Limit: 50, Used: used} }
+	}
+	reputation := func(bounce, complaint float64) func(*inventory.Snapshot) {
+		return func(s *inventory.Snapshot) {
+			s.Accounts[0].Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: &bounce, ComplaintRatio: &complaint}
+		}
+	}
+	tests := map[string]struct {
+		settings *inventory.Settings
+		ses      *inventory.SESAccount // healthy without one
+		change   func(*inventory.Snapshot)
+		want     string
+	}{
+		"own SES":                 {settings: own},
+		"default sender":          {settings: standard(), change: quota(10)},
+		"84 percent":              {settings: standard(), change: quota(42), want: "default-quota-near-limit"},
+		"used up":                 {settings: standard(), change: quota(50), want: "default-quota-reached"},
+		"production":              {settings: production, change: quota(0), want: "production-on-default-sender"},
+		"production, by a Lambda": {settings: lambda},
+		"runs out": {settings: standard(), change: func(s *inventory.Snapshot) {
+			quota(20)(s)
+			s.Pools[0].Exhaustion = now.Add(time.Hour)
+		}, want: "default-quota-runs-out"},
+		"refused": {settings: standard(), change: func(s *inventory.Snapshot) {
+			quota(20)(s)
+			s.Pools[0].Failures = map[string]int{"daily_limit": 1}
+		}, want: "default-quota-failures"},
+		"sandbox":            {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Sandbox = inventory.Yes }), want: "developer-in-sandbox"},
+		"denied":             {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Sandbox, a.Review = inventory.Yes, "DENIED" }), want: "developer-in-sandbox production-access-denied"},
+		"missing":            {settings: developer("eu-west-1:"+account+":identity/example.org", "a@example.org"), want: "identity-missing"},
+		"without SourceArn":  {settings: &inventory.Settings{Confirmed: now, Mode: inventory.ModeDeveloper}, want: "identity-missing"},
+		"unverified":         {settings: developer("eu-west-1:"+account+":identity/example.net", "a@example.net"), want: "identity-unverified"},
+		"other account":      {settings: developer("eu-west-1:444455556666:identity/example.com", "a@example.com"), want: "identity-in-other-account"},
+		"other region":       {settings: developer("eu-central-1:"+account+":identity/example.com", "a@example.com"), want: "identity-region-unsupported"},
+		"From outside":       {settings: developer("eu-west-1:"+account+":identity/example.com", "a@example.org"), want: "from-outside-identity"},
+		"own FROM":           {settings: ownFrom, change: quota(0), want: "default-sender-from-unverified"},
+		"disabled":           {settings: own, ses: ses(func(a *inventory.SESAccount) { a.SendingEnabled = inventory.No }), want: "sending-disabled"},
+		"send quota near":    {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Quota.Used = 49000 }), want: "send-quota-near-limit"},
+		"send quota reached": {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Quota.Used = 50000 }), want: "send-quota-reached"},
+		"unlimited":          {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Quota = &inventory.SendQuota{Unlimited: true, Used: 9e9} })},
+		"probation":          {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Enforcement = "PROBATION" }), want: "enforcement-probation"},
+		"shutdown":           {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Enforcement = "SHUTDOWN" }), want: "enforcement-shutdown"},
+		"no pool of it":      {settings: standard(), ses: ses(func(a *inventory.SESAccount) { a.Enforcement = "SHUTDOWN" }), change: quota(0)},
+		"bad reputation":     {settings: own, change: reputation(0.06, 0.002), want: "bounce-rate-high complaint-rate-high"},
+		"worse reputation":   {settings: own, change: reputation(0.1, 0.005), want: "bounce-rate-critical complaint-rate-critical"},
+		"old facts":          {settings: old, change: quota(0), want: "facts-stale"},
+		"not described":      {want: "facts-stale"},
+	}
+	rules, all := loadBuiltin(t), map[string]bool{}
+	for _, r := range rules.Rules() {
+		all[r.ID] = true
+	}
+	for name, test := range tests {
+		r := inventory.Region{
+			Target: inventory.Target{AccountID: account, Region: "eu-west-1"}, SES: test.ses,
+			Pools: []inventory.UserPool{{ID: "eu-west-1_1", Settings: test.settings}},
+			Identities: []inventory.Identity{
+				{Name: "example.com", Verified: inventory.Yes, SendingEnabled: inventory.Yes},
+				{Name: "example.net", Verified: inventory.No, SendingEnabled: inventory.No},
+			},
+			IdentitiesListed: now,
+		}
+		if r.SES == nil {
+			r.SES = healthy()
+		}
+		elsewhere := inventory.Region{Target: inventory.Target{AccountID: account, Region: "eu-central-1"}, SES: healthy(), Identities: r.Identities, IdentitiesListed: now}
+		snap := inventory.New(now, []inventory.Region{r, elsewhere}, inventory.Policy{})
+		// eu-west-1 first, for reputation.
+		slices.SortFunc(snap.Accounts, func(a, b inventory.Account) int { return strings.Compare(b.Target.Region, a.Target.Region) })
+		if test.change != nil {
+			test.change(snap)
+		}
+		found := map[string]bool{}
+		res := rules.Evaluate(snap)
+		for _, f := range res.Findings {
+			found[f.Rule] = true
+			delete(all, f.Rule)
+			if f.Message == f.Summary || f.Message == "" {
+				t.Errorf("%s: finding of %s without its message", name, f.Rule)
+			}
+		}
+		if got := strings.Join(slices.Sorted(maps.Keys(found)), " "); got != test.want {
+			t.Errorf("%s: found %q, want %q", name, got, test.want)
+		}
+		if len(res.Errors) > 0 {
+			t.Errorf("%s: errors %v", name, res.Errors)
+		}
+	}
+	if len(all) > 0 {
+		t.Errorf("not found: %v", all)
+	}
+}
