@@ -159,13 +159,13 @@ func (c *Collector) schedule(ctx context.Context, t inventory.Target, i int, der
 	if !sleep(ctx, first) {
 		return
 	}
-	for pass := 1; ; pass++ {
-		c.readOnce(ctx, t, derived)
-		next := start.Add(slot + time.Duration(pass)*c.opts.Interval)
-		if late := time.Since(next); late > 0 {
-			next = next.Add(late.Truncate(c.opts.Interval) + c.opts.Interval)
-		}
-		if !sleep(ctx, time.Until(next)) {
+	next := func() time.Time {
+		passed := time.Since(start.Add(slot)).Truncate(c.opts.Interval)
+		return start.Add(slot + passed + c.opts.Interval)
+	}
+	for {
+		c.readOnce(ctx, t, next, derived)
+		if !sleep(ctx, time.Until(next())) {
 			return
 		}
 	}
@@ -183,7 +183,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (c *Collector) readOnce(ctx context.Context, t inventory.Target, derived chan<- inventory.Target) {
+func (c *Collector) readOnce(ctx context.Context, t inventory.Target, next func() time.Time, derived chan<- inventory.Target) {
 	k := t.Key()
 	c.mu.Lock()
 	prev := c.readings[k]
@@ -200,6 +200,7 @@ func (c *Collector) readOnce(ctx context.Context, t inventory.Target, derived ch
 	if ctx.Err() != nil {
 		return // What a shutdown cut off is not a failure of AWS.
 	}
+	reading.Next = next()
 	c.log(prev, &reading)
 
 	c.mu.Lock()

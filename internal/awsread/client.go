@@ -3,6 +3,7 @@ package awsread
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -104,6 +105,7 @@ func (r *Reader) observe(key inventory.Key, api string) func(*middleware.Stack) 
 		}
 		return out, md, err
 	}
+	count := r.count(key)
 	attempt := func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		operation := awsmiddleware.GetOperationName(ctx)
 		if l := r.budgets.limiter(key, api, operation); l != nil {
@@ -112,6 +114,7 @@ func (r *Reader) observe(key inventory.Key, api string) func(*middleware.Stack) 
 			}
 		}
 		out, md, err := next.HandleFinalize(ctx, in)
+		count.Add(1)
 		if last, ok := ctx.Value(lastErrorKey{}).(*lastError); ok && (ctx.Err() == nil || last.err == nil) {
 			last.err = err
 		}
@@ -133,4 +136,16 @@ type budgetError struct{ err error }
 
 func (e *budgetError) Error() string {
 	return "the request budget leaves no room before the target's deadline: " + e.err.Error()
+}
+
+// count returns the number of attempts in an account and region.
+func (r *Reader) count(key inventory.Key) *atomic.Int64 {
+	r.countsMu.Lock()
+	defer r.countsMu.Unlock()
+	n := r.counts[key]
+	if n == nil {
+		n = &atomic.Int64{}
+		r.counts[key] = n
+	}
+	return n
 }

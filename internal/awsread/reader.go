@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -76,6 +77,9 @@ type Reader struct {
 	accounts map[string]*accountState
 	clients  map[inventory.Key]*clients
 	owners   map[inventory.Key]*clientOwners
+
+	countsMu sync.Mutex
+	counts   map[inventory.Key]*atomic.Int64 // attempts
 }
 
 // accountState is shared by all regions of an account.
@@ -105,6 +109,7 @@ func New(ctx context.Context, opts Options) (*Reader, error) {
 		accounts: map[string]*accountState{},
 		clients:  map[inventory.Key]*clients{},
 		owners:   map[inventory.Key]*clientOwners{},
+		counts:   map[inventory.Key]*atomic.Int64{},
 	}
 	if opts.Endpoint != "" {
 		r.base = aws.Config{
@@ -296,6 +301,8 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 		return p.finish()
 	}
 	c := r.clientsFor(p.region.Target, a)
+	made := r.count(p.region.Target.Key())
+	before := made.Load()
 	var wg sync.WaitGroup
 	poolsRead := make(chan struct{})
 	if t.SESOnly {
@@ -331,6 +338,7 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 		})
 	}
 	wg.Wait()
+	p.region.Calls = int(made.Load() - before)
 	return p.finish()
 }
 

@@ -185,7 +185,11 @@ func statistic(samples []sample, period time.Duration, name string) []point {
 			sum, count = sum+s.sum, count+s.count
 			low, high = min(low, s.sum/s.count), max(high, s.sum/s.count)
 		}
-		value := map[string]float64{"Sum": sum, "SampleCount": count, "Average": sum / count, "Minimum": low, "Maximum": high}[name]
+		average := sum / count
+		if low == high {
+			average = low // Without the rounding of a long sum.
+		}
+		value := map[string]float64{"Sum": sum, "SampleCount": count, "Average": average, "Minimum": low, "Maximum": high}[name]
 		points = append(points, point{at, value})
 	}
 	return points

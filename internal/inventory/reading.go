@@ -84,6 +84,8 @@ type Outcome struct {
 type Region struct {
 	Target     Target
 	Start, End time.Time // of the last pass
+	Calls      int       // HTTP requests of the last pass but for credentials, every attempt counted
+	Next       time.Time // when the next pass is due; zero when it is not planned
 	Outcomes   []Outcome // one per API that was called, sorted by API
 
 	Pools []UserPool // sorted by ID

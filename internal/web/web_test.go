@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,29 +13,77 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
-func options() Options {
-	snapshot := inventory.New(time.Now(), []inventory.Region{{
-		Target:   inventory.Target{AccountID: "111122223333", AccountName: `<script>alert("name")</script>`, Region: "eu-west-1"},
-		Outcomes: []inventory.Outcome{{API: "ses", Class: inventory.Denied, Message: `<img src=x onerror=alert(1)>`}},
-		Pools:    []inventory.UserPool{{ID: "eu-west-1_a"}},
-	}}, inventory.Policy{})
+const evil = `<script>alert("name")</script>`
+
+// world has a pool that is blocked, one that is ready, one with the built-in
+// sender and one that was not described.
+func world() *inventory.Snapshot {
+	now := time.Now()
+	const arn = "arn:aws:ses:eu-west-1:111122223333:identity/"
+	pool := func(id, name string, s *inventory.Settings) inventory.UserPool {
+		if s != nil {
+			s.Described, s.Confirmed, s.Tier = now, now, "ESSENTIALS"
+			s.Tags = map[string]string{"team": evil}
+		}
+		return inventory.UserPool{ID: "eu-west-1_" + id, Name: name, Listed: now, LastModified: now, Settings: s}
+	}
+	policy := inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopePool, Reset: 9 * time.Hour}
+	start, _ := policy.Window(now)
+	bounce := 0.012
+	return inventory.New(now, []inventory.Region{{
+		Target:   inventory.Target{AccountID: "111122223333", AccountName: evil, Region: "eu-west-1"},
+		Start:    now,
+		End:      now.Add(time.Second),
+		Calls:    7,
+		Next:     now.Add(time.Minute),
+		Outcomes: []inventory.Outcome{{API: "cognito-idp", LastSuccess: now}, {API: "ses", Class: inventory.Denied, Message: `<img src=x onerror=alert(1)>`}},
+		Pools: []inventory.UserPool{
+			pool("default", "forum", &inventory.Settings{Mode: inventory.ModeDefault, AutoVerified: []string{"email"}}),
+			pool("missing", evil, &inventory.Settings{Mode: inventory.ModeDeveloper, SourceARN: arn + "gone.example", From: "a@gone.example"}),
+			pool("own", "customers", &inventory.Settings{Mode: inventory.ModeDeveloper, SourceARN: arn + "example.com", From: "a@example.com"}),
+			pool("undescribed", "undescribed", nil),
+		},
+		SES: &inventory.SESAccount{
+			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
+			Quota: &inventory.SendQuota{Limit: 50000, Used: 12500, Rate: 14},
+		},
+		Reputation:       &inventory.Reputation{Confirmed: now, BounceRatio: &bounce},
+		IdentitiesListed: now,
+		Identities:       []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes}},
+		SignUps: &inventory.SignUps{
+			WindowStart: start, Confirmed: now, Pools: []string{"eu-west-1_default"},
+			Series: []inventory.SignUpSeries{{PoolID: "eu-west-1_default", ClientID: "web", Points: []inventory.Point{{At: start, N: 42}}}},
+		},
+	}}, policy)
+}
+
+func options(t testing.TB) Options {
+	t.Helper()
+	set, err := rules.Load(rules.Options{}, rules.Builtin()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot := world()
+	result := set.Evaluate(snapshot)
 	return Options{
 		Version: "v0", TelemetryPath: "/metrics", Logger: slog.New(slog.DiscardHandler),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "metrics")
 		}),
-		View:   func() (*inventory.Snapshot, *rules.Result) { return snapshot, &rules.Result{} },
-		Rules:  func() *rules.Set { return &rules.Set{} },
+		View:   func() (*inventory.Snapshot, *rules.Result) { return snapshot, result },
+		Rules:  func() *rules.Set { return set },
 		Ready:  func() bool { return true },
 		Config: func() string { return "regions: []\n" },
 	}
 }
 
-func ask(t *testing.T, o Options, method, path string) *httptest.ResponseRecorder {
+func ask(t testing.TB, o Options, method, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
 	Handler(o).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
@@ -41,7 +91,7 @@ func ask(t *testing.T, o Options, method, path string) *httptest.ResponseRecorde
 }
 
 func TestRoutes(t *testing.T) {
-	notReady, reloads, fails := options(), options(), options()
+	notReady, reloads, fails := options(t), options(t), options(t)
 	notReady.Ready = func() bool { return false }
 	reloads.Reload = func(context.Context) error { return nil }
 	fails.Reload = func(context.Context) error { return errors.New("config.yaml:3: no") }
@@ -51,15 +101,23 @@ func TestRoutes(t *testing.T) {
 		status       int
 		body         string
 	}{
-		{options(), "GET", "/metrics", 200, "metrics"},
-		{options(), "GET", "/", 200, "1 user pools"},
-		{options(), "GET", "/elsewhere", 404, "not found"},
-		{options(), "GET", "/config", 200, "regions: []"},
-		{options(), "GET", "/-/healthy", 200, "Healthy"},
-		{options(), "GET", "/-/ready", 200, "Ready"},
+		{options(t), "GET", "/metrics", 200, "metrics"},
+		{options(t), "GET", "/", 200, "<b>4</b> pools"},
+		{options(t), "GET", "/pools/eu-west-1_missing", 200, "What blocks it"},
+		{options(t), "GET", "/pools/eu-west-1_default", 200, "42 of 50 e-mails, 8 left"},
+		{options(t), "GET", "/pools/eu-west-1_undescribed", 200, "could not be described"},
+		{options(t), "GET", "/pools/eu-west-1_nothing", 404, "no such user pool"},
+		{options(t), "GET", "/targets", 200, "denied"},
+		{options(t), "GET", "/rules", 200, "identity-missing"},
+		{options(t), "GET", "/static/style.css", 200, ":root"},
+		{options(t), "GET", "/static/page.js", 200, "use strict"},
+		{options(t), "GET", "/elsewhere", 404, "not found"},
+		{options(t), "GET", "/config", 200, "regions: []"},
+		{options(t), "GET", "/-/healthy", 200, "Healthy"},
+		{options(t), "GET", "/-/ready", 200, "Ready"},
 		{notReady, "GET", "/-/ready", 503, "first pass"},
 		{notReady, "GET", "/-/healthy", 200, "Healthy"},
-		{options(), "POST", "/-/reload", 403, "--web.enable-lifecycle"},
+		{options(t), "POST", "/-/reload", 403, "--web.enable-lifecycle"},
 		{reloads, "GET", "/-/reload", 405, "POST"},
 		{reloads, "POST", "/-/reload", 200, "Reloaded"},
 		{fails, "POST", "/-/reload", 500, "config.yaml:3: no"},
@@ -71,25 +129,140 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestPageEscapes checks that foreign text stays text.
-func TestPageEscapes(t *testing.T) {
-	w := ask(t, options(), "GET", "/")
-	body := w.Body.String()
-	if strings.Contains(body, "<script>") || strings.Contains(body, "<img") {
-		t.Errorf("foreign text became HTML:\n%s", body)
-	}
-	if !strings.Contains(body, "&lt;img src=x onerror=alert(1)&gt;") {
-		t.Errorf("the message is not on the page:\n%s", body)
-	}
-	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
-		t.Errorf("Content-Security-Policy %q", csp)
+// TestPagesEscape checks that foreign text stays text on every page.
+func TestPagesEscape(t *testing.T) {
+	for path, shown := range map[string]string{
+		"/":                        "&lt;script&gt;alert(&#34;name&#34;)&lt;/script&gt;",
+		"/pools/eu-west-1_missing": "&lt;script&gt;",
+		"/targets":                 "&lt;img src=x onerror=alert(1)&gt;",
+		"/rules":                   "",
+		"/?q=%22%3E%3Cscript%3E&account=%22%3E%3Cscript%3E&sort=%22%3E%3Cscript%3E": "",
+	} {
+		w := ask(t, options(t), "GET", path)
+		body := w.Body.String()
+		if strings.Contains(strings.Replace(body, `<script src="/static/page.js" defer></script>`, "", 1), "<script") || strings.Contains(body, "<img") {
+			t.Errorf("%s: foreign text became HTML:\n%s", path, body)
+		}
+		if !strings.Contains(body, shown) {
+			t.Errorf("%s: no %q in\n%s", path, shown, body)
+		}
+		if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: Content-Security-Policy %q", path, csp)
+		}
 	}
 }
 
 func TestDemoIsMarked(t *testing.T) {
-	o := options()
+	o := options(t)
 	o.Demo = true
-	if body := ask(t, o, "GET", "/").Body.String(); !strings.Contains(body, "demo") {
-		t.Errorf("the page does not say that it is a demo:\n%s", body)
+	for _, path := range []string{"/", "/targets", "/rules", "/pools/eu-west-1_own"} {
+		if body := ask(t, o, "GET", path).Body.String(); !strings.Contains(body, "demo: simulated AWS") {
+			t.Errorf("%s does not say that it is a demo", path)
+		}
+	}
+}
+
+func TestFilterAndSort(t *testing.T) {
+	for query, want := range map[string]string{
+		"":                               "missing default undescribed own",
+		"?state=blocked":                 "missing",
+		"?state=ready&mode=DEVELOPER":    "own",
+		"?mode=COGNITO_DEFAULT":          "default",
+		"?severity=critical":             "missing",
+		"?severity=info":                 "missing default undescribed",
+		"?q=CUSTOMERS":                   "own",
+		"?q=example.com":                 "own",
+		"?region=us-east-1":              "",
+		"?account=111122223333&q=forum":  "default",
+		"?sort=name&mode=DEVELOPER":      "missing own",
+		"?sort=-name&mode=DEVELOPER":     "own missing",
+		"?sort=-quota&limit=1":           "default",
+		"?limit=2&offset=2":              "undescribed own",
+		"?offset=99":                     "",
+		"?limit=nonsense&offset=-5&q=un": "undescribed",
+	} {
+		w := ask(t, options(t), "GET", "/api/v1/pools"+query)
+		var answer struct {
+			Data struct {
+				Pools []struct {
+					ID string `json:"user_pool_id"`
+				}
+			}
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range answer.Data.Pools {
+			got = append(got, strings.TrimPrefix(p.ID, "eu-west-1_"))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %s, want %s", query, strings.Join(got, " "), want)
+		}
+	}
+}
+
+// TestAPI holds every answer against the documented schema.
+func TestAPI(t *testing.T) {
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	for path, schema := range map[string]string{
+		"/api/v1/pools":                   "pools",
+		"/api/v1/pools/eu-west-1_missing": "pool",
+		"/api/v1/pools/eu-west-1_default": "pool",
+		"/api/v1/pools/eu-west-1_nothing": "error",
+		"/api/v1/targets":                 "targets",
+		"/api/v1/findings":                "findings",
+		"/api/v1/rules":                   "rules",
+		"/api/v1/summary":                 "summary",
+	} {
+		s, err := c.Compile("../../docs/api.schema.json#/$defs/" + schema + "_answer")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := jsonschema.UnmarshalJSON(ask(t, options(t), "GET", path).Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(v); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// many is a snapshot of so many pools.
+func many(n int) *inventory.Snapshot {
+	now := time.Now()
+	var readings []inventory.Region
+	for a := range n / 100 {
+		r := inventory.Region{Target: inventory.Target{AccountID: fmt.Sprintf("%012d", a), AccountName: fmt.Sprintf("account-%d", a), Region: "eu-west-1"}}
+		for i := range 100 {
+			r.Pools = append(r.Pools, inventory.UserPool{
+				ID: fmt.Sprintf("eu-west-1_%dx%d", a, i), Name: fmt.Sprintf("pool-%d", i), Listed: now,
+				Settings: &inventory.Settings{Mode: inventory.ModeDefault, Confirmed: now, Described: now},
+			})
+		}
+		readings = append(readings, r)
+	}
+	return inventory.New(now, readings, inventory.Policy{})
+}
+
+// BenchmarkPage is the first page, a filtered and a sorted one of 100,000 pools.
+func BenchmarkPage(b *testing.B) {
+	o := options(b)
+	s := many(100_000)
+	result := &rules.Result{}
+	o.View = func() (*inventory.Snapshot, *rules.Result) { return s, result }
+	h := Handler(o)
+	for _, path := range []string{"/", "/?q=pool-77&account=000000000123", "/?sort=-name"} {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), "GET", path, nil))
+				if w.Code != http.StatusOK {
+					b.Fatal(w.Code)
+				}
+			}
+		})
 	}
 }

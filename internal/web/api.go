@@ -1,0 +1,263 @@
+package web
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
+)
+
+// The JSON of /api/v1, which docs/api.schema.json describes. Facts that are
+// unknown are left out.
+type (
+	apiPool struct {
+		ID             string            `json:"user_pool_id"`
+		Name           string            `json:"name"`
+		AccountID      string            `json:"account_id"`
+		AccountName    string            `json:"account_name,omitempty"`
+		Region         string            `json:"region"`
+		Mode           string            `json:"mode"`
+		Tier           string            `json:"tier,omitempty"`
+		Tags           map[string]string `json:"tags,omitempty"`
+		CustomSender   *bool             `json:"custom_sender,omitempty"`
+		SourceARN      string            `json:"source_arn,omitempty"`
+		From           string            `json:"from,omitempty"`
+		Identity       string            `json:"identity,omitempty"`
+		IdentityRegion string            `json:"identity_region,omitempty"`
+		Verified       *bool             `json:"identity_verified,omitempty"`
+		Ready          *bool             `json:"ready,omitempty"`
+		Blocked        []string          `json:"blocked"`
+		SES            *apiSES           `json:"ses,omitempty"`
+		Quota          *apiQuota         `json:"quota,omitempty"`
+		Sent           map[string]int    `json:"emails_sent,omitempty"` // by source
+		Failures       map[string]int    `json:"email_failures,omitempty"`
+		LastModified   *time.Time        `json:"last_modified,omitempty"`
+		Confirmed      *time.Time        `json:"confirmed,omitempty"`
+		Findings       []apiFinding      `json:"findings"`
+	}
+	apiSES struct {
+		Sandbox        *bool    `json:"sandbox,omitempty"`
+		SendingEnabled *bool    `json:"sending_enabled,omitempty"`
+		Enforcement    string   `json:"enforcement_status"`
+		Review         string   `json:"production_review,omitempty"`
+		Bounce         *float64 `json:"bounce_ratio,omitempty"`
+		Complaint      *float64 `json:"complaint_ratio,omitempty"`
+	}
+	apiQuota struct {
+		Kind       string     `json:"kind"` // default or send
+		Limit      float64    `json:"limit"`
+		Used       float64    `json:"used"`
+		Headroom   float64    `json:"headroom"`
+		Reset      *time.Time `json:"reset,omitempty"`
+		Exhaustion *time.Time `json:"exhaustion,omitempty"`
+	}
+	apiFinding struct {
+		Rule      string `json:"rule"`
+		Severity  string `json:"severity"`
+		ForEach   string `json:"for_each"`
+		AccountID string `json:"account_id"`
+		Region    string `json:"region"`
+		PoolID    string `json:"user_pool_id,omitempty"`
+		Identity  string `json:"identity,omitempty"`
+		Summary   string `json:"summary"`
+		Message   string `json:"message"`
+		Remedy    string `json:"remedy,omitempty"`
+	}
+	apiTarget struct {
+		AccountID   string       `json:"account_id"`
+		AccountName string       `json:"account_name,omitempty"`
+		Region      string       `json:"region"`
+		SESOnly     bool         `json:"ses_only,omitempty"`
+		LastPass    time.Time    `json:"last_pass"`
+		NextPass    *time.Time   `json:"next_pass,omitempty"`
+		Seconds     float64      `json:"duration_seconds"`
+		Calls       int          `json:"calls"`
+		Pools       int          `json:"pools"`
+		APIs        []apiOutcome `json:"apis"`
+	}
+	apiOutcome struct {
+		API         string     `json:"api"`
+		Up          bool       `json:"up"`
+		Class       string     `json:"class,omitempty"`
+		Message     string     `json:"message,omitempty"`
+		LastSuccess *time.Time `json:"last_success,omitempty"`
+	}
+	apiRule struct {
+		ID           string         `json:"rule"`
+		Severity     string         `json:"severity"`
+		ForEach      string         `json:"for_each"`
+		Summary      string         `json:"summary"`
+		Remedy       string         `json:"remedy,omitempty"`
+		When         string         `json:"when"`
+		Params       map[string]any `json:"params,omitempty"`
+		Enabled      bool           `json:"enabled"`
+		File         string         `json:"file"`
+		Findings     int            `json:"findings"`
+		Exempted     int            `json:"exempted"`
+		Undetermined int            `json:"undetermined"`
+		Error        string         `json:"error,omitempty"`
+	}
+)
+
+func tri(t inventory.Tri) *bool {
+	if t == inventory.Unknown {
+		return nil
+	}
+	yes := t == inventory.Yes
+	return &yes
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
+func poolJSON(r *row) apiPool {
+	p := r.Pool
+	out := apiPool{
+		ID: p.ID, Name: p.Name, AccountID: p.Target.AccountID, AccountName: p.Target.AccountName, Region: p.Target.Region,
+		Mode: string(p.Mode()), CustomSender: tri(p.CustomSender()), Identity: p.Identity, IdentityRegion: p.IdentityRegion,
+		Verified: tri(p.Verified), Ready: tri(p.Ready), Blocked: []string{}, Failures: p.Failures,
+		LastModified: when(p.LastModified), Findings: findingsJSON(r.Findings),
+	}
+	if s := p.Settings; s != nil {
+		out.Tier, out.Tags, out.SourceARN, out.From, out.Confirmed = s.Tier, s.Tags, s.SourceARN, s.From, when(s.Confirmed)
+	}
+	for _, reason := range p.Blocked {
+		out.Blocked = append(out.Blocked, string(reason))
+	}
+	if s := p.SES; s != nil {
+		out.SES = &apiSES{Sandbox: tri(s.Sandbox), SendingEnabled: tri(s.SendingEnabled), Enforcement: s.Enforcement, Review: s.Review}
+		if p.Reputation != nil {
+			out.SES.Bounce, out.SES.Complaint = p.Reputation.BounceRatio, p.Reputation.ComplaintRatio
+		}
+	}
+	if q := r.Shown(); q != nil {
+		out.Quota = &apiQuota{Kind: "send", Limit: q.Limit, Used: q.Used, Headroom: q.Headroom()}
+		if p.DefaultQuota != nil {
+			out.Quota.Kind, out.Quota.Reset, out.Quota.Exhaustion = "default", when(p.QuotaReset), when(p.Exhaustion)
+		}
+	}
+	for source, n := range map[string]*float64{"cloudwatch": p.SentCloudWatch, "cloudtrail": p.SentCloudTrail} {
+		if n != nil {
+			if out.Sent == nil {
+				out.Sent = map[string]int{}
+			}
+			out.Sent[source] = int(*n)
+		}
+	}
+	return out
+}
+
+func findingsJSON(findings []rules.Finding) []apiFinding {
+	all := make([]apiFinding, 0, len(findings))
+	for _, f := range findings {
+		all = append(all, apiFinding{
+			f.Rule, string(f.Severity), string(f.ForEach), f.AccountID, f.Region, f.PoolID, f.Identity, f.Summary, f.Message, f.Remedy,
+		})
+	}
+	return all
+}
+
+func (v *view) targetsJSON() []apiTarget {
+	all := make([]apiTarget, 0, len(v.Readings))
+	for i := range v.Readings {
+		r := &v.Readings[i]
+		t := apiTarget{
+			AccountID: r.Target.AccountID, AccountName: r.Target.AccountName, Region: r.Target.Region, SESOnly: r.Target.SESOnly,
+			LastPass: r.End.UTC().Truncate(time.Second), NextPass: when(r.Next), Seconds: r.End.Sub(r.Start).Seconds(),
+			Calls: r.Calls, Pools: len(r.Pools), APIs: []apiOutcome{},
+		}
+		for _, o := range r.Outcomes {
+			t.APIs = append(t.APIs, apiOutcome{o.API, o.Class == inventory.OK, string(o.Class), o.Message, when(o.LastSuccess)})
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+func (v *view) rulesJSON(set *rules.Set) []apiRule {
+	count := map[string]int{}
+	for _, f := range v.result.Findings {
+		count[f.Rule]++
+	}
+	all := []apiRule{}
+	for _, r := range set.Rules() {
+		all = append(all, apiRule{
+			r.ID, string(r.Severity), string(r.ForEach), r.Summary, r.Remedy, r.When, r.Params, r.Enabled, r.File,
+			count[r.ID], v.result.Exempted[r.ID], v.result.Undetermined[r.ID], v.result.Errors[r.ID].First,
+		})
+	}
+	return all
+}
+
+// api adds the JSON routes.
+func (s *site) api(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/v1/pools", func(w http.ResponseWriter, r *http.Request) {
+		page, total := s.view().find(parseFilter(r.URL.Query()))
+		pools := make([]apiPool, 0, len(page))
+		for _, row := range page {
+			pools = append(pools, poolJSON(row))
+		}
+		s.json(w, http.StatusOK, map[string]any{"total": total, "pools": pools})
+	})
+	mux.HandleFunc("GET /api/v1/pools/{id}", func(w http.ResponseWriter, r *http.Request) {
+		v := s.view()
+		i, ok := v.byID[r.PathValue("id")]
+		if !ok {
+			s.json(w, http.StatusNotFound, nil)
+			return
+		}
+		s.json(w, http.StatusOK, poolJSON(&v.rows[i]))
+	})
+	mux.HandleFunc("GET /api/v1/targets", func(w http.ResponseWriter, _ *http.Request) {
+		s.json(w, http.StatusOK, map[string]any{"targets": s.view().targetsJSON()})
+	})
+	mux.HandleFunc("GET /api/v1/findings", func(w http.ResponseWriter, _ *http.Request) {
+		s.json(w, http.StatusOK, map[string]any{"findings": findingsJSON(s.view().result.Findings)})
+	})
+	mux.HandleFunc("GET /api/v1/rules", func(w http.ResponseWriter, _ *http.Request) {
+		s.json(w, http.StatusOK, map[string]any{"rules": s.view().rulesJSON(s.o.Rules())})
+	})
+	mux.HandleFunc("GET /api/v1/summary", func(w http.ResponseWriter, _ *http.Request) {
+		v := s.view()
+		severities := map[string]int{}
+		for _, c := range v.Severities {
+			severities[string(c.Severity)] = c.N
+		}
+		s.json(w, http.StatusOK, map[string]any{
+			"at": when(v.At), "pools": len(v.Pools), "ready": v.Ready, "blocked": v.Blocked, "unknown": v.Unknown,
+			"findings": severities, "targets": len(v.Readings), "demo": s.o.Demo,
+		})
+	})
+}
+
+// json answers as Prometheus's own API does.
+func (s *site) json(w http.ResponseWriter, code int, data any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	body := map[string]any{"status": "success", "data": data}
+	if code != http.StatusOK {
+		body = map[string]any{"status": "error", "errorType": "not_found", "error": "there is no such user pool"}
+	}
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		s.o.Logger.Debug("Answering failed", "err", err)
+	}
+}
+
+// tagList returns the tags sorted by name.
+func tagList(tags map[string]string) [][2]string {
+	var all [][2]string
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		all = append(all, [2]string{key, tags[key]})
+	}
+	return all
+}
