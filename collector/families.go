@@ -242,9 +242,11 @@ var Families = []Family{
 	},
 	{
 		Name: "identity_pools", Labels: identityLabels, Unit: "pools",
-		Help: "How many user pools send as the identity. From the SourceArn of Cognito DescribeUserPool.",
+		Help: "How many user pools send as the identity. From the SourceArn of Cognito DescribeUserPool. Absent when the pools of the account are not all known.",
 		Samples: eachIdentity(func(i *inventory.UsedIdentity, emit Emit) {
-			emit(float64(i.Pools), append(accountValues(i.Target), i.Name)...)
+			if i.PoolsKnown {
+				emit(float64(i.Pools), append(accountValues(i.Target), i.Name)...)
+			}
 		}),
 	},
 	{

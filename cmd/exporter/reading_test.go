@@ -155,9 +155,7 @@ func startedDemo(t *testing.T) *app {
 			case strings.HasPrefix(name, "cognito_ses_account_sandbox{"):
 				regions++
 			}
-			if !strings.Contains(name, `api="cloudwatch"`) {
-				names[name] = ""
-			}
+			names[name] = ""
 		}
 		if !maps.Equal(names, last) {
 			last, since = names, time.Now()
@@ -319,12 +317,11 @@ func running(t *testing.T, staleAfter time.Duration, faults ...awssim.Fault) (*a
 	return sim, server, c
 }
 
-// facts are the series about pools, accounts and identities, but for the count
-// of an identity's pools: that is one of known pools, which end a moment earlier.
+// facts are the series about pools, accounts and identities.
 func facts(all map[string]string) map[string]string {
 	all = maps.Clone(all)
 	maps.DeleteFunc(all, func(name, _ string) bool {
-		return strings.HasPrefix(name, "cognito_ses_exporter_") || strings.HasPrefix(name, "cognito_ses_identity_pools{")
+		return strings.HasPrefix(name, "cognito_ses_exporter_")
 	})
 	return all
 }

@@ -228,6 +228,7 @@ func (p *pass) readReputation(ctx context.Context, a *accountState, client *clou
 	}
 	now := time.Now()
 	if before := p.region.Reputation; before != nil && now.Sub(before.Confirmed) < inventory.ReputationInterval {
+		p.rested(inventory.APICloudWatch)
 		return
 	}
 	p.called(inventory.APICloudWatch)

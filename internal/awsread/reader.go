@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -349,9 +350,10 @@ type pass struct {
 	region inventory.Region
 	prev   *inventory.Region
 
-	mu     sync.Mutex
-	apis   []string           // that were called
-	failed map[string]failure // first failure by API
+	mu      sync.Mutex
+	apis    []string           // that were called
+	resting []string           // that did not have to be
+	failed  map[string]failure // first failure by API
 }
 
 type failure struct {
@@ -366,6 +368,14 @@ func (p *pass) called(api string) {
 	if !slices.Contains(p.apis, api) {
 		p.apis = append(p.apis, api)
 	}
+}
+
+// rested takes note that an API had nothing to be asked in this pass; unless it
+// is called all the same, its last outcome stands.
+func (p *pass) rested(api string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resting = append(p.resting, api)
 }
 
 // fail takes note of a failed call; the first one of each API is kept.
@@ -390,7 +400,6 @@ func (p *pass) fail(ctx context.Context, a *accountState, api, operation string,
 // finish works out the outcomes.
 func (p *pass) finish() inventory.Region {
 	p.region.End = time.Now()
-	slices.Sort(p.apis)
 	for _, api := range p.apis {
 		f := p.failed[api]
 		o := inventory.Outcome{API: api, Class: f.class, Message: f.message}
@@ -402,5 +411,11 @@ func (p *pass) finish() inventory.Region {
 		}
 		p.region.Outcomes = append(p.region.Outcomes, o)
 	}
+	for _, api := range p.resting {
+		if before, ok := p.prev.Outcome(api); ok && !slices.Contains(p.apis, api) {
+			p.region.Outcomes = append(p.region.Outcomes, before)
+		}
+	}
+	slices.SortFunc(p.region.Outcomes, func(a, b inventory.Outcome) int { return strings.Compare(a.API, b.API) })
 	return p.region
 }

@@ -73,7 +73,7 @@ accounts:
 		"failed.example.com":  {Status: "FAILED", Verified: inventory.No, SendingEnabled: inventory.No, ErrorType: "HOST_NOT_FOUND"},
 	} {
 		got := identity(r, name)
-		want.Name, want.Confirmed = name, got.Confirmed
+		want.Name, want.Confirmed, want.Asked = name, got.Confirmed, got.Asked
 		if got != want || got.Confirmed.Before(r.Start) {
 			t.Errorf("identity %+v, want %+v", got, want)
 		}

@@ -95,7 +95,7 @@ func (p *pass) listIdentities(ctx context.Context, a *accountState, client *sesv
 		for _, i := range page.EmailIdentities {
 			id := identityOf(i, now)
 			if before, ok := facts[inventory.CanonicalIdentity(id.Name)]; ok && id.Verified == inventory.Unknown && before.Status == id.Status {
-				id.Verified, id.ErrorType = before.Verified, before.ErrorType
+				id.Verified, id.ErrorType, id.Asked = before.Verified, before.ErrorType, before.Asked
 			}
 			listed[inventory.CanonicalIdentity(id.Name)] = id
 		}
@@ -120,7 +120,7 @@ func (p *pass) readIdentities(ctx context.Context, a *accountState, client *sesv
 		case err == nil && out.IdentityType == "" && out.VerificationStatus == "":
 			p.fail(ctx, a, inventory.APISES, "GetEmailIdentity", errNonsense)
 		case err == nil:
-			i := inventory.Identity{Name: name, SendingEnabled: facts[name].SendingEnabled, Confirmed: now}
+			i := inventory.Identity{Name: name, SendingEnabled: facts[name].SendingEnabled, Confirmed: now, Asked: now}
 			if facts[name].Name != "" {
 				i.Name = facts[name].Name
 			}

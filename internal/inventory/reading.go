@@ -189,6 +189,7 @@ type Identity struct {
 	Name           string
 	Missing        bool      // SES said that there is no such identity
 	Confirmed      time.Time // when SES last said any of this
+	Asked          time.Time // when SES was last asked for Verified alone; zero where the list says it
 	Status         string    // one of [VerificationStatuses]
 	Verified       Tri       // may be used to send
 	SendingEnabled Tri
@@ -215,6 +216,11 @@ func (r Region) Fresh(oldest time.Time) Region {
 	r.Identities = slices.DeleteFunc(slices.Clone(r.Identities), func(i Identity) bool {
 		return i.Confirmed.Before(oldest)
 	})
+	for i := range r.Identities {
+		if id := &r.Identities[i]; !id.Asked.IsZero() && id.Asked.Before(oldest) {
+			id.Verified = Unknown
+		}
+	}
 	if r.IdentitiesListed.Before(oldest) {
 		r.IdentitiesListed = time.Time{}
 	}

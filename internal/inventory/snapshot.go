@@ -30,7 +30,10 @@ type Account struct {
 type UsedIdentity struct {
 	Identity
 	Target Target
-	Pools  int
+	// Pools is at least so many, and exactly so where PoolsKnown says that the
+	// account's pools are known.
+	Pools      int
+	PoolsKnown bool
 }
 
 // New links and judges the readings. It keeps them and must not see them change.
@@ -46,7 +49,11 @@ func New(at time.Time, readings []Region, policy Policy) *Snapshot {
 		name string
 	}
 	used := map[identityKey]int{}
+	gone := map[string]bool{} // accounts some of whose pools are not known any more
 	for _, r := range readings {
+		if o, ok := r.Outcome(APICognito); ok && o.Class != OK && o.Class != RegionDisabled && len(r.Pools) == 0 {
+			gone[r.Target.AccountID] = true
+		}
 		for _, up := range r.Pools {
 			p := idx.link(r.Target, up, quotas)
 			s.Pools = append(s.Pools, p)
@@ -66,7 +73,7 @@ func New(at time.Time, readings []Region, policy Policy) *Snapshot {
 				continue
 			}
 			n := used[identityKey{r.Target.Key(), CanonicalIdentity(i.Name)}]
-			s.Identities = append(s.Identities, UsedIdentity{Identity: i, Target: r.Target, Pools: n})
+			s.Identities = append(s.Identities, UsedIdentity{Identity: i, Target: r.Target, Pools: n, PoolsKnown: !gone[r.Target.AccountID]})
 		}
 	}
 	return s
