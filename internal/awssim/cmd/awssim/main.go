@@ -40,6 +40,7 @@ func run(args []string) error {
 		active   = app.Flag("active", "Share of the made-up pools that have traffic.").Default("0").Float64()
 		latency  = app.Flag("latency", "How long every answer takes.").Default("0s").Duration()
 		noQuotas = app.Flag("no-quotas", "Answer everything, however much is asked.").Bool()
+		noDelays = app.Flag("no-delays", "Show events in CloudWatch and CloudTrail at once.").Bool()
 		faults   = app.Flag("fault", "A fault, such as kind=deny,account=100000000002; may be repeated.").Strings()
 	)
 	if _, err := app.Parse(args); err != nil {
@@ -51,7 +52,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	o := awssim.Options{Fleet: fleet, Latency: *latency, NoQuotas: *noQuotas, Seed: *seed}
+	o := awssim.Options{Fleet: fleet, Latency: *latency, NoQuotas: *noQuotas, NoDelays: *noDelays, Seed: *seed}
 	for _, text := range *faults {
 		f, err := awssim.ParseFault(text)
 		if err != nil {
