@@ -6,16 +6,19 @@ SHELL := bash
 PORT ?= 10057
 IMAGE ?= cognito-ses-exporter:$(shell cat VERSION)
 
-.PHONY: help build test lint fmt check-metrics check-rules image image-check demo docs clean
+.PHONY: help build test e2e lint fmt check-metrics check-rules image image-check demo docs clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the static binary bin/cognito-ses-exporter
 	scripts/build bin/cognito-ses-exporter
 
 test: ## Run the tests
 	go test -race -shuffle=on ./...
+
+e2e: ## Run the exporter with a real Prometheus and Alertmanager: dashboards and alerts
+	scripts/e2e
 
 lint: bin/golangci-lint ## Run the linters of .golangci.yml
 	bin/golangci-lint run ./...

@@ -1,0 +1,300 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	alertsFile = "../rules/prometheus/alerts.yaml"
+	standIn    = "testdata/alerts.yaml"
+)
+
+// The exporter reads what the demo does, as often as it may. Its day of the
+// default quota began twelve hours ago, so that none ends during the test.
+const exporterConfig = `
+regions: [eu-west-1, eu-central-1, us-east-1]
+accounts:
+  - {id: "100000000001", name: production}
+  - {id: "100000000002", name: staging, role_arn: "arn:aws:iam::100000000002:role/cognito-ses-exporter", external_id: demo}
+  - {id: "100000000003", name: sandbox, role_arn: "arn:aws:iam::100000000003:role/cognito-ses-exporter", external_id: demo}
+interval: 10s
+stale_after: 1h
+cloudtrail: {enabled: true}
+request_budgets: {cognito-idp: 15, ses: 1, cloudwatch: 25, cloudtrail: 2}
+default_quota: {reset: "%s"}
+`
+
+const prometheusConfig = `
+global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: [alerts.yaml]
+alerting: {alertmanagers: [{static_configs: [{targets: ["%s"]}]}]}
+scrape_configs: [{job_name: cognito-ses, static_configs: [{targets: ["%s"]}]}]
+`
+
+const alertmanagerConfig = `
+route: {receiver: test, group_by: ["..."], group_wait: 1s, group_interval: 1s}
+receivers: [{name: test, webhook_configs: [{url: "%s", send_resolved: true}]}]
+`
+
+// stack is everything that runs, each by its host and port.
+type stack struct {
+	dir                                  string
+	sim, exporter, prometheus, alertmngr string
+	hook                                 *webhook
+	realAlerts                           bool // those that users get, not the stand-in
+}
+
+// start runs everything until the test ends, and waits until it is ready.
+func start(ctx context.Context, t *testing.T) *stack {
+	t.Helper()
+	s := &stack{dir: t.TempDir(), sim: address(t), exporter: address(t), prometheus: address(t), alertmngr: address(t), hook: listen(t)}
+	// With a directory that exists, go build writes one binary for each command.
+	build := exec.CommandContext(ctx, "go", "build", "-o", s.dir, "./cmd/exporter", "./internal/awssim/cmd/awssim")
+	build.Dir = ".."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("Building failed: %v\n%s", err, out)
+	}
+	s.realAlerts = s.copyAlerts(t)
+	reset := time.Now().UTC().Add(12 * time.Hour).Truncate(time.Hour).Format("15:04")
+	s.write(t, "exporter.yaml", exporterConfig, reset)
+	s.write(t, "prometheus.yml", prometheusConfig, s.alertmngr, s.exporter)
+	s.write(t, "alertmanager.yml", alertmanagerConfig, s.hook.url)
+
+	s.run(ctx, t, filepath.Join(s.dir, "awssim"), nil, s.sim, "/_faults", "--listen="+s.sim, "--no-quotas", "--no-delays")
+	aws := []string{"AWS_ENDPOINT_URL=http://" + s.sim, "AWS_ACCESS_KEY_ID=AKIATEST", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION=eu-west-1"}
+	s.run(ctx, t, filepath.Join(s.dir, "exporter"), aws, s.exporter, "/-/ready", "--config.file=exporter.yaml", "--web.listen-address="+s.exporter)
+	s.run(ctx, t, find(t, "prometheus-alertmanager", "alertmanager"), nil, s.alertmngr, "/-/ready",
+		"--config.file=alertmanager.yml", "--storage.path=alertmanager", "--web.listen-address="+s.alertmngr, "--cluster.listen-address=")
+	s.run(ctx, t, find(t, "prometheus"), nil, s.prometheus, "/-/ready",
+		"--config.file=prometheus.yml", "--storage.tsdb.path=prometheus", "--web.listen-address="+s.prometheus)
+	return s
+}
+
+// copyAlerts copies the alerts, with seconds in place of their minutes.
+func (s *stack) copyAlerts(t *testing.T) (isReal bool) {
+	t.Helper()
+	from := alertsFile
+	if _, err := os.Stat(from); errors.Is(err, os.ErrNotExist) {
+		from = standIn
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold := regexp.MustCompile(`(?m)^(\s+for:).*$`)
+	if !hold.Match(data) {
+		t.Fatalf("%s: no alert has a line with for", from)
+	}
+	s.write(t, "alerts.yaml", "%s", hold.ReplaceAllString(string(data), "$1 1s"))
+	t.Logf("The alerts are those of %s", from)
+	return from == alertsFile
+}
+
+func (s *stack) write(t *testing.T, name, format string, args ...any) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), fmt.Appendf(nil, format, args...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run starts a process that lives as long as the context and the test, waits
+// until the path answers, and shows what it wrote if the test fails.
+func (s *stack) run(ctx context.Context, t *testing.T, program string, env []string, host, path string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(ctx)
+	var log bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, append(os.Environ(), env...), &log, &log
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second // Then it is killed.
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // It ends when it is told to, or what waits for it fails.
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if t.Failed() {
+			t.Logf("%s wrote:\n%s", filepath.Base(program), log.Bytes()[max(0, log.Len()-4000):])
+		}
+	})
+	await(ctx, t, filepath.Base(program)+" is ready", func() error {
+		select {
+		case <-ended:
+			t.Fatalf("%s ended", program)
+		default:
+		}
+		return call(ctx, http.MethodGet, "http://"+host+path, nil, nil)
+	})
+}
+
+func find(t *testing.T, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatalf("There is no %s here", strings.Join(names, " or "))
+	return ""
+}
+
+// address returns a port of 127.0.0.1 that nobody listens on, below those that
+// the kernel gives to clients.
+func address(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		var config net.ListenConfig
+		l, err := config.Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000)))
+		if err == nil {
+			defer func() { _ = l.Close() }() // It is for somebody else.
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("No port is free")
+	return ""
+}
+
+// await tries until there is no error, or the context ends the test.
+func await(ctx context.Context, t *testing.T, what string, try func() error) {
+	t.Helper()
+	began := time.Now()
+	for {
+		err := try()
+		if err == nil {
+			t.Logf("%4.1f s: %s", time.Since(began).Seconds(), what)
+			return
+		}
+		select {
+		case <-time.After(300 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatalf("Waited in vain until %s: %v", what, err)
+		}
+	}
+}
+
+// call makes a request, with in as its JSON if there is one, and reads the
+// answer's JSON into out if that is one.
+func call(ctx context.Context, method, url string, in, out any) error {
+	var body bytes.Buffer
+	if in != nil {
+		if err := json.NewEncoder(&body).Encode(in); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, url, &body)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }() // All of it is read.
+	data, err := io.ReadAll(response.Body)
+	switch {
+	case err != nil:
+		return err
+	case response.StatusCode/100 != 2:
+		return fmt.Errorf("%s %s: %s: %s", method, url, response.Status, data)
+	case out == nil:
+		return nil
+	default:
+		return json.Unmarshal(data, out)
+	}
+}
+
+// drive changes the simulated AWS.
+func (s *stack) drive(ctx context.Context, t *testing.T, method, path string, in any) {
+	t.Helper()
+	if err := call(ctx, method, "http://"+s.sim+path, in, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// webhook is a receiver of Alertmanager's notifications.
+type webhook struct {
+	url string
+
+	mu     sync.Mutex
+	alerts map[string]alert // as they were last heard of, by fingerprint
+}
+
+type alert struct {
+	Status      string            `json:"status"` // firing or resolved
+	Labels      map[string]string `json:"labels"`
+	Fingerprint string            `json:"fingerprint"`
+}
+
+func listen(t *testing.T) *webhook {
+	t.Helper()
+	w := &webhook{alerts: map[string]alert{}}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var message struct {
+			Alerts []alert `json:"alerts"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&message); err != nil {
+			t.Errorf("A notification that cannot be read: %v", err)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, a := range message.Alerts {
+			w.alerts[a.Fingerprint] = a
+		}
+	}))
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	return w
+}
+
+// await waits for an alert with the labels, and perhaps more, that is in the status.
+func (w *webhook) await(ctx context.Context, t *testing.T, status string, labels map[string]string) {
+	t.Helper()
+	await(ctx, t, fmt.Sprintf("an alert with %v is %s at the webhook", labels, status), func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		heard := []string{}
+		for _, a := range w.alerts {
+			if matches(a.Labels, labels) && a.Status == status {
+				return nil
+			}
+			heard = append(heard, fmt.Sprint(a.Status, a.Labels))
+		}
+		return fmt.Errorf("heard of\n%s", strings.Join(heard, "\n"))
+	})
+}
+
+func matches(have, want map[string]string) bool {
+	for name, value := range want {
+		if have[name] != value {
+			return false
+		}
+	}
+	return true
+}
