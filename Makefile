@@ -7,6 +7,7 @@ PORT ?= 10057
 IMAGE ?= cognito-ses-exporter:$(shell cat VERSION)
 
 .PHONY: help build test e2e lint fmt check-metrics check-rules image image-check demo docs clean
+.PHONY: help build test lint fmt check-metrics image image-check helm-check helm-sync release demo docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,15 @@ image: ## Build the container image with docker
 image-check: ## Build the image, with buildah where there is no docker, and check that it works
 	scripts/image-check
 
+helm-check: bin/helm bin/kubectl-validate ## Lint and render the Helm chart and validate the outcome
+	scripts/helm-check bin/helm bin/kubectl-validate
+
+helm-sync: ## Copy alerts and dashboards into the Helm chart
+	scripts/helm-sync
+
+release: bin/cyclonedx-gomod ## Build archives for every platform, checksums and an SBOM in dist/
+	scripts/release bin/cyclonedx-gomod
+
 demo: ## Run the exporter on a simulated AWS, on 127.0.0.1:PORT (10057)
 	go run ./cmd/exporter --demo --web.listen-address=127.0.0.1:$(PORT)
 
@@ -55,3 +65,12 @@ bin/golangci-lint: tools/golangci-lint/go.mod tools/golangci-lint/go.sum
 
 bin/promtool: tools/promtool/go.mod tools/promtool/go.sum
 	scripts/tool promtool
+
+bin/helm: tools/helm/go.mod tools/helm/go.sum
+	scripts/tool helm
+
+bin/kubectl-validate: tools/kubectl-validate/go.mod tools/kubectl-validate/go.sum
+	scripts/tool kubectl-validate
+
+bin/cyclonedx-gomod: tools/cyclonedx-gomod/go.mod tools/cyclonedx-gomod/go.sum
+	scripts/tool cyclonedx-gomod
