@@ -1,0 +1,16 @@
+output "role_arn" {
+  description = "For accounts[].role_arn; null without hub_role_arn."
+  value       = one(aws_iam_role.member[*].arn)
+}
+
+output "member_role_arns" {
+  description = "The roles that the hub role may assume, by account."
+  value = {
+    for id in var.member_account_ids : id => "arn:${data.aws_partition.this.partition}:iam::${id}:role/${var.role_name}"
+  }
+}
+
+output "read_policy_json" {
+  description = "The policy that reading takes, for a role of your own."
+  value       = data.aws_iam_policy_document.read.json
+}

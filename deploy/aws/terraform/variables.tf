@@ -1,0 +1,57 @@
+variable "hub_role_arn" {
+  description = "ARN of the role that the exporter runs as. The member role is made where it is given."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.hub_role_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.hub_role_arn))
+    error_message = "hub_role_arn must be the ARN of an IAM role."
+  }
+}
+
+variable "external_id" {
+  description = "What the exporter has to present: accounts[].external_id of its configuration. Needed with hub_role_arn."
+  type        = string
+  default     = null
+  sensitive   = true
+
+  validation {
+    condition     = var.external_id == null || can(regex("^[A-Za-z0-9_+=,.@:/-]{2,1224}$", var.external_id))
+    error_message = "external_id must be 2 to 1224 letters, digits and _+=,.@:/-."
+  }
+}
+
+variable "role_name" {
+  description = "Name of the member role, the same in every account."
+  type        = string
+  default     = "cognito-ses-exporter"
+}
+
+variable "member_account_ids" {
+  description = "The accounts whose member role the hub role may assume. The hub policy is attached where there are any."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.member_account_ids : can(regex("^[0-9]{12}$", id))])
+    error_message = "member_account_ids must be account ids of 12 digits."
+  }
+}
+
+variable "hub_role_name" {
+  description = "Name of the existing role that the exporter runs as. Needed with member_account_ids."
+  type        = string
+  default     = null
+}
+
+variable "read_hub_account" {
+  description = "Whether the hub role may read its own account as well; with member_account_ids."
+  type        = bool
+  default     = true
+}
+
+variable "tags" {
+  description = "Tags of the member role."
+  type        = map(string)
+  default     = {}
+}

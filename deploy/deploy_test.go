@@ -1,0 +1,378 @@
+// Package deploy has no code: its tests hold what is deployed against the rest
+// of the repository.
+package deploy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
+)
+
+const chart = "helm/cognito-ses-exporter/"
+
+// statement is one of an IAM policy, which writes lists of one as the one.
+type statement struct {
+	Sid, Effect string
+	Action      any
+	Resource    string
+}
+
+func (s statement) actions() []string {
+	if one, ok := s.Action.(string); ok {
+		return []string{one}
+	}
+	var all []string
+	for _, a := range s.Action.([]any) {
+		all = append(all, a.(string))
+	}
+	return all
+}
+
+type policy struct{ Statement []statement }
+
+func (p policy) actions() []string {
+	var all []string
+	for _, s := range p.Statement {
+		all = append(all, s.actions()...)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// parse decodes a file of YAML or JSON, tags of CloudFormation as plain values.
+func parse[T any](t *testing.T, name string) T {
+	t.Helper()
+	var v T
+	if err := yaml.Unmarshal([]byte(read(t, name)), &v); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return v
+}
+
+func parsePolicy(t *testing.T, name string) policy {
+	t.Helper()
+	var p policy
+	if err := json.Unmarshal([]byte(read(t, name)), &p); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return p
+}
+
+func TestPolicyOnlyReads(t *testing.T) {
+	reads := regexp.MustCompile(`^[a-z-]+:(Describe|Get|List|Lookup)[A-Za-z]+$`)
+	p := parsePolicy(t, "aws/iam-policy.json")
+	for _, s := range p.Statement {
+		if s.Effect != "Allow" || s.Resource != "*" {
+			t.Errorf("%s: effect %s, resource %s", s.Sid, s.Effect, s.Resource)
+		}
+	}
+	for _, a := range p.actions() {
+		if !reads.MatchString(a) {
+			t.Errorf("%s does not only read", a)
+		}
+	}
+}
+
+func TestPoliciesAllowWhatIsCalled(t *testing.T) {
+	var want []string
+	for service, operations := range awsread.Operations() {
+		for _, o := range operations {
+			if o != "GetCallerIdentity" { // It takes no permission.
+				want = append(want, service+":"+o)
+			}
+		}
+	}
+	got := append(parsePolicy(t, "aws/iam-policy.json").actions(), parsePolicy(t, "aws/hub-policy.json").actions()...)
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("allowed:\n%v\ncalled:\n%v", got, want)
+	}
+}
+
+func TestCloudFormation(t *testing.T) {
+	template := parse[map[string]any](t, "aws/member-role.yaml")
+	b, err := json.Marshal(template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Parameters map[string]any
+		Resources  struct {
+			Role struct {
+				Type       string
+				Properties struct {
+					AssumeRolePolicyDocument any
+					Policies                 []struct{ PolicyDocument policy }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	if len(template["Resources"].(map[string]any)) != 1 || len(v.Resources.Role.Properties.Policies) != 1 {
+		t.Fatal("more or less than one role with one policy")
+	}
+	if got, want := v.Resources.Role.Properties.Policies[0].PolicyDocument, parsePolicy(t, "aws/iam-policy.json"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got:\n%v\nwant, as in iam-policy.json:\n%v", got, want)
+	}
+	trust := parse[map[string]any](t, "aws/trust-policy.json")
+	s := trust["Statement"].([]any)[0].(map[string]any)
+	s["Principal"] = map[string]any{"AWS": "HubRoleArn"}
+	s["Condition"] = map[string]any{"StringEquals": map[string]any{"sts:ExternalId": "ExternalId"}}
+	if got := v.Resources.Role.Properties.AssumeRolePolicyDocument; !reflect.DeepEqual(got, any(trust)) {
+		t.Errorf("trust:\n%v\nwant, as in trust-policy.json:\n%v", got, trust)
+	}
+}
+
+func TestTerraform(t *testing.T) {
+	main := read(t, "aws/terraform/main.tf")
+	_, document, _ := strings.Cut(main, `data "aws_iam_policy_document" "read" {`)
+	document, _, ok := strings.Cut(document, "\n}\n")
+	if !ok {
+		t.Fatal("no policy document named read")
+	}
+	var (
+		got    []statement
+		sid    = regexp.MustCompile(`sid\s*= "(\w+)"`)
+		action = regexp.MustCompile(`"([^"]+:[^"]+)"`)
+	)
+	for _, block := range strings.Split(document, "statement {")[1:] {
+		var actions []any
+		for _, m := range action.FindAllStringSubmatch(block, -1) {
+			actions = append(actions, m[1])
+		}
+		s := statement{Sid: sid.FindStringSubmatch(block)[1], Effect: "Allow", Action: actions, Resource: "*"}
+		if len(actions) == 1 {
+			s.Action = actions[0]
+		}
+		if strings.Contains(block, "effect") || !regexp.MustCompile(`resources\s*= \["\*"\]`).MatchString(block) {
+			t.Errorf("%s: not Allow on *", s.Sid)
+		}
+		got = append(got, s)
+	}
+	if want := parsePolicy(t, "aws/iam-policy.json").Statement; !reflect.DeepEqual(got, want) {
+		t.Errorf("got:\n%v\nwant, as in iam-policy.json:\n%v", got, want)
+	}
+
+	documented := tableKeys(read(t, "aws/terraform/README.md"))
+	var declared []string
+	for _, file := range []string{"variables.tf", "outputs.tf"} {
+		for _, m := range regexp.MustCompile(`(?m)^(?:variable|output) "(\w+)" \{`).FindAllStringSubmatch(read(t, "aws/terraform/"+file), -1) {
+			declared = append(declared, m[1])
+		}
+	}
+	same(t, "the README of the module", documented, declared)
+}
+
+// tableKeys returns what stands in backquotes in the first column of tables.
+func tableKeys(markdown string) []string {
+	var keys []string
+	for line := range strings.Lines(markdown) {
+		cell, ok := strings.CutPrefix(line, "| ")
+		if !ok {
+			continue
+		}
+		cell, _, _ = strings.Cut(cell, " | ")
+		for i, part := range strings.Split(cell, "`") {
+			if i%2 == 1 {
+				keys = append(keys, part)
+			}
+		}
+	}
+	return keys
+}
+
+func same(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	for _, k := range want {
+		if !slices.Contains(got, k) {
+			t.Errorf("%s lacks %s", what, k)
+		}
+	}
+	for _, k := range got {
+		if !slices.Contains(want, k) {
+			t.Errorf("%s has %s, which does not exist", what, k)
+		}
+	}
+}
+
+func TestChartVersion(t *testing.T) {
+	c := parse[struct {
+		Version    string
+		AppVersion string `yaml:"appVersion"`
+	}](t, chart+"Chart.yaml")
+	if v := strings.TrimSpace(read(t, "../VERSION")); c.Version != v || c.AppVersion != v {
+		t.Errorf("chart %s, app %s, VERSION %s", c.Version, c.AppVersion, v)
+	}
+}
+
+// TestChartValues compares the values, their schema and their table.
+func TestChartValues(t *testing.T) {
+	values := parse[map[string]any](t, chart+"values.yaml")
+	schema := parse[map[string]any](t, chart+"values.schema.json")
+	var leaves []string
+	var walk func(prefix string, values, schema map[string]any)
+	walk = func(prefix string, values, schema map[string]any) {
+		properties, _ := schema["properties"].(map[string]any)
+		closed := schema["additionalProperties"] == false
+		if closed {
+			keys := slices.DeleteFunc(slices.Collect(maps.Keys(properties)), func(k string) bool { return prefix == "" && k == "global" })
+			same(t, "the schema of "+prefix, keys, slices.Collect(maps.Keys(values)))
+		}
+		for k, v := range values {
+			below, _ := properties[k].(map[string]any)
+			if m, ok := v.(map[string]any); ok && below["additionalProperties"] == false {
+				walk(prefix+k+".", m, below)
+				continue
+			}
+			leaves = append(leaves, prefix+k)
+		}
+	}
+	walk("", values, schema)
+	same(t, "the chart's README", tableKeys(read(t, chart+"README.md")), leaves)
+}
+
+// TestChartFiles compares the chart's copies with their originals, which make
+// helm-sync copies.
+func TestChartFiles(t *testing.T) {
+	originals := map[string]string{}
+	for _, pattern := range []string{"../rules/prometheus/alerts.yaml", "../dashboards/*.json"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			copied := filepath.Base(name)
+			if strings.HasSuffix(name, ".json") {
+				copied = "dashboards/" + copied
+			}
+			originals[copied] = name
+		}
+	}
+	files := os.DirFS(chart + "files")
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && name == "." {
+			return nil
+		}
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if originals[name] == "" {
+			t.Errorf("files/%s has no original; run make helm-sync", name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for copied, name := range originals {
+		b, err := fs.ReadFile(files, copied)
+		if err != nil || !bytes.Equal(b, []byte(read(t, name))) {
+			t.Errorf("files/%s is not what %s is (%v); run make helm-sync", copied, name, err)
+		}
+	}
+}
+
+// TestCompose checks that the parts find each other and their files.
+func TestCompose(t *testing.T) {
+	c := parse[struct {
+		Services map[string]struct {
+			Image   string
+			Build   string
+			Volumes []string
+			Ports   []string
+			Depends []string `yaml:"depends_on"`
+		}
+	}](t, "compose.yaml")
+	if len(c.Services) == 0 {
+		t.Fatal("no services")
+	}
+	// These are of other parts of the repository.
+	optional := []string{"../rules/prometheus", "../dashboards"}
+	mounts := map[string]string{}
+	for name, s := range c.Services {
+		if (s.Image == "") == (s.Build == "") {
+			t.Errorf("%s: neither or both of image and build", name)
+		}
+		if s.Image != "" && !regexp.MustCompile(`:v?\d+\.\d+\.\d+$`).MatchString(s.Image) {
+			t.Errorf("%s: image %s is not pinned", name, s.Image)
+		}
+		if s.Build != "" {
+			read(t, filepath.Join(s.Build, "Dockerfile"))
+		}
+		for _, p := range s.Ports {
+			if !strings.HasPrefix(p, "127.0.0.1:") {
+				t.Errorf("%s: port %s is open to others", name, p)
+			}
+		}
+		for _, d := range s.Depends {
+			if _, ok := c.Services[d]; !ok {
+				t.Errorf("%s depends on %s, which does not exist", name, d)
+			}
+		}
+		for _, v := range s.Volumes {
+			parts := strings.Split(v, ":")
+			if len(parts) != 3 || parts[2] != "ro" {
+				t.Errorf("%s: volume %s is not SOURCE:TARGET:ro", name, v)
+				continue
+			}
+			mounts[parts[1]] = parts[0]
+			if slices.Contains(optional, parts[0]) {
+				continue
+			}
+			parse[map[string]any](t, parts[0])
+		}
+	}
+
+	hosts := regexp.MustCompile(`[ \[/]([a-z]+):(\d+)\b`)
+	for target, source := range mounts {
+		if slices.Contains(optional, source) {
+			continue
+		}
+		for _, m := range hosts.FindAllStringSubmatch(read(t, source), -1) {
+			if s, ok := c.Services[m[1]]; !ok || !slices.ContainsFunc(s.Ports, func(p string) bool { return strings.HasSuffix(p, ":"+m[2]) }) {
+				t.Errorf("%s: no service %s with port %s", target, m[1], m[2])
+			}
+		}
+	}
+	rules := parse[struct {
+		Files []string `yaml:"rule_files"`
+	}](t, mounts["/etc/prometheus/prometheus.yml"])
+	for _, f := range rules.Files {
+		if mounts["/etc/prometheus/"+filepath.Dir(f)] == "" {
+			t.Errorf("rule file %s is not mounted", f)
+		}
+	}
+	provided := parse[struct {
+		Providers []struct{ Options struct{ Path string } }
+	}](t, mounts["/etc/grafana/provisioning/dashboards/dashboards.yml"])
+	for _, p := range provided.Providers {
+		if mounts[p.Options.Path] != "../dashboards" {
+			t.Errorf("dashboards in %s are not mounted", p.Options.Path)
+		}
+	}
+}
