@@ -6,8 +6,7 @@ SHELL := bash
 PORT ?= 10057
 IMAGE ?= cognito-ses-exporter:$(shell cat VERSION)
 
-.PHONY: help build test e2e lint fmt check-metrics check-rules image image-check demo docs clean
-.PHONY: help build test lint fmt check-metrics image image-check helm-check helm-sync release demo docs clean
+.PHONY: help build test e2e lint fmt check-metrics check-rules image image-check helm-check helm-sync release demo docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
