@@ -107,7 +107,7 @@ func (o Options) reload(w http.ResponseWriter, r *http.Request) {
 var functions = template.FuncMap{
 	"number": func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) },
 	"percent": func(ratio float64) string {
-		return strconv.FormatFloat(ratio*100, 'f', 1, 64) + " %"
+		return strconv.FormatFloat(ratio*100, 'f', 2, 64) + " %"
 	},
 	"ratio": func(q *inventory.Quota) float64 { ratio, _ := q.UsedRatio(); return min(ratio, 1) },
 	"ago": func(t, now time.Time) string {
