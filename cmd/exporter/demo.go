@@ -10,13 +10,18 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
 )
 
-// demoConfig reads everything that the simulated AWS of the demo has.
+// demoConfig reads everything that the simulated AWS of the demo has, and a
+// region that is switched off.
 const demoConfig = `
 regions: [eu-west-1, eu-central-1, us-east-1]
 accounts:
   - {id: "100000000001", name: production}
   - {id: "100000000002", name: staging, role_arn: "arn:aws:iam::100000000002:role/cognito-ses-exporter", external_id: demo}
-  - {id: "100000000003", name: sandbox, role_arn: "arn:aws:iam::100000000003:role/cognito-ses-exporter", external_id: demo}
+  - id: "100000000003"
+    name: sandbox
+    role_arn: arn:aws:iam::100000000003:role/cognito-ses-exporter
+    external_id: demo
+    regions: [eu-west-1, eu-central-1, us-east-1, me-south-1]
 interval: 30s
 tags: [env, team]
 cloudtrail: {enabled: true}
