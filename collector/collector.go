@@ -54,6 +54,7 @@ type Options struct {
 const (
 	startSpread    = 50 * time.Millisecond  // between the first passes of neighbouring targets
 	publishPause   = 200 * time.Millisecond // finished targets within it share one publish
+	publishShare   = 4                      // pauses for each part of time spent publishing, where targets never stop finishing
 	staleCheckMost = time.Minute            // facts end at most this much after they are stale
 )
 
@@ -283,15 +284,13 @@ func (c *Collector) log(prev, now *inventory.Region) {
 func (c *Collector) publishLoop(ctx context.Context) {
 	tick := time.NewTicker(min(staleCheckMost, c.opts.Interval))
 	defer tick.Stop()
+	pause := publishPause
 	for {
 		_, end := c.opts.Quota.Window(time.Now())
 		reset := time.NewTimer(time.Until(end)) // The default quota begins anew to the second.
 		select {
 		case <-c.dirty:
-			if !sleep(ctx, publishPause) {
-				reset.Stop()
-				return
-			}
+			sleep(ctx, min(pause, time.Until(end)))
 			select {
 			case <-c.dirty:
 			default:
@@ -299,11 +298,14 @@ func (c *Collector) publishLoop(ctx context.Context) {
 		case <-tick.C:
 		case <-reset.C:
 		case <-ctx.Done():
-			reset.Stop()
-			return
 		}
 		reset.Stop()
-		c.publish(time.Now())
+		if ctx.Err() != nil {
+			return
+		}
+		start := time.Now()
+		c.publish(start)
+		pause = max(publishPause, min(publishShare*time.Since(start), c.opts.Interval/4))
 	}
 }
 
