@@ -67,11 +67,11 @@ type Collector struct {
 	dirty     chan struct{}               // at least one reading is new
 
 	mu       sync.Mutex
-	readings map[inventory.Key]*inventory.Region // by target as configured
-	needs    map[inventory.Key][]string          // identities used, by SES region
-	pending  int                                 // configured targets that were not read yet
-	ready    chan struct{}                       // closed when pending is none
-	extra    map[inventory.Key]bool              // regions read for SES only
+	readings map[inventory.Key]*inventory.Region           // by target as configured
+	used     map[string]map[inventory.Key][]inventory.Need // by account, then by the target whose pools use them
+	pending  int                                           // configured targets that were not read yet
+	ready    chan struct{}                                 // closed when pending is none
+	extra    map[inventory.Key]bool                        // regions read for SES only
 }
 
 type publication struct {
@@ -86,7 +86,7 @@ func New(reader Reader, opts Options) *Collector {
 		opts: opts, reader: reader,
 		dirty:    make(chan struct{}, 1),
 		readings: map[inventory.Key]*inventory.Region{},
-		needs:    map[inventory.Key][]string{},
+		used:     map[string]map[inventory.Key][]inventory.Need{},
 		pending:  len(opts.Targets),
 		ready:    make(chan struct{}),
 		extra:    map[inventory.Key]bool{},
@@ -192,7 +192,11 @@ func (c *Collector) readOnce(ctx context.Context, t inventory.Target, next func(
 	if id == "" && prev != nil {
 		id = prev.Target.AccountID
 	}
-	t.Identities = c.needs[inventory.Key{AccountID: id, Region: t.Region}]
+	for _, n := range c.needs(id) {
+		if n.Region == t.Region {
+			t.Identities = n.Identities
+		}
+	}
 	c.mu.Unlock()
 
 	passCtx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
@@ -209,7 +213,7 @@ func (c *Collector) readOnce(ctx context.Context, t inventory.Target, next func(
 		c.pending--
 	}
 	c.readings[k] = &reading
-	more := c.newNeeds()
+	more := c.newNeeds(k, &reading)
 	c.mu.Unlock()
 	select {
 	case c.dirty <- struct{}{}:
@@ -223,24 +227,18 @@ func (c *Collector) readOnce(ctx context.Context, t inventory.Target, next func(
 	}
 }
 
-// newNeeds takes note of the identities in use and returns a target for each
-// SES region that no configured target covers. The caller holds the lock.
-func (c *Collector) newNeeds() []inventory.Target {
-	readings := make([]inventory.Region, 0, len(c.readings))
-	covered := map[inventory.Key]bool{}
-	for k, r := range c.readings {
-		readings = append(readings, *r)
-		covered[r.Target.Key()], covered[k] = true, true
+// newNeeds takes note of the identities that the target's pools use and
+// returns a target for each SES region that no configured target covers. The
+// caller holds the lock.
+func (c *Collector) newNeeds(k inventory.Key, r *inventory.Region) []inventory.Target {
+	account := r.Target.AccountID
+	if c.used[account] == nil {
+		c.used[account] = map[inventory.Key][]inventory.Need{}
 	}
-	for _, t := range c.opts.Targets {
-		covered[t.Key()] = true
-	}
-	clear(c.needs)
+	c.used[account][k] = inventory.Needs([]inventory.Region{*r})
 	var more []inventory.Target
-	for _, n := range inventory.Needs(readings) {
-		c.needs[n.Key] = n.Identities
-		ambient := c.ambient(n.Key)
-		if !covered[n.Key] && !ambient && !c.extra[n.Key] {
+	for _, n := range c.used[account][k] {
+		if !c.covers(n.Key) && !c.extra[n.Key] {
 			c.extra[n.Key] = true
 			more = append(more, inventory.Target{AccountID: n.AccountID, AccountName: n.AccountName, Region: n.Region, SESOnly: true})
 		}
@@ -248,11 +246,20 @@ func (c *Collector) newNeeds() []inventory.Target {
 	return more
 }
 
-// ambient reports whether a target of the ambient account, whose ID may not be
-// known yet, covers the key.
-func (c *Collector) ambient(k inventory.Key) bool {
+// needs returns what all targets of the account use. The caller holds the lock.
+func (c *Collector) needs(account string) []inventory.Need {
+	var all []inventory.Need
+	for _, needs := range c.used[account] {
+		all = append(all, needs...)
+	}
+	return inventory.Merge(all)
+}
+
+// covers reports whether a configured target reads the key. The ID of the
+// ambient account may not be known yet.
+func (c *Collector) covers(k inventory.Key) bool {
 	return slices.ContainsFunc(c.opts.Targets, func(t inventory.Target) bool {
-		return t.AccountID == "" && t.Region == k.Region
+		return t.Region == k.Region && (t.AccountID == "" || t.AccountID == k.AccountID)
 	})
 }
 

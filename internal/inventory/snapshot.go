@@ -97,7 +97,7 @@ type Need struct {
 // Needs returns, sorted, the SES regions which the readings' pools send
 // through and have to be read for it, whether or not they are targets.
 func Needs(readings []Region) []Need {
-	found := map[Key]*Need{}
+	var needs []Need
 	for _, r := range readings {
 		for _, up := range r.Pools {
 			ref, ok := ParseSourceARN(sourceARN(up))
@@ -108,22 +108,30 @@ func Needs(readings []Region) []Need {
 				if !HasSES(region) || Partition(region) != Partition(r.Target.Region) {
 					continue
 				}
-				k := Key{r.Target.AccountID, region}
-				if found[k] == nil {
-					found[k] = &Need{Key: k, AccountName: r.Target.AccountName}
-				}
-				found[k].Identities = append(found[k].Identities, ref.Name)
+				needs = append(needs, Need{Key{r.Target.AccountID, region}, r.Target.AccountName, []string{ref.Name}})
 			}
 		}
 	}
-	needs := make([]Need, 0, len(found))
+	return Merge(needs)
+}
+
+// Merge returns the needs with those of one region joined, sorted.
+func Merge(needs []Need) []Need {
+	found := map[Key]*Need{}
+	for _, n := range needs {
+		if found[n.Key] == nil {
+			found[n.Key] = &Need{Key: n.Key, AccountName: n.AccountName}
+		}
+		found[n.Key].Identities = append(found[n.Key].Identities, n.Identities...)
+	}
+	merged := make([]Need, 0, len(found))
 	for _, n := range found {
 		slices.Sort(n.Identities)
 		n.Identities = slices.Compact(n.Identities)
-		needs = append(needs, *n)
+		merged = append(merged, *n)
 	}
-	slices.SortFunc(needs, func(a, b Need) int { return a.Compare(b.Key) })
-	return needs
+	slices.SortFunc(merged, func(a, b Need) int { return a.Compare(b.Key) })
+	return merged
 }
 
 // SortPools sorts pools by ID, as a reading has them.
