@@ -127,6 +127,9 @@ func (c *Collector) Done() <-chan struct{} { return c.ready }
 
 // Run reads and publishes until ctx ends, then waits for passes in progress.
 func (c *Collector) Run(ctx context.Context) error {
+	if len(c.opts.Targets) == 0 {
+		c.dirty <- struct{}{} // Nothing will come that could be waited for.
+	}
 	var group sync.WaitGroup
 	derived := make(chan inventory.Target)
 	for i, t := range c.opts.Targets {

@@ -250,6 +250,22 @@ func (f readerFunc) Read(_ context.Context, t inventory.Target, _ *inventory.Reg
 	return f(t)
 }
 
+func TestNoTargets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		o := options()
+		o.Targets = nil
+		c := New(nil, o)
+		go func() { _ = c.Run(ctx) }()
+		time.Sleep(time.Second)
+		if !c.Ready() || !strings.Contains(exposition(t, c), "cognito_ses_exporter_targets 0") {
+			t.Error("without targets it does not become ready")
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
 func TestIdentityCap(t *testing.T) {
 	o := options()
 	o.AllIdentities, o.MaxIdentities = true, 2

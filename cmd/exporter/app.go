@@ -126,7 +126,7 @@ func (a *app) reader(ctx context.Context, s *settings) (*awsread.Reader, collect
 	if err != nil {
 		return nil, collector.Options{}, err
 	}
-	targets := c.Targets()
+	targets := s.shard.targets(c.Targets())
 	for i := range targets {
 		if targets[i].Region == "" {
 			targets[i].Region = reader.Region()

@@ -3,10 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
@@ -14,6 +18,7 @@ import (
 type settings struct {
 	config *config.Config
 	rules  *rules.Set
+	shard  shard
 }
 
 // loader returns the function that reads the current settings.
@@ -36,7 +41,7 @@ func loader(f *flags) func() (*settings, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &settings{config: c, rules: set}, nil
+		return &settings{config: c, rules: set, shard: f.shard}, nil
 	}
 }
 
@@ -75,4 +80,35 @@ func loadRules(c *config.Config, dir string) (*rules.Set, error) {
 		return nil, err
 	}
 	return set, set.Test()
+}
+
+// shard is one of several exporters that share the accounts. All targets of an
+// account are in the same one, since a verdict takes more than one region.
+type shard struct{ index, count int }
+
+// parseShard reads INDEX/COUNT; empty is everything.
+func parseShard(text string) (shard, error) {
+	if text == "" {
+		return shard{0, 1}, nil
+	}
+	index, count, _ := strings.Cut(text, "/")
+	i, err1 := strconv.Atoi(index)
+	n, err2 := strconv.Atoi(count)
+	if err1 != nil || err2 != nil || n < 1 || i < 0 || i >= n {
+		return shard{}, fmt.Errorf("--shard must be INDEX/COUNT with an index from 0 to COUNT-1, such as 0/3, not %q", text)
+	}
+	return shard{i, n}, nil
+}
+
+// targets returns those of the shard.
+func (s shard) targets(all []inventory.Target) []inventory.Target {
+	var own []inventory.Target
+	for _, t := range all {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(t.AccountID)) // It never fails.
+		if int(h.Sum32()%uint32(s.count)) == s.index {
+			own = append(own, t)
+		}
+	}
+	return own
 }

@@ -54,6 +54,7 @@ type flags struct {
 	configFile  string
 	configCheck bool
 	demo        bool
+	shard       shard
 	lifecycle   bool
 	telemetry   string
 	command     string
@@ -77,6 +78,7 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	app.Version(version.Print(name)).VersionFlag.Short('V')
 	app.Flag("config.file", "Configuration file. Without one, the ambient credentials' own account in the ambient region.").StringVar(&f.configFile)
 	app.Flag("config.check", "Check the configuration file and exit: 0 when it is good, 1 when not.").BoolVar(&f.configCheck)
+	share := app.Flag("shard", "Read only a share of the accounts, INDEX/COUNT with an index from 0, where several exporters share them.").String()
 	app.Flag("demo", "Show a simulated AWS with every mode, state and trouble. Needs no AWS account, file or network.").BoolVar(&f.demo)
 	serve := app.Command("serve", "Serve the metrics. This is what happens without a command.").Default()
 	serve.Flag("web.enable-lifecycle", "Allow POST /-/reload.").BoolVar(&f.lifecycle)
@@ -90,7 +92,9 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	check.Flag("fail-on", "The mildest severity that makes the exit code 1: info, warning or critical.").Default("warning").EnumVar(&f.check.failOn, "info", "warning", "critical")
 	check.Flag("rule", "Judge by this rule only; may be repeated.").StringsVar(&f.check.rules)
 	promslogflag.AddFlags(app, &f.log)
-	f.command, err = app.Parse(args)
+	if f.command, err = app.Parse(args); err == nil {
+		f.shard, err = parseShard(*share)
+	}
 	return f, done, err
 }
 
