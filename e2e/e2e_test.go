@@ -24,7 +24,7 @@ func TestEndToEnd(t *testing.T) {
 	}
 	ctx, cancel := context.WithDeadline(t.Context(), deadline.Add(-15*time.Second)) // for the processes to end
 	defer cancel()
-	s := start(ctx, t)
+	ctx, s := start(ctx, t)
 
 	customers := s.pool(ctx, t, "staging", "customers")
 	trial := s.pool(ctx, t, "sandbox", "trial")
@@ -33,11 +33,8 @@ func TestEndToEnd(t *testing.T) {
 		with(customers, "alertname", "CognitoSESPoolBlocked", "reason", "sandbox", "severity", "critical"),
 		with(trial, "alertname", "CognitoSESDefaultQuotaReached", "severity", "critical"),
 		{"alertname": "CognitoSESExporterTargetDown", "account_id": "100000000002", "region": "us-east-1", "api": "cognito-idp", "severity": "warning"},
-	}
-	if s.realAlerts {
-		alerts = append(alerts,
-			with(customers, "alertname", "CognitoSESPoolFinding", "rule", "developer-in-sandbox", "severity", "critical"),
-			with(trial, "alertname", "CognitoSESPoolFinding", "rule", "default-quota-reached", "severity", "critical"))
+		with(customers, "alertname", "CognitoSESPoolFinding", "rule", "developer-in-sandbox", "severity", "critical"),
+		with(trial, "alertname", "CognitoSESPoolFinding", "rule", "default-quota-reached", "severity", "critical"),
 	}
 
 	await(ctx, t, "Prometheus knows a mode from before", func() error {

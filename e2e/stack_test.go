@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -24,10 +23,7 @@ import (
 	"time"
 )
 
-const (
-	alertsFile = "../rules/prometheus/alerts.yaml"
-	standIn    = "testdata/alerts.yaml"
-)
+const alertsFile = "../rules/prometheus/alerts.yaml"
 
 // The exporter reads what the demo does, as often as it may. Its day of the
 // default quota began twelve hours ago, so that none ends during the test.
@@ -44,11 +40,14 @@ request_budgets: {cognito-idp: 15, ses: 1, cloudwatch: 25, cloudtrail: 2}
 default_quota: {reset: "%s"}
 `
 
+// The exporter is scraped twice, like two that read the same accounts.
 const prometheusConfig = `
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: [alerts.yaml]
-alerting: {alertmanagers: [{static_configs: [{targets: ["%s"]}]}]}
-scrape_configs: [{job_name: cognito-ses, static_configs: [{targets: ["%s"]}]}]
+alerting: {alertmanagers: [{static_configs: [{targets: ["%[1]s"]}]}]}
+scrape_configs:
+  - {job_name: one, static_configs: [{targets: ["%[2]s"]}]}
+  - {job_name: two, static_configs: [{targets: ["%[2]s"]}]}
 `
 
 const alertmanagerConfig = `
@@ -61,20 +60,22 @@ type stack struct {
 	dir                                  string
 	sim, exporter, prometheus, alertmngr string
 	hook                                 *webhook
-	realAlerts                           bool // those that users get, not the stand-in
+	stop                                 context.CancelCauseFunc
 }
 
-// start runs everything until the test ends, and waits until it is ready.
-func start(ctx context.Context, t *testing.T) *stack {
+// start runs everything until the test ends, and waits until it is ready. The
+// context that it returns ends when something that runs does.
+func start(ctx context.Context, t *testing.T) (context.Context, *stack) {
 	t.Helper()
-	s := &stack{dir: t.TempDir(), sim: address(t), exporter: address(t), prometheus: address(t), alertmngr: address(t), hook: listen(t)}
+	ctx, stop := context.WithCancelCause(ctx)
+	s := &stack{stop: stop, dir: t.TempDir(), sim: address(t), exporter: address(t), prometheus: address(t), alertmngr: address(t), hook: listen(t)}
 	// With a directory that exists, go build writes one binary for each command.
 	build := exec.CommandContext(ctx, "go", "build", "-o", s.dir, "./cmd/exporter", "./internal/awssim/cmd/awssim")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("Building failed: %v\n%s", err, out)
 	}
-	s.realAlerts = s.copyAlerts(t)
+	s.copyAlerts(t)
 	reset := time.Now().UTC().Add(12 * time.Hour).Truncate(time.Hour).Format("15:04")
 	s.write(t, "exporter.yaml", exporterConfig, reset)
 	s.write(t, "prometheus.yml", prometheusConfig, s.alertmngr, s.exporter)
@@ -87,27 +88,22 @@ func start(ctx context.Context, t *testing.T) *stack {
 		"--config.file=alertmanager.yml", "--storage.path=alertmanager", "--web.listen-address="+s.alertmngr, "--cluster.listen-address=")
 	s.run(ctx, t, find(t, "prometheus"), nil, s.prometheus, "/-/ready",
 		"--config.file=prometheus.yml", "--storage.tsdb.path=prometheus", "--web.listen-address="+s.prometheus)
-	return s
+	return ctx, s
 }
 
-// copyAlerts copies the alerts, with seconds in place of their minutes.
-func (s *stack) copyAlerts(t *testing.T) (isReal bool) {
+// copyAlerts copies the alerts that users get, with seconds in place of their
+// minutes.
+func (s *stack) copyAlerts(t *testing.T) {
 	t.Helper()
-	from := alertsFile
-	if _, err := os.Stat(from); errors.Is(err, os.ErrNotExist) {
-		from = standIn
-	}
-	data, err := os.ReadFile(from)
+	data, err := os.ReadFile(alertsFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	hold := regexp.MustCompile(`(?m)^(\s+for:).*$`)
 	if !hold.Match(data) {
-		t.Fatalf("%s: no alert has a line with for", from)
+		t.Fatalf("%s: no alert has a line with for", alertsFile)
 	}
 	s.write(t, "alerts.yaml", "%s", hold.ReplaceAllString(string(data), "$1 1s"))
-	t.Logf("The alerts are those of %s", from)
-	return from == alertsFile
 }
 
 func (s *stack) write(t *testing.T, name, format string, args ...any) {
@@ -117,13 +113,13 @@ func (s *stack) write(t *testing.T, name, format string, args ...any) {
 	}
 }
 
-// run starts a process that lives as long as the context and the test, waits
-// until the path answers, and shows what it wrote if the test fails.
+// run starts a process that lives as long as the test, waits until the path
+// answers, and shows what it wrote if the test fails.
 func (s *stack) run(ctx context.Context, t *testing.T, program string, env []string, host, path string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(ctx)
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var log bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(running, program, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, append(os.Environ(), env...), &log, &log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second // Then it is killed.
@@ -132,8 +128,9 @@ func (s *stack) run(ctx context.Context, t *testing.T, program string, env []str
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // It ends when it is told to, or what waits for it fails.
-		close(ended)
+		defer close(ended)
+		_ = cmd.Wait() // How it ended is in its state.
+		s.stop(fmt.Errorf("%s ended: %v", filepath.Base(program), cmd.ProcessState))
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -143,11 +140,6 @@ func (s *stack) run(ctx context.Context, t *testing.T, program string, env []str
 		}
 	})
 	await(ctx, t, filepath.Base(program)+" is ready", func() error {
-		select {
-		case <-ended:
-			t.Fatalf("%s ended", program)
-		default:
-		}
 		return call(ctx, http.MethodGet, "http://"+host+path, nil, nil)
 	})
 }
@@ -192,7 +184,7 @@ func await(ctx context.Context, t *testing.T, what string, try func() error) {
 		select {
 		case <-time.After(300 * time.Millisecond):
 		case <-ctx.Done():
-			t.Fatalf("Waited in vain until %s: %v", what, err)
+			t.Fatalf("Waited in vain until %s: %v: %v", what, context.Cause(ctx), err)
 		}
 	}
 }
