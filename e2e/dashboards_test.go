@@ -193,10 +193,7 @@ func (s *stack) options(ctx context.Context, definition, pattern string) ([]stri
 				values = append(values, value)
 			}
 		}
-		if err == nil && len(values) == 0 {
-			err = errEmpty
-		}
-		return values, err
+		return values, nonEmpty(values, err)
 	}
 	m := queryResult.FindStringSubmatch(definition)
 	if m == nil {
@@ -213,19 +210,32 @@ func (s *stack) options(ctx context.Context, definition, pattern string) ([]stri
 			pairs = append(pairs, name+`="`+labels[name]+`"`)
 		}
 		text, groups := "{"+strings.Join(pairs, ",")+"} 1 1", map[string]string{}
-		for _, match := range re.FindAllStringSubmatch(text, -1) {
+		matches := re.FindAllStringSubmatch(text, -1)
+		for _, match := range matches {
 			for i, name := range re.SubexpNames() {
 				if match[i] != "" {
 					groups[name] = match[i]
 				}
 			}
 		}
-		if groups["value"] == "" || groups["text"] == "" {
+		switch {
+		case len(matches) == 0:
+			continue
+		case re.NumSubexp() == 1:
+			groups["value"] = matches[0][1]
+		case groups["value"] == "" || groups["text"] == "":
 			return nil, fmt.Errorf("%s does not find a value and a text in %s", pattern, text)
 		}
 		values = append(values, groups["value"])
 	}
-	return values, err
+	return values, nonEmpty(values, err)
+}
+
+func nonEmpty(values []string, err error) error {
+	if err == nil && len(values) == 0 {
+		return errEmpty
+	}
+	return err
 }
 
 // query returns the labels of what the instant query finds, [errEmpty] if
