@@ -80,17 +80,7 @@ func TestStatusPage(t *testing.T) {
 	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	url := "http://" + at
-	await(ctx, t, "the demo is ready", func() error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/-/ready", nil)
-		if err != nil {
-			return err
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err == nil && res.StatusCode != http.StatusOK {
-			err = errors.New(res.Status)
-		}
-		return err
-	})
+	await(ctx, t, "the demo is ready", func() error { return call(ctx, http.MethodGet, url+"/-/ready", nil, nil) })
 	messages := chromedp.Console(ctx)
 	b := browser{ctx, t}
 
