@@ -54,7 +54,7 @@ type Options struct {
 const (
 	startSpread    = 50 * time.Millisecond  // between the first passes of neighbouring targets
 	publishPause   = 200 * time.Millisecond // finished targets within it share one publish
-	publishShare   = 4                      // pauses for each part of time spent publishing, where targets never stop finishing
+	publishShare   = 9                      // pauses for each part of time spent publishing, where targets never stop finishing
 	staleCheckMost = time.Minute            // facts end at most this much after they are stale
 )
 

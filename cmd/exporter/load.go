@@ -83,13 +83,14 @@ func loadRules(c *config.Config, dir string) (*rules.Set, error) {
 }
 
 // shard is one of several exporters that share the accounts. All targets of an
-// account are in the same one, since a verdict takes more than one region.
+// account are in the same one, since a verdict takes more than one region. The
+// zero shard is everything.
 type shard struct{ index, count int }
 
 // parseShard reads INDEX/COUNT; empty is everything.
 func parseShard(text string) (shard, error) {
 	if text == "" {
-		return shard{0, 1}, nil
+		return shard{}, nil
 	}
 	index, count, _ := strings.Cut(text, "/")
 	i, err1 := strconv.Atoi(index)
@@ -102,6 +103,9 @@ func parseShard(text string) (shard, error) {
 
 // targets returns those of the shard.
 func (s shard) targets(all []inventory.Target) []inventory.Target {
+	if s.count == 0 {
+		return all
+	}
 	var own []inventory.Target
 	for _, t := range all {
 		h := fnv.New32a()
