@@ -164,8 +164,11 @@ func (c *Collector) schedule(ctx context.Context, t inventory.Target, i int, der
 		return
 	}
 	next := func() time.Time {
-		passed := time.Since(start.Add(slot)).Truncate(c.opts.Interval)
-		return start.Add(slot + passed + c.opts.Interval)
+		passed := time.Since(start.Add(slot))
+		if passed < 0 {
+			return start.Add(slot)
+		}
+		return start.Add(slot + passed.Truncate(c.opts.Interval) + c.opts.Interval)
 	}
 	for {
 		c.readOnce(ctx, t, next, derived)
@@ -326,6 +329,11 @@ func (c *Collector) publish(now time.Time) {
 	readings := make([]inventory.Region, 0, len(c.readings))
 	for _, r := range c.readings {
 		readings = append(readings, r.Fresh(now.Add(-c.opts.StaleAfter)))
+	}
+	for _, t := range c.opts.Targets {
+		if c.readings[t.Key()] == nil {
+			readings = append(readings, inventory.Region{Target: t})
+		}
 	}
 	pending := c.pending
 	c.mu.Unlock()

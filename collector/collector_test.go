@@ -81,6 +81,7 @@ func facts(now time.Time) inventory.Region {
 			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
 			Quota: &inventory.SendQuota{Limit: 50000, Used: 12500, Rate: 14},
 		},
+		PoolsListed:      now,
 		IdentitiesListed: now,
 		Identities: []inventory.Identity{
 			{Name: "a@example.org", Confirmed: now, Status: "PENDING", Verified: inventory.No, SendingEnabled: inventory.No},
@@ -212,7 +213,7 @@ func TestUseEndsAtTheReset(t *testing.T) {
 			r := facts(now)
 			r.Target, r.Start, r.End = t, now, now
 			r.Pools = slices.DeleteFunc(r.Pools, func(p inventory.UserPool) bool { return p.Settings == nil })
-			r.Pools[0].Settings.AutoVerified = []string{"email"}
+			r.Pools[0].Settings.AutoVerified, r.PoolsListed = []string{"email"}, now
 			start, _ := o.Quota.Window(now)
 			r.SignUps = &inventory.SignUps{
 				WindowStart: start, Confirmed: now, Pools: []string{"eu-west-1_default"},

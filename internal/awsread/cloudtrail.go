@@ -42,41 +42,72 @@ func (p *pass) readTrail(ctx context.Context, a *accountState, trail *cloudtrail
 		p.region.Trail = nil
 		return
 	}
+	if ctx.Err() != nil {
+		p.rested(inventory.APICloudTrail)
+		return
+	}
 	p.called(inventory.APICloudTrail)
-	next := &inventory.Trail{WindowStart: start, Confirmed: now, Complete: true, Through: map[string]time.Time{}}
-	events := map[string]inventory.MailEvent{}
+	// It may have half of the time that is left: what it does not come to, the
+	// next pass goes on with, and the other facts are not kept waiting.
+	within := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		within, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
 	before := p.region.Trail
-	if before != nil && before.WindowStart.Equal(start) {
-		for _, e := range before.Events {
-			events[e.ID] = e
-		}
-	} else {
+	next := &inventory.Trail{WindowStart: start, Confirmed: now, Complete: true, Through: map[string]time.Time{}, Gaps: map[string][]inventory.Span{}}
+	events := map[string]inventory.MailEvent{}
+	if before == nil || !before.WindowStart.Equal(start) {
 		before = &inventory.Trail{}
 	}
-	failed := false
+	for _, e := range before.Events {
+		events[e.ID] = e
+	}
+	settings := make(map[string]*inventory.Settings, len(p.region.Pools))
+	for _, up := range p.region.Pools {
+		settings[up.ID] = up.Settings
+	}
+	var failed error
+	read := func(name string, span inventory.Span) (rest inventory.Span, ok bool) {
+		if failed == nil {
+			// Events come newest first, so what is missing lies before the last one.
+			span.To, failed = p.lookUp(within, a, trail, cognito, name, span, events, settings)
+		}
+		return span, failed == nil
+	}
 	for name := range mailEvents {
-		from := start
-		if through, ok := before.Through[name]; ok {
-			next.Through[name] = through
-			if from = through.Add(-trailOverlap); from.Before(start) {
-				from = start
+		for _, gap := range before.Gaps[name] {
+			if rest, ok := read(name, gap); !ok {
+				next.Gaps[name] = append(next.Gaps[name], rest)
 			}
 		}
-		if failed {
+		through, known := before.Through[name]
+		if !known {
+			if rest, ok := read(name, inventory.Span{From: start, To: now}); !ok {
+				next.Gaps[name] = append(next.Gaps[name], rest)
+			}
+			next.Through[name] = now
 			continue
 		}
-		// What a look-up that fails half-way brought is kept; the next one starts from the same time.
-		err := p.lookUp(ctx, a, trail, cognito, name, from, now, events)
-		if err != nil {
-			p.fail(ctx, a, inventory.APICloudTrail, "LookupEvents", err)
-			failed = true
-			continue
+		from := through.Add(-trailOverlap)
+		if from.Before(start) {
+			from = start
 		}
 		next.Through[name] = now
+		if _, ok := read(name, inventory.Span{From: from, To: now}); !ok {
+			next.Through[name] = through // The next pass reads on from there.
+		}
 	}
-	next.Complete = len(next.Through) == len(mailEvents)
-	if failed {
+	next.Complete = len(next.Through) == len(mailEvents) && len(next.Gaps) == 0
+	if failed != nil {
 		next.Confirmed = before.Confirmed
+	}
+	if failed != nil && (ctx.Err() != nil || !spent(within, failed)) {
+		p.fail(ctx, a, inventory.APICloudTrail, "LookupEvents", failed)
+		if p.region.Trail != nil && before.WindowStart.IsZero() {
+			return // What was known of the day before says more until it is stale.
+		}
 	}
 	for _, e := range events {
 		next.Events = append(next.Events, e)
@@ -85,20 +116,28 @@ func (p *pass) readTrail(ctx context.Context, a *accountState, trail *cloudtrail
 	p.region.Trail = next
 }
 
-// lookUp adds the events of one name to those known.
-func (p *pass) lookUp(ctx context.Context, a *accountState, trail *cloudtrail.Client, cognito *cognitoidentityprovider.Client, name string, from, to time.Time, events map[string]inventory.MailEvent) error {
+// spent reports whether the error is only that the time is over.
+func spent(ctx context.Context, err error) bool {
+	var budget *budgetError
+	return ctx.Err() != nil || errors.As(err, &budget)
+}
+
+// lookUp adds the events of one name to those known. With an error it returns
+// how far it came: everything from there to the span's end is read.
+func (p *pass) lookUp(ctx context.Context, a *accountState, trail *cloudtrail.Client, cognito *cognitoidentityprovider.Client, name string, span inventory.Span, events map[string]inventory.MailEvent, settings map[string]*inventory.Settings) (reached time.Time, err error) {
+	reached = span.To
 	pages := cloudtrail.NewLookupEventsPaginator(trail, &cloudtrail.LookupEventsInput{
-		StartTime: aws.Time(from), EndTime: aws.Time(to), MaxResults: aws.Int32(50),
+		StartTime: aws.Time(span.From), EndTime: aws.Time(span.To), MaxResults: aws.Int32(50),
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: types.LookupAttributeKeyEventName, AttributeValue: aws.String(name)}},
 	}, func(o *cloudtrail.LookupEventsPaginatorOptions) { o.StopOnDuplicateToken = true })
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return err
+			return reached, err
 		}
 		for _, listed := range page.Events {
 			id := aws.ToString(listed.EventId)
-			if _, ok := events[id]; ok || id == "" || listed.EventTime == nil || listed.EventTime.Before(from) {
+			if _, ok := events[id]; ok || id == "" || listed.EventTime == nil || listed.EventTime.Before(span.From) {
 				continue
 			}
 			var record trailRecord
@@ -109,31 +148,26 @@ func (p *pass) lookUp(ctx context.Context, a *accountState, trail *cloudtrail.Cl
 			pool := record.pool()
 			if pool == "" && client != "" {
 				if pool, err = p.poolOf(ctx, a, cognito, client); err != nil {
-					return err
+					return reached, err
 				}
 			}
 			e := inventory.MailEvent{
 				ID: id, At: listed.EventTime.UTC(), Operation: mailEvents[name], Page: mailEvents[name] != name,
 				PoolID: pool, ClientID: client, Failure: record.failure(),
 			}
-			settings := p.settings(pool)
-			e.Sent = record.sent(e, settings)
-			if settings != nil && !settings.SendsDefault() && e.Failure == "" {
+			about := settings[pool]
+			e.Sent = record.sent(e, about)
+			e.Default = about != nil && about.SendsDefault()
+			if about != nil && !e.Default && e.Failure == "" {
 				continue // It cannot count against the quota, and there may be very many.
 			}
 			events[id] = e
 		}
-	}
-	return nil
-}
-
-func (p *pass) settings(pool string) *inventory.Settings {
-	for i := range p.region.Pools {
-		if p.region.Pools[i].ID == pool {
-			return p.region.Pools[i].Settings
+		if n := len(page.Events); n > 0 && page.Events[n-1].EventTime != nil {
+			reached = page.Events[n-1].EventTime.Add(time.Second) // AWS dates events to the second.
 		}
 	}
-	return nil
+	return span.From, nil
 }
 
 // trailRecord is the part of an event of CloudTrail that matters here. Fields
@@ -237,8 +271,13 @@ func (p *pass) poolOf(ctx context.Context, a *accountState, cognito *cognitoiden
 	if pool, ok := owners.pools[client]; ok || time.Since(owners.listed) < clientsAge && owners.whole {
 		return pool, nil
 	}
-	owners.listed, owners.whole = time.Now(), false
+	if owners.whole {
+		owners.done, owners.whole = map[string]bool{}, false
+	}
 	for _, up := range p.region.Pools {
+		if owners.done[up.ID] {
+			continue
+		}
 		pages := cognitoidentityprovider.NewListUserPoolClientsPaginator(cognito,
 			&cognitoidentityprovider.ListUserPoolClientsInput{UserPoolId: aws.String(up.ID), MaxResults: aws.Int32(poolsPerPage)},
 			func(o *cognitoidentityprovider.ListUserPoolClientsPaginatorOptions) { o.StopOnDuplicateToken = true })
@@ -247,7 +286,10 @@ func (p *pass) poolOf(ctx context.Context, a *accountState, cognito *cognitoiden
 			if classOf(err) == inventory.NotFound {
 				break
 			}
-			if err != nil {
+			switch {
+			case err != nil && spent(ctx, err):
+				return "", err
+			case err != nil:
 				p.fail(ctx, a, inventory.APICognito, "ListUserPoolClients", err)
 				return "", errNoClients
 			}
@@ -255,17 +297,19 @@ func (p *pass) poolOf(ctx context.Context, a *accountState, cognito *cognitoiden
 				owners.pools[aws.ToString(c.ClientId)] = up.ID
 			}
 		}
+		owners.done[up.ID] = true
 	}
-	owners.whole = true
+	owners.listed, owners.whole = time.Now(), true
 	return owners.pools[client], nil
 }
 
 // clientOwners are the pools of the app clients in one account and region.
 // Only one pass at a time uses them.
 type clientOwners struct {
-	listed time.Time
-	whole  bool // no listing failed
-	pools  map[string]string
+	listed time.Time         // when the last round was finished
+	whole  bool              // it was, and no new one has begun
+	done   map[string]bool   // pools of the present round
+	pools  map[string]string // by client
 }
 
 func (r *Reader) ownersOf(k inventory.Key) *clientOwners {
@@ -273,7 +317,7 @@ func (r *Reader) ownersOf(k inventory.Key) *clientOwners {
 	defer r.mu.Unlock()
 	o := r.owners[k]
 	if o == nil {
-		o = &clientOwners{pools: map[string]string{}}
+		o = &clientOwners{done: map[string]bool{}, pools: map[string]string{}}
 		r.owners[k] = o
 	}
 	return o

@@ -42,6 +42,10 @@ func (p *pass) readSignUps(ctx context.Context, a *accountState, client *cloudwa
 		p.region.SignUps = nil
 		return
 	}
+	if ctx.Err() != nil { // Cognito took all the time; CloudWatch is not to blame.
+		p.rested(inventory.APICloudWatch)
+		return
+	}
 	p.called(inventory.APICloudWatch)
 	slices.Sort(pools)
 

@@ -59,7 +59,9 @@ func (p *pass) readPools(ctx context.Context, a *accountState, client *cognitoid
 			pools = append(pools, up)
 		}
 	}
-	if !complete {
+	if complete {
+		p.region.PoolsListed = time.Now()
+	} else {
 		for id, up := range known {
 			if !seen[id] {
 				pools = append(pools, up)

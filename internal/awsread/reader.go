@@ -22,7 +22,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
@@ -87,10 +89,12 @@ type Reader struct {
 type accountState struct {
 	creds *aws.CredentialsCache // nil for the ambient ones
 
-	mu       sync.Mutex // guards what follows
-	identity string     // the account that the credentials belong to; empty until asked
-	regions  map[string]bool
-	regionsT time.Time
+	mu         sync.Mutex      // guards what follows
+	identity   string          // the account that the credentials belong to; empty until asked
+	regions    map[string]bool // those that are on; nil when not known
+	regionsErr error           // why
+	asking     singleflight.Group
+	regionsT   time.Time // when they were asked for
 }
 
 type clients struct {
@@ -118,10 +122,12 @@ func New(ctx context.Context, opts Options) (*Reader, error) {
 			Credentials:  credentials.NewStaticCredentialsProvider(opts.AccessKeyID, opts.SecretAccessKey, ""),
 			HTTPClient:   client,
 			Retryer:      newRetryer,
+			Logger:       logging.Nop{},
 		}
 		return r, nil
 	}
-	base, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client), config.WithRetryer(newRetryer))
+	base, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client), config.WithRetryer(newRetryer),
+		config.WithLogger(logging.Nop{})) // What matters of an error is in the outcomes.
 	if err != nil {
 		return nil, fmt.Errorf("loading the AWS SDK's configuration from environment and profile: %w", err)
 	}
@@ -243,35 +249,58 @@ func (r *Reader) clientsFor(t inventory.Target, a *accountState) *clients {
 
 // regionOff reports whether the target's region is switched off for its
 // account. AWS answers there as if the credentials were wrong, so that it has
-// to be asked elsewhere; without that permission, credentials that STS just
+// to be asked elsewhere; without the permission to, credentials that STS just
 // accepted and an opt-in region are taken as proof.
 func (r *Reader) regionOff(ctx context.Context, t inventory.Target, a *accountState) bool {
 	if !inventory.OptIn(t.Region) {
 		return false
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if time.Since(a.regionsT) > time.Hour || a.regions == nil {
-		a.regionsT, a.regions = time.Now(), nil
-		client := awsaccount.NewFromConfig(a.withCreds(r.config(inventory.Key{AccountID: t.AccountID}, "account", r.stsRegion(t.Region))))
-		on := map[string]bool{}
-		pages := awsaccount.NewListRegionsPaginator(client, &awsaccount.ListRegionsInput{MaxResults: aws.Int32(50)})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return !isBadToken(err) && !isExpired(err) // Else it is the credentials, not the region.
-			}
-			for _, region := range page.Regions {
-				switch region.RegionOptStatus {
-				case types.RegionOptStatusEnabled, types.RegionOptStatusEnabledByDefault, types.RegionOptStatusEnabling:
-					on[aws.ToString(region.RegionName)] = true
-				case types.RegionOptStatusDisabled, types.RegionOptStatusDisabling:
-				}
+	on, err, asked := a.regions, a.regionsErr, a.regionsT
+	a.mu.Unlock()
+	if time.Since(asked) > regionsAge || on == nil && time.Since(asked) > regionsRetry {
+		// No lock is held: only those who need the answer wait for it.
+		_, err, _ = a.asking.Do("", func() (any, error) {
+			answer, err := r.regionsOf(ctx, t, a)
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.regions, a.regionsErr, a.regionsT = answer, err, time.Now()
+			return nil, err
+		})
+		a.mu.Lock()
+		on = a.regions
+		a.mu.Unlock()
+	}
+	if err != nil {
+		return classOf(err) == inventory.Denied && !isBadToken(err) && !isExpired(err) // Else it is the credentials, or not known.
+	}
+	return !on[t.Region]
+}
+
+const (
+	regionsAge   = time.Hour       // how old the list of an account's regions may get
+	regionsRetry = 5 * time.Minute // after it could not be had
+)
+
+// regionsOf returns the regions that are switched on for the target's account.
+func (r *Reader) regionsOf(ctx context.Context, t inventory.Target, a *accountState) (map[string]bool, error) {
+	client := awsaccount.NewFromConfig(a.withCreds(r.config(inventory.Key{AccountID: t.AccountID}, "account", r.stsRegion(t.Region))))
+	on := map[string]bool{}
+	pages := awsaccount.NewListRegionsPaginator(client, &awsaccount.ListRegionsInput{MaxResults: aws.Int32(50)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, region := range page.Regions {
+			switch region.RegionOptStatus {
+			case types.RegionOptStatusEnabled, types.RegionOptStatusEnabledByDefault, types.RegionOptStatusEnabling:
+				on[aws.ToString(region.RegionName)] = true
+			case types.RegionOptStatusDisabled, types.RegionOptStatusDisabling:
 			}
 		}
-		a.regions = on
 	}
-	return !a.regions[t.Region]
+	return on, nil
 }
 
 // Read reads the target once. Facts that this pass could not read are taken
@@ -281,7 +310,7 @@ func (r *Reader) regionOff(ctx context.Context, t inventory.Target, a *accountSt
 func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.Region) inventory.Region {
 	p := &pass{r: r, region: inventory.Region{Target: t, Start: time.Now()}, prev: prev, failed: map[string]failure{}}
 	if prev != nil {
-		p.region.Pools, p.region.SES = prev.Pools, prev.SES
+		p.region.Pools, p.region.PoolsListed, p.region.SES = prev.Pools, prev.PoolsListed, prev.SES
 		p.region.Identities, p.region.IdentitiesListed = prev.Identities, prev.IdentitiesListed
 		p.region.SignUps, p.region.Trail, p.region.Reputation = prev.SignUps, prev.Trail, prev.Reputation
 	}
@@ -298,6 +327,12 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 		if !t.SESOnly {
 			p.called(inventory.APICognito)
 			p.failed[inventory.APICognito] = p.failed[inventory.APISTS]
+		}
+		for _, api := range []string{inventory.APICloudWatch, inventory.APICloudTrail} {
+			if _, ok := p.prev.Outcome(api); ok {
+				p.called(api)
+				p.failed[api] = p.failed[inventory.APISTS]
+			}
 		}
 		return p.finish()
 	}

@@ -1,6 +1,7 @@
 package awsread
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -418,4 +419,67 @@ func TestSourcesFailAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBusyTrailIsCaughtUp checks that a day with more events than one pass can
+// read is read over several, none of which keeps the other facts waiting.
+func TestBusyTrailIsCaughtUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		region := &awssim.Region{SES: awssim.SES{ProductionAccess: true, SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: -1, MaxSendRate: 100}}
+		for i := range 4 {
+			region.Pools = append(region.Pools, awssim.Pool{
+				Name: fmt.Sprint("busy-", i), Mode: "DEVELOPER", AutoVerified: []string{"email"},
+				SourceARN: "arn:aws:ses:eu-west-1:" + testAccount + ":identity/example.com", From: "a@example.com",
+				Traffic: awssim.Traffic{PerHour: map[string]float64{"SignUp": 200}},
+			})
+		}
+		region.Pools = append(region.Pools, awssim.Pool{Name: "quiet", AutoVerified: []string{"email"}, Traffic: awssim.Traffic{PerHour: map[string]float64{"ForgotPassword": 0.5}}})
+		fleet := &awssim.Fleet{Accounts: []awssim.Account{{ID: testAccount, Regions: map[string]*awssim.Region{testRegion: region}}}}
+		sim, err := awssim.New(awssim.Options{Fleet: fleet, NoDelays: true, Seed: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := newOracle(t, fleet, 3)
+		policy := inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopePool, Reset: 9 * time.Hour}
+		time.Sleep(27 * time.Hour) // 03:00, 18 hours into the day
+		reader := newInProcess(t, sim, Options{
+			Quota: policy, CloudTrail: true, DescribeMaxAge: 6 * time.Hour, RequestTimeout: time.Minute,
+			Budgets: map[string]float64{inventory.APICognito: 5, inventory.APISES: 0.33, inventory.APICloudTrail: 0.66},
+		})
+		var prev *inventory.Region
+		for pass := 1; ; pass++ {
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			r := reader.Read(ctx, inventory.Target{AccountID: testAccount, Region: testRegion}, prev)
+			cancel()
+			for _, outcome := range r.Outcomes {
+				if outcome.Class != inventory.OK {
+					t.Errorf("pass %d: %s", pass, outcome.Message)
+				}
+			}
+			if took := time.Since(began); took > 3*time.Minute {
+				t.Errorf("pass %d took %s", pass, took)
+			}
+			prev = &r
+			if r.Trail.Complete {
+				t.Logf("read after %d passes", pass)
+				break
+			}
+			if pass == 20 {
+				t.Fatal("after 20 passes it is still not read")
+			}
+			time.Sleep(time.Until(began.Add(5 * time.Minute)))
+		}
+		now := time.Now()
+		start, _ := policy.Window(now)
+		for _, p := range inventory.New(now, []inventory.Region{*prev}, policy).Pools {
+			if p.Name == "quiet" {
+				want := o.truth(prev.End, start)[p.ID].Sent
+				if p.SentCloudTrail == nil || *p.SentCloudTrail != float64(want) {
+					t.Errorf("%v e-mails counted, want %d", deref(p.SentCloudTrail), want)
+				}
+			}
+		}
+	})
 }

@@ -89,6 +89,9 @@ type Region struct {
 	Outcomes   []Outcome // one per API that was called, sorted by API
 
 	Pools []UserPool // sorted by ID
+	// PoolsListed is when Cognito last gave its complete list of pools. Zero
+	// when it never did.
+	PoolsListed time.Time
 
 	SES *SESAccount // nil when unknown
 
@@ -102,14 +105,31 @@ type Region struct {
 	Reputation *Reputation // likewise
 }
 
-// Outcome returns the outcome of api, if it was called.
+// Outcome returns the outcome of api, if it was called. The receiver may be nil.
 func (r *Region) Outcome(api string) (Outcome, bool) {
+	if r == nil {
+		return Outcome{}, false
+	}
 	for _, o := range r.Outcomes {
 		if o.API == api {
 			return o, true
 		}
 	}
 	return Outcome{}, false
+}
+
+// PoolsKnown reports whether every pool of the target is known with its mode.
+// A region that is switched off has none.
+func (r *Region) PoolsKnown() bool {
+	if r.Target.SESOnly {
+		return true
+	}
+	if o, ok := r.Outcome(APICognito); ok && o.Class == RegionDisabled {
+		return true
+	}
+	return !r.PoolsListed.IsZero() && !slices.ContainsFunc(r.Pools, func(up UserPool) bool {
+		return up.Settings == nil || up.Settings.Mode == ModeUnknown
+	})
 }
 
 // Mode is a pool's EmailSendingAccount.
@@ -210,6 +230,9 @@ func (r Region) Fresh(oldest time.Time) Region {
 		pools = append(pools, p)
 	}
 	r.Pools = pools
+	if r.PoolsListed.Before(oldest) {
+		r.PoolsListed = time.Time{}
+	}
 	if r.SES != nil && r.SES.Confirmed.Before(oldest) {
 		r.SES = nil
 	}

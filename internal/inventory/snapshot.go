@@ -36,12 +36,21 @@ type UsedIdentity struct {
 	PoolsKnown bool
 }
 
-// New links and judges the readings. It keeps them and must not see them change.
+// New links and judges the readings. It keeps them and must not see them
+// change. A reading that never started stands for a target that is still to be
+// read: what has to be summed over all targets is unknown until then.
 func New(at time.Time, readings []Region, policy Policy) *Snapshot {
 	readings = slices.Clone(readings)
 	slices.SortStableFunc(readings, func(a, b Region) int { return a.Target.Key().Compare(b.Target.Key()) })
-	idx := indexSES(readings)
 	quotas := newTally(at, readings, policy)
+	gone := map[string]bool{} // accounts whose pools are not all known
+	for i := range readings {
+		if !readings[i].PoolsKnown() {
+			gone[readings[i].Target.AccountID] = true
+		}
+	}
+	readings = slices.DeleteFunc(readings, func(r Region) bool { return r.Start.IsZero() })
+	idx := indexSES(readings)
 	s := &Snapshot{At: at, Readings: readings, Policy: policy, DefaultQuotas: quotas.list()}
 
 	type identityKey struct {
@@ -49,11 +58,7 @@ func New(at time.Time, readings []Region, policy Policy) *Snapshot {
 		name string
 	}
 	used := map[identityKey]int{}
-	gone := map[string]bool{} // accounts some of whose pools are not known any more
 	for _, r := range readings {
-		if o, ok := r.Outcome(APICognito); ok && o.Class != OK && o.Class != RegionDisabled && len(r.Pools) == 0 {
-			gone[r.Target.AccountID] = true
-		}
 		for _, up := range r.Pools {
 			p := idx.link(r.Target, up, quotas)
 			s.Pools = append(s.Pools, p)

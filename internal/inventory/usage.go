@@ -108,9 +108,13 @@ type Trail struct {
 	WindowStart time.Time
 	Confirmed   time.Time            // when every event name was last read up to then
 	Complete    bool                 // every event name has been read from WindowStart on
-	Through     map[string]time.Time // by event name, how far it was read
+	Through     map[string]time.Time // by event name, up to when it was looked up
+	Gaps        map[string][]Span    // by event name, what of that could not be read yet
 	Events      []MailEvent          // sorted by time, then ID
 }
+
+// Span is a time from From to To.
+type Span struct{ From, To time.Time }
 
 // MailEvent is an event that may have sent an e-mail, or should have.
 type MailEvent struct {
@@ -121,6 +125,7 @@ type MailEvent struct {
 	PoolID    string // empty when the event does not tell
 	ClientID  string
 	Sent      bool
+	Default   bool          // through the built-in sender, when it was read
 	Failure   FailureReason // empty when it did not fail, or for another reason
 }
 
@@ -141,11 +146,15 @@ func (t *Trail) Single() []MailEvent {
 	}
 	single := make([]MailEvent, 0, len(t.Events))
 	for _, e := range t.Events {
-		k := action{e.Operation, e.PoolID, e.ClientID}
 		if e.Page {
-			near := slices.IndexFunc(calls[k], func(at time.Time) bool { return at.Sub(e.At).Abs() <= twinGap })
-			if near >= 0 {
-				calls[k] = slices.Delete(slices.Clone(calls[k]), near, near+1)
+			k := action{e.Operation, e.PoolID, e.ClientID}
+			near := calls[k]
+			for len(near) > 0 && e.At.Sub(near[0]) > twinGap {
+				near = near[1:]
+			}
+			calls[k] = near
+			if len(near) > 0 && near[0].Sub(e.At) <= twinGap {
+				calls[k] = near[1:]
 				continue
 			}
 		}
@@ -194,10 +203,16 @@ func total(points []Point) (n float64) {
 	return n
 }
 
-// usages works out what each pool of the region sent since start, by pool ID.
-func (r *Region) usages(start time.Time) map[string]usage {
+// usages works out what each pool of the region sent since start, by pool ID,
+// and what pools sent that no longer use the built-in sender, or are gone: AWS
+// has counted that.
+func (r *Region) usages(start time.Time) (all map[string]usage, left []Point) {
 	signUps, trail := r.current(start)
-	all := make(map[string]usage, len(r.Pools))
+	defaults := map[string]bool{}
+	for _, up := range r.Pools {
+		defaults[up.ID] = up.Settings != nil && up.Settings.SendsDefault()
+	}
+	all = make(map[string]usage, len(r.Pools))
 	for _, up := range r.Pools {
 		u := usage{}
 		if signUps != nil {
@@ -207,6 +222,13 @@ func (r *Region) usages(start time.Time) map[string]usage {
 			u.haveTrail, u.failures = true, map[string]int{}
 		}
 		all[up.ID] = u
+	}
+	if signUps != nil && trail == nil {
+		for _, s := range signUps.Series {
+			if !defaults[s.PoolID] {
+				left = append(left, s.Points...)
+			}
+		}
 	}
 	if signUps != nil {
 		settings := make(map[string]*Settings, len(r.Pools))
@@ -223,6 +245,9 @@ func (r *Region) usages(start time.Time) map[string]usage {
 	if trail != nil {
 		for _, e := range trail.Single() {
 			u, ok := all[e.PoolID]
+			if e.Sent && e.Default && !defaults[e.PoolID] {
+				left = append(left, Point{e.At, 1})
+			}
 			switch {
 			case !ok:
 				continue
@@ -237,7 +262,7 @@ func (r *Region) usages(start time.Time) map[string]usage {
 	for _, u := range all {
 		slices.SortFunc(u.signUps, comparePoints)
 	}
-	return all
+	return all, left
 }
 
 func comparePoints(a, b Point) int { return a.At.Compare(b.At) }
@@ -292,8 +317,8 @@ func (t *tally) group(k Key, poolID string) group {
 }
 
 // newTally counts what the pools with the built-in sender sent. A group of
-// which one pool's mode or count is unknown has no quota, since the sum would
-// be made up.
+// which not all pools, their modes and their counts are known has no quota,
+// since the sum would be made up.
 func newTally(at time.Time, readings []Region, p Policy) *tally {
 	t := &tally{Policy: p, at: at, usages: map[Key]map[string]usage{}, quotas: map[group]DefaultQuota{}}
 	if !p.Enabled {
@@ -304,19 +329,21 @@ func newTally(at time.Time, readings []Region, p Policy) *tally {
 	for i := range readings {
 		r := &readings[i]
 		k := r.Target.Key()
-		usages := r.usages(start)
+		usages, left := r.usages(start)
 		t.usages[k] = usages
+		if shared := t.group(k, ""); p.Scope != ScopePool {
+			unknown[shared] = unknown[shared] || !r.PoolsKnown()
+			points[shared] = append(points[shared], left...)
+		}
 		for _, up := range r.Pools {
-			g := t.group(k, up.ID)
-			switch {
-			case up.Settings == nil || up.Settings.Mode == ModeUnknown:
-				unknown[g] = true
-			case up.Settings.SendsDefault():
-				sent, ok := usages[up.ID].best()
-				points[g] = append(points[g], sent...)
-				t.quotas[g] = DefaultQuota{Key: g.Key, Reset: end}
-				unknown[g] = unknown[g] || !ok
+			if up.Settings == nil || !up.Settings.SendsDefault() {
+				continue
 			}
+			g := t.group(k, up.ID)
+			sent, ok := usages[up.ID].best()
+			points[g] = append(points[g], sent...)
+			t.quotas[g] = DefaultQuota{Key: g.Key, Reset: end}
+			unknown[g] = unknown[g] || !ok
 		}
 	}
 	for g, q := range t.quotas {

@@ -112,7 +112,7 @@ func usageRegion(account, region string, now time.Time) Region {
 		return SignUpSeries{PoolID: region + "_" + id, ClientID: client, Points: []Point{{start, n}}}
 	}
 	return Region{
-		Target: Target{AccountID: account, Region: region}, Start: now, End: now,
+		Target: Target{AccountID: account, Region: region}, Start: now, End: now, PoolsListed: now,
 		Pools: []UserPool{
 			pool("a", Settings{Mode: ModeDefault}), pool("b", Settings{Mode: ModeDefault}),
 			pool("lambda", Settings{Mode: ModeDefault, CustomSender: true}), pool("ses", Settings{Mode: ModeDeveloper}),
@@ -167,6 +167,7 @@ func TestUnknownUse(t *testing.T) {
 		"no source":               func(r *Region) { r.SignUps = nil },
 		"a pool is not described": func(r *Region) { r.Pools[1].Settings = nil },
 		"a pool was not counted":  func(r *Region) { r.SignUps.Pools = r.SignUps.Pools[:1] },
+		"a list with gaps":        func(r *Region) { r.PoolsListed = time.Time{} },
 		"a trail with gaps":       func(r *Region) { r.SignUps, r.Trail = nil, &Trail{WindowStart: r.SignUps.WindowStart} },
 	} {
 		r := usageRegion("111122223333", "eu-west-1", now)
@@ -185,6 +186,56 @@ func TestUnknownUse(t *testing.T) {
 	r.Trail = &Trail{WindowStart: r.SignUps.WindowStart, Complete: true, Events: []MailEvent{{ID: "1", At: now, PoolID: "eu-west-1_a", Sent: true}}}
 	if q := New(now, []Region{r}, policy).Pools[0].DefaultQuota; q == nil || q.Used != 1 {
 		t.Errorf("CloudTrail does not go before CloudWatch: %v", q)
+	}
+}
+
+// TestWhatIsGoneStillCounts checks that a pool that leaves the built-in sender,
+// or is deleted, does not take with it what AWS has counted.
+func TestWhatIsGoneStillCounts(t *testing.T) {
+	now := at("2026-11-24T12:00:00Z")
+	policy := Policy{Enabled: true, Limit: 50, Scope: ScopeAccountRegion, Reset: 9 * time.Hour}
+	used := func(r Region) any {
+		q := New(now, []Region{r}, policy).Pools[0].DefaultQuota
+		if q == nil {
+			return nil
+		}
+		return q.Used
+	}
+	for name, change := range map[string]func(*Region){
+		"moved":   func(r *Region) { r.Pools[1].Settings.Mode = ModeDeveloper },
+		"deleted": func(r *Region) { r.Pools = append(r.Pools[:1:1], r.Pools[2:]...) },
+	} {
+		r := usageRegion("111122223333", "eu-west-1", now)
+		r.SignUps.Series = r.SignUps.Series[:3] // Nobody reads those of other pools.
+		change(&r)
+		if got := used(r); got != 7.0 {
+			t.Errorf("%s, by CloudWatch: %v used, want 7", name, got)
+		}
+		start := r.SignUps.WindowStart
+		r.Trail = &Trail{WindowStart: start, Complete: true, Events: []MailEvent{
+			{ID: "1", At: start, PoolID: "eu-west-1_a", Sent: true, Default: true}, {ID: "2", At: start, PoolID: "eu-west-1_b", Sent: true, Default: true},
+			{ID: "3", At: start, PoolID: "eu-west-1_ses", Sent: true},
+		}}
+		if got := used(r); got != 2.0 {
+			t.Errorf("%s, by CloudTrail: %v used, want 2", name, got)
+		}
+	}
+}
+
+// TestAllRegionsCount checks that a quota that regions share waits for all of them.
+func TestAllRegionsCount(t *testing.T) {
+	now := at("2026-11-24T12:00:00Z")
+	policy := Policy{Enabled: true, Limit: 50, Scope: ScopeAccount, Reset: 9 * time.Hour}
+	first := usageRegion("111122223333", "eu-west-1", now)
+	unread := Region{Target: Target{AccountID: "111122223333", Region: "us-east-1"}}
+	s := New(now, []Region{first, unread}, policy)
+	if s.Pools[0].DefaultQuota != nil || len(s.Readings) != 1 {
+		t.Errorf("with a region still to be read: %v, %d readings", s.Pools[0].DefaultQuota, len(s.Readings))
+	}
+	off := unread
+	off.Start, off.Outcomes = now, []Outcome{{API: APICognito, Class: RegionDisabled}}
+	if q := New(now, []Region{first, off}, policy).Pools[0].DefaultQuota; q == nil || q.Used != 7 {
+		t.Errorf("with a region that is off: %v", q)
 	}
 }
 
