@@ -65,6 +65,8 @@ type Collector struct {
 
 	published atomic.Pointer[publication] // never nil
 	dirty     chan struct{}               // at least one reading is new
+	retire    sync.Once
+	retired   chan struct{} // closed by Retire
 
 	mu       sync.Mutex
 	readings map[inventory.Key]*inventory.Region           // by target as configured
@@ -85,6 +87,7 @@ func New(reader Reader, opts Options) *Collector {
 	c := &Collector{
 		opts: opts, reader: reader,
 		dirty:    make(chan struct{}, 1),
+		retired:  make(chan struct{}),
 		readings: map[inventory.Key]*inventory.Region{},
 		used:     map[string]map[inventory.Key][]inventory.Need{},
 		pending:  len(opts.Targets),
@@ -132,15 +135,20 @@ func (c *Collector) Run(ctx context.Context) error {
 	}
 	var group sync.WaitGroup
 	derived := make(chan inventory.Target)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
 	for i, t := range c.opts.Targets {
-		group.Go(func() { c.schedule(ctx, t, i, derived) })
+		group.Go(func() { c.schedule(reading, t, i, derived) })
 	}
 	group.Go(func() { c.publishLoop(ctx) })
 	group.Go(func() {
+		defer stop()
 		for n := len(c.opts.Targets); ; n++ {
 			select {
 			case t := <-derived:
-				group.Go(func() { c.schedule(ctx, t, n, derived) })
+				group.Go(func() { c.schedule(reading, t, n, derived) })
+			case <-c.retired:
+				return
 			case <-ctx.Done():
 				return
 			}
@@ -149,6 +157,10 @@ func (c *Collector) Run(ctx context.Context) error {
 	group.Wait()
 	return ctx.Err()
 }
+
+// Retire ends the reading. What is published goes on ageing: facts still end
+// when they are stale. Run goes on until its context ends.
+func (c *Collector) Retire() { c.retire.Do(func() { close(c.retired) }) }
 
 // schedule reads one target: soon after the start, then at its own offset in
 // every interval, so that the targets are spread over it.
@@ -332,7 +344,7 @@ func (c *Collector) publish(now time.Time) {
 	}
 	for _, t := range c.opts.Targets {
 		if c.readings[t.Key()] == nil {
-			readings = append(readings, inventory.Region{Target: t})
+			readings = append(readings, inventory.Region{Target: t, Unread: true})
 		}
 	}
 	pending := c.pending

@@ -251,6 +251,37 @@ func (f readerFunc) Read(_ context.Context, t inventory.Target, _ *inventory.Reg
 	return f(t)
 }
 
+// TestRetired checks that what is still shown after its reading ended goes on
+// ageing, and that nothing is counted that is not known.
+func TestRetired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &source{facts: facts}
+		c := New(s, options())
+		go func() { _ = c.Run(ctx) }()
+		<-c.Done()
+		c.Retire()
+		c.Retire()
+		s.facts = func(time.Time) inventory.Region {
+			t.Error("it still reads")
+			return inventory.Region{}
+		}
+		time.Sleep(2 * time.Minute)
+		if got := exposition(t, c); !strings.Contains(got, "cognito_ses_exporter_pools 5") {
+			t.Errorf("the facts ended before they were stale:\n%s", got)
+		}
+		time.Sleep(3 * time.Minute)
+		got := exposition(t, c)
+		for _, name := range []string{"cognito_ses_pool_info", "cognito_ses_exporter_pools", "cognito_ses_findings"} {
+			if strings.Contains(got, "\n"+name) {
+				t.Errorf("%s is still shown", name)
+			}
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
 func TestNoTargets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

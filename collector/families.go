@@ -134,7 +134,7 @@ var Families = []Family{
 	poolQuota("limit", "e-mails", "How many e-mails the pool's sender may send.", func(q inventory.Quota) (float64, bool) { return q.Limit, true }),
 	poolQuota("used", "e-mails", "How many e-mails the pool's sender has sent.", func(q inventory.Quota) (float64, bool) { return q.Used, true }),
 	poolQuota("headroom", "e-mails", "How many e-mails the pool's sender has left.", func(q inventory.Quota) (float64, bool) { return q.Headroom(), true }),
-	poolQuota("used_ratio", "ratio", "The used part of the pool's quota, 0 to 1.", inventory.Quota.UsedRatio),
+	poolQuota("used_ratio", "ratio", "The used part of the pool's quota, 0 to 1 or above.", inventory.Quota.UsedRatio),
 	{
 		Name: "account_sandbox", Labels: with(accountLabels, "account_name"),
 		Help: "Whether SES is in the sandbox in this account and region. From SES GetAccount, ProductionAccessEnabled.",
@@ -251,12 +251,23 @@ var Families = []Family{
 	},
 	{
 		Name: "finding", Labels: []string{"rule", "severity", "account_id", "region", "user_pool_id", "identity"},
-		Help: "1 for each pool, SES account or identity that a rule flags. user_pool_id is empty for rules about accounts and identities, identity for all but those about identities.",
+		Help: "1 for each pool, SES account or identity that a rule flags. user_pool_id is empty for rules about accounts and identities, identity for all but those about identities. Identities that are not shown (see identities in the configuration) are left out.",
 		Samples: func(v *view, emit Emit) {
+			shown := map[inventory.Key]map[string]bool{}
+			for _, i := range v.identities {
+				k := i.Target.Key()
+				if shown[k] == nil {
+					shown[k] = map[string]bool{}
+				}
+				shown[k][i.Name] = true
+			}
 			for _, f := range v.result.Findings {
 				identity := ""
 				if f.ForEach == rules.ForIdentity {
 					identity = f.Identity
+					if !shown[inventory.Key{AccountID: f.AccountID, Region: f.Region}][identity] {
+						continue
+					}
 				}
 				emit(1, f.Rule, string(f.Severity), f.AccountID, f.Region, f.PoolID, identity)
 			}
@@ -358,8 +369,12 @@ var Families = []Family{
 	},
 	{
 		Name: "exporter_pools", Unit: "pools",
-		Help:    "How many user pools are known.",
-		Samples: func(v *view, emit Emit) { emit(float64(len(v.Pools))) },
+		Help: "How many user pools are known. Absent when none can be, because no target could be read.",
+		Samples: func(v *view, emit Emit) {
+			if !v.Blind {
+				emit(float64(len(v.Pools)))
+			}
+		},
 	},
 }
 
@@ -391,7 +406,11 @@ func stateSet(emit Emit, states []string, state string, labels []string) {
 	}
 }
 
+// eachRule calls f for the rules in use, unless nothing is known to judge.
 func eachRule(v *view, f func(rules.RuleInfo)) {
+	if v.Blind {
+		return
+	}
 	for _, r := range v.rules.Rules() {
 		if r.Enabled {
 			f(r)

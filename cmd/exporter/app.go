@@ -71,17 +71,20 @@ func (a *app) reload(ctx context.Context) error {
 		defer close(next.done)
 		_ = next.collector.Run(runCtx) // It ends only with its context.
 	}()
-	previous := a.newest
+	previous, shown := a.newest, a.serving.Load()
 	a.newest = next
-	if previous == nil {
+	switch {
+	case previous == nil:
 		a.serving.Store(next)
 		return nil
+	case previous != shown:
+		previous.cancel() // It will never be shown.
 	}
-	previous.cancel() // Its facts go on being shown, but are not renewed.
+	shown.collector.Retire() // Its facts go on being shown until they are stale.
 	go func() {
 		select {
 		case <-next.collector.Done():
-			a.serving.Store(next)
+			a.serving.Swap(next).cancel()
 			a.logger.Info("The new configuration is being served")
 		case <-runCtx.Done():
 		}
@@ -156,8 +159,10 @@ func (a *app) reader(ctx context.Context, s *settings) (*awsread.Reader, collect
 func (a *app) stop() {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
-	a.newest.cancel()
-	<-a.newest.done
+	for _, g := range []*generation{a.newest, a.serving.Load()} {
+		g.cancel()
+		<-g.done
+	}
 }
 
 // Gather implements prometheus.Gatherer with what is shown.

@@ -57,7 +57,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	}
 	r := newReport(inventory.New(time.Now(), readings, o.Quota), s.rules, f)
 	for _, u := range r.Unreadable {
-		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, u.Message)
+		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, plain(u.Message))
 	}
 	if err := r.write(stdout, f.check.output); err != nil {
 		return fail(exitUnjudged, err)

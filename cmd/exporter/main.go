@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -63,6 +65,14 @@ type flags struct {
 	log         promslog.Config
 }
 
+var telemetryPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+
+// firstPart returns what stands between the first two slashes of a path.
+func firstPart(path string) string {
+	part, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return part
+}
+
 // checkFlags are those of the command check.
 type checkFlags struct {
 	output, failOn string
@@ -107,8 +117,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 	case err != nil:
 		_, _ = fmt.Fprintf(stderr, "%s: %v; see --help\n", name, err)
 		return exitUsage
-	case f.command == "serve" && (f.telemetry == "" || f.telemetry == "/" || f.telemetry[0] != '/'):
-		_, _ = fmt.Fprintf(stderr, "%s: --web.telemetry-path must start with / and not be / itself\n", name)
+	case f.command == "serve" && (!telemetryPath.MatchString(f.telemetry) || slices.Contains(web.Taken(), firstPart(f.telemetry))):
+		_, _ = fmt.Fprintf(stderr, "%s: --web.telemetry-path must be a path of letters, digits and -._~/ that no page has\n", name)
 		return exitUsage
 	}
 	if f.demo && f.configFile != "" {

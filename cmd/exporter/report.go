@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/common/version"
 
@@ -125,7 +126,7 @@ func (r *report) write(w io.Writer, format string) error { return writers[format
 // plain keeps foreign text from moving the cursor or breaking a line.
 func plain(s string) string {
 	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c >= 0x80 && c <= 0x9f {
+		if unicode.Is(unicode.C, c) { // Controls, and marks that turn the direction round.
 			return '\uFFFD'
 		}
 		return c

@@ -82,7 +82,11 @@ type Outcome struct {
 // valid facts of earlier passes. Facts carry the time of their last
 // confirmation so that [Region.Fresh] can end them.
 type Region struct {
-	Target     Target
+	Target Target
+	// Unread stands for a target that is still to be read for the first time:
+	// what has to be summed over all targets is unknown until then.
+	Unread bool
+
 	Start, End time.Time // of the last pass
 	Calls      int       // HTTP requests of the last pass but for credentials, every attempt counted
 	Next       time.Time // when the next pass is due; zero when it is not planned

@@ -15,6 +15,10 @@ type Snapshot struct {
 	Accounts   []Account // SES state, sorted by account and region
 	Identities []UsedIdentity
 
+	// Blind says that there are targets whose pools should be known, and none
+	// are: a count of pools or findings would be made up.
+	Blind bool
+
 	Policy        Policy
 	DefaultQuotas []DefaultQuota // of what shares one, sorted by account and region
 }
@@ -36,22 +40,25 @@ type UsedIdentity struct {
 	PoolsKnown bool
 }
 
-// New links and judges the readings. It keeps them and must not see them
-// change. A reading that never started stands for a target that is still to be
-// read: what has to be summed over all targets is unknown until then.
+// New links and judges the readings. It keeps them and must not see them change.
 func New(at time.Time, readings []Region, policy Policy) *Snapshot {
 	readings = slices.Clone(readings)
 	slices.SortStableFunc(readings, func(a, b Region) int { return a.Target.Key().Compare(b.Target.Key()) })
 	quotas := newTally(at, readings, policy)
 	gone := map[string]bool{} // accounts whose pools are not all known
+	blind, targets := true, 0
 	for i := range readings {
+		if !readings[i].Target.SESOnly {
+			targets++
+			blind = blind && readings[i].PoolsListed.IsZero() && len(readings[i].Pools) == 0
+		}
 		if !readings[i].PoolsKnown() {
 			gone[readings[i].Target.AccountID] = true
 		}
 	}
-	readings = slices.DeleteFunc(readings, func(r Region) bool { return r.Start.IsZero() })
+	readings = slices.DeleteFunc(readings, func(r Region) bool { return r.Unread })
 	idx := indexSES(readings)
-	s := &Snapshot{At: at, Readings: readings, Policy: policy, DefaultQuotas: quotas.list()}
+	s := &Snapshot{At: at, Readings: readings, Policy: policy, DefaultQuotas: quotas.list(), Blind: blind && targets > 0}
 
 	type identityKey struct {
 		Key

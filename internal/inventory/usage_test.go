@@ -119,7 +119,7 @@ func usageRegion(account, region string, now time.Time) Region {
 		},
 		SignUps: &SignUps{
 			WindowStart: start, Confirmed: now, Pools: []string{region + "_a", region + "_b"},
-			Series: []SignUpSeries{series("a", "web", 2), series("a", AdminClient, 1), series("b", "web", 4), series("ses", "web", 40), series("lambda", "web", 40)},
+			Series: []SignUpSeries{series("a", "web", 2), series("a", AdminClient, 1), series("b", "web", 4)},
 		},
 	}
 }
@@ -206,14 +206,14 @@ func TestWhatIsGoneStillCounts(t *testing.T) {
 		"deleted": func(r *Region) { r.Pools = append(r.Pools[:1:1], r.Pools[2:]...) },
 	} {
 		r := usageRegion("111122223333", "eu-west-1", now)
-		r.SignUps.Series = r.SignUps.Series[:3] // Nobody reads those of other pools.
 		change(&r)
 		if got := used(r); got != 7.0 {
 			t.Errorf("%s, by CloudWatch: %v used, want 7", name, got)
 		}
 		start := r.SignUps.WindowStart
 		r.Trail = &Trail{WindowStart: start, Complete: true, Events: []MailEvent{
-			{ID: "1", At: start, PoolID: "eu-west-1_a", Sent: true, Default: true}, {ID: "2", At: start, PoolID: "eu-west-1_b", Sent: true, Default: true},
+			{ID: "1", At: start, PoolID: "eu-west-1_a", Sent: true, Default: true},
+			{ID: "2", At: start, PoolID: "eu-west-1_b", Sent: true, Default: true},
 			{ID: "3", At: start, PoolID: "eu-west-1_ses", Sent: true},
 		}}
 		if got := used(r); got != 2.0 {
@@ -227,13 +227,13 @@ func TestAllRegionsCount(t *testing.T) {
 	now := at("2026-11-24T12:00:00Z")
 	policy := Policy{Enabled: true, Limit: 50, Scope: ScopeAccount, Reset: 9 * time.Hour}
 	first := usageRegion("111122223333", "eu-west-1", now)
-	unread := Region{Target: Target{AccountID: "111122223333", Region: "us-east-1"}}
+	unread := Region{Unread: true, Target: Target{AccountID: "111122223333", Region: "us-east-1"}}
 	s := New(now, []Region{first, unread}, policy)
 	if s.Pools[0].DefaultQuota != nil || len(s.Readings) != 1 {
 		t.Errorf("with a region still to be read: %v, %d readings", s.Pools[0].DefaultQuota, len(s.Readings))
 	}
 	off := unread
-	off.Start, off.Outcomes = now, []Outcome{{API: APICognito, Class: RegionDisabled}}
+	off.Unread, off.Outcomes = false, []Outcome{{API: APICognito, Class: RegionDisabled}}
 	if q := New(now, []Region{first, off}, policy).Pools[0].DefaultQuota; q == nil || q.Used != 7 {
 		t.Errorf("with a region that is off: %v", q)
 	}

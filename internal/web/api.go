@@ -200,6 +200,7 @@ func (v *view) rulesJSON(set *rules.Set) []apiRule {
 
 // api adds the JSON routes.
 func (s *site) api(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, _ *http.Request) { s.json(w, http.StatusNotFound, nil) })
 	mux.HandleFunc("GET /api/v1/pools", func(w http.ResponseWriter, r *http.Request) {
 		page, total := s.view().find(parseFilter(r.URL.Query()))
 		pools := make([]apiPool, 0, len(page))
@@ -220,8 +221,10 @@ func (s *site) api(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/targets", func(w http.ResponseWriter, _ *http.Request) {
 		s.json(w, http.StatusOK, map[string]any{"targets": s.view().targetsJSON()})
 	})
-	mux.HandleFunc("GET /api/v1/findings", func(w http.ResponseWriter, _ *http.Request) {
-		s.json(w, http.StatusOK, map[string]any{"findings": findingsJSON(s.view().result.Findings)})
+	mux.HandleFunc("GET /api/v1/findings", func(w http.ResponseWriter, r *http.Request) {
+		f, all := parseFilter(r.URL.Query()), s.view().result.Findings
+		start := min(f.Offset, len(all))
+		s.json(w, http.StatusOK, map[string]any{"total": len(all), "findings": findingsJSON(all[start:min(start+f.Limit, len(all))])})
 	})
 	mux.HandleFunc("GET /api/v1/rules", func(w http.ResponseWriter, _ *http.Request) {
 		s.json(w, http.StatusOK, map[string]any{"rules": s.view().rulesJSON(s.o.Rules())})
@@ -234,7 +237,7 @@ func (s *site) api(mux *http.ServeMux) {
 		}
 		s.json(w, http.StatusOK, map[string]any{
 			"at": when(v.At), "pools": len(v.Pools), "ready": v.Ready, "blocked": v.Blocked, "unknown": v.Unknown,
-			"findings": severities, "targets": len(v.Readings), "demo": s.o.Demo,
+			"findings": severities, "targets": len(v.Readings), "demo": s.o.Demo, "blind": v.Blind,
 		})
 	})
 }
@@ -246,7 +249,7 @@ func (s *site) json(w http.ResponseWriter, code int, data any) {
 	w.WriteHeader(code)
 	body := map[string]any{"status": "success", "data": data}
 	if code != http.StatusOK {
-		body = map[string]any{"status": "error", "errorType": "not_found", "error": "there is no such user pool"}
+		body = map[string]any{"status": "error", "errorType": "not_found", "error": "there is nothing of that name"}
 	}
 	if err := json.NewEncoder(w).Encode(body); err != nil {
 		s.o.Logger.Debug("Answering failed", "err", err)

@@ -18,13 +18,16 @@ type view struct {
 	result *rules.Result
 
 	rows     []row          // pools, the blocked ones first, then by account, region and name
-	byID     map[string]int // index of a pool in rows
+	byID     map[string]int // index of a pool in rows; AWS's pool IDs are unique
 	accounts []account      // sorted by name
 	regions  []string
 
 	Ready, Blocked, Unknown int
 	Severities              []severityCount // of findings, the worst first
 	Elsewhere               []rules.Finding // about SES accounts and identities
+
+	mu     sync.Mutex
+	sorted map[string][]*row // by order, made when it is first asked for
 }
 
 type account struct{ ID, Name string }
@@ -85,7 +88,7 @@ func (v *views) of(s *inventory.Snapshot, r *rules.Result) *view {
 }
 
 func arrange(s *inventory.Snapshot, result *rules.Result) *view {
-	v := &view{Snapshot: s, result: result, byID: make(map[string]int, len(s.Pools)), rows: make([]row, 0, len(s.Pools))}
+	v := &view{Snapshot: s, result: result, byID: make(map[string]int, len(s.Pools)), rows: make([]row, 0, len(s.Pools)), sorted: map[string][]*row{}}
 	findings := map[string][]rules.Finding{}
 	severities := map[rules.Severity]int{}
 	for _, f := range result.Findings {
@@ -182,6 +185,9 @@ func (f filter) query(changes ...string) string {
 			q.Set(key, value)
 		}
 	}
+	if f.Limit != pageSize {
+		q.Set("limit", strconv.Itoa(f.Limit))
+	}
 	for i := 0; i+1 < len(changes); i += 2 {
 		q.Del(changes[i])
 		if changes[i+1] != "" {
@@ -222,25 +228,46 @@ func usedRatio(r *row) float64 {
 	return -1
 }
 
-// find returns one page of the pools that fit, and how many fit in all.
-func (v *view) find(f filter) (page []*row, total int) {
-	found := make([]*row, 0, len(v.rows))
-	for i := range v.rows {
-		if r := &v.rows[i]; f.fits(r) {
-			found = append(found, r)
-		}
+// inOrder returns the rows in the order that is asked for.
+func (v *view) inOrder(by string) []*row {
+	column, down := strings.CutPrefix(by, "-")
+	order, ok := orders[column]
+	if !ok {
+		by = ""
 	}
-	by, down := strings.CutPrefix(f.Sort, "-")
-	if order, ok := orders[by]; ok {
-		slices.SortStableFunc(found, func(a, b *row) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if rows, ok := v.sorted[by]; ok {
+		return rows
+	}
+	rows := make([]*row, 0, len(v.rows))
+	for i := range v.rows {
+		rows = append(rows, &v.rows[i])
+	}
+	if ok {
+		slices.SortStableFunc(rows, func(a, b *row) int {
 			if down {
 				a, b = b, a
 			}
 			return order(a, b)
 		})
 	}
-	start := min(f.Offset, len(found))
-	return found[start:min(start+f.Limit, len(found))], len(found)
+	v.sorted[by] = rows
+	return rows
+}
+
+// find returns one page of the pools that fit, and how many fit in all.
+func (v *view) find(f filter) (page []*row, total int) {
+	for _, r := range v.inOrder(f.Sort) {
+		if !f.fits(r) {
+			continue
+		}
+		if total >= f.Offset && len(page) < f.Limit {
+			page = append(page, r)
+		}
+		total++
+	}
+	return page, total
 }
 
 // explanation says what a reason means and what to do about it.

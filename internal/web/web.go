@@ -38,6 +38,11 @@ type Options struct {
 	Logger        *slog.Logger
 }
 
+// Taken lists the first parts of the paths that pages have.
+func Taken() []string {
+	return []string{"", "-", "api", "config", "pools", "rules", "static", "targets"}
+}
+
 // site is what the routes share.
 type site struct {
 	o     Options
@@ -168,11 +173,15 @@ func (s *site) index(w http.ResponseWriter, r *http.Request) {
 		States        []string
 		SeverityNames []rules.Severity
 		Columns       []column
-		Before, After string // links to the neighbouring pages
+		Before, After string          // links to the neighbouring pages
+		Few           []rules.Finding // about SES accounts and identities
+		More          int             // of them
 	}{
 		view: v, Filter: f, Rows: rows, Total: total, Accounts: v.accounts, Regions: v.regions, Modes: inventory.Modes(),
 		States: []string{"ready", "blocked", "unknown"}, SeverityNames: rules.Severities(), Columns: columns(f),
 	}
+	data.Few = v.Elsewhere[:min(len(v.Elsewhere), pageSize)]
+	data.More = len(v.Elsewhere) - len(data.Few)
 	if f.Offset > 0 {
 		data.Before = f.query("offset", strconv.Itoa(max(0, f.Offset-f.Limit)))
 	}
