@@ -43,6 +43,9 @@ const (
 )
 
 func main() {
+	if version.Version == "" { // Not built by scripts/build.
+		version.Version = "devel"
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)

@@ -70,7 +70,7 @@ accounts:
 	for name, want := range map[string]inventory.Identity{
 		"Example.COM":         {Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.No},
 		"pending.example.com": {Status: "PENDING", Verified: inventory.No, SendingEnabled: inventory.No},
-		"failed.example.com":  {Status: "FAILED", Verified: inventory.No, SendingEnabled: inventory.No, ErrorType: "HOST_NOT_FOUND"},
+		"failed.example.com":  {Status: "FAILED", Verified: inventory.No, SendingEnabled: inventory.No},
 	} {
 		got := identity(r, name)
 		want.Name, want.Confirmed, want.Asked = name, got.Confirmed, got.Asked
@@ -607,7 +607,8 @@ accounts:
 		{"not there", []string{"gone.example"}, 0},
 		{"temporary failures", []string{"shaky.example.net", "Broken.example.net"}, 2},
 		{"an address of a domain with a temporary failure", []string{"a@shaky.example.net"}, 1},
-		{"pending, named twice", []string{"a@pending.example.net", "pending.example.net"}, 1},
+		{"a temporary failure, named twice", []string{"a@shaky.example.net", "shaky.example.net"}, 1},
+		{"pending", []string{"a@pending.example.net", "pending.example.net"}, 0},
 	} {
 		sim.ResetCalls()
 		r := sim.reader(t, nil).Read(t.Context(), target(hub, tt.used...), nil)

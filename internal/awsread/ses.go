@@ -163,6 +163,9 @@ func identityOf(i types.IdentityInfo, now time.Time) inventory.Identity {
 	return id
 }
 
+// listSays are the statuses with which the list says all about an identity.
+var listSays = []string{"SUCCESS", "PENDING", "FAILED", "NOT_STARTED"}
+
 // wanted returns the canonical names to ask for one by one, those with the
 // oldest answer first so that a short budget starves none.
 func (p *pass) wanted(facts map[string]inventory.Identity, complete bool, used []string) []string {
@@ -173,7 +176,7 @@ func (p *pass) wanted(facts map[string]inventory.Identity, complete bool, used [
 			if ok && !i.Missing && i.Status == "SUCCESS" && (complete || i.Confirmed.After(p.region.Start)) {
 				break // Verified; what is less specific does not matter.
 			}
-			if ok || !complete {
+			if ok && !slices.Contains(listSays, i.Status) || !complete {
 				names = append(names, name)
 			}
 		}

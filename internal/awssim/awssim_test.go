@@ -257,7 +257,9 @@ func TestFaults(t *testing.T) {
 		case "sesv2":
 			_, err = ses.GetAccount(ctx, nil)
 		case "sts":
-			_, err = role.GetCallerIdentity(ctx, nil)
+			_, err = role.AssumeRole(ctx, &sts.AssumeRoleInput{
+				RoleArn: aws.String("arn:aws:iam::100000000002:role/r"), RoleSessionName: aws.String("test"), ExternalId: aws.String("demo"),
+			})
 		}
 		return err
 	}

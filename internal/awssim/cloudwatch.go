@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,8 @@ const (
 	reputationBounces = "Reputation.BounceRate"
 	reputationSpam    = "Reputation.ComplaintRate"
 )
+
+var queryID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]*$`)
 
 // metric names a series.
 type metric struct {
@@ -124,7 +127,7 @@ func listMetrics(c *call) (object, error) {
 	slices.SortFunc(found, func(a, b metric) int { return strings.Compare(a.key(), b.key()) })
 	part, next, ok := page(c, found, metricsPerPage, c.params.text("NextToken"), metric.key)
 	if !ok {
-		return nil, badRequest("InvalidNextToken", "The NextToken is invalid.")
+		return nil, &awsError{code: "InvalidParameterValueException", query: "InvalidParameterValue", status: 400, message: "The NextToken is invalid."}
 	}
 	out := object{"Metrics": list(part, func(m metric) any { return m.output() })}
 	set(out, "NextToken", next)
@@ -239,8 +242,8 @@ func getMetricData(c *call) (object, error) {
 	for i, q := range queries {
 		id, stat := q.text("Id"), q.object("MetricStat")
 		switch {
-		case id == "" || seen[id]:
-			return nil, badRequest("ValidationError", "The values for parameter Id in MetricDataQueries must be there and unique.")
+		case !queryID.MatchString(id) || seen[id]:
+			return nil, badRequest("ValidationError", "The values for parameter Id in MetricDataQueries must be unique and match ^[a-z][a-zA-Z0-9_]*$.")
 		case stat == nil:
 			return nil, badRequest("ValidationError", "Only MetricStat queries are answered here, not expressions.")
 		case !slices.Contains(statistics, stat.text("Stat")):
@@ -285,7 +288,9 @@ func getMetricStatistics(c *call) (object, error) {
 		return nil, err
 	}
 	if to.Sub(from)/length > pointsPerRequest {
-		return nil, badRequest("InvalidParameterCombinationException", "You have requested up to %d datapoints, which exceeds the limit of %d.", to.Sub(from)/length, pointsPerRequest)
+		e := badRequest("InvalidParameterCombinationException", "You have requested up to %d datapoints, which exceeds the limit of %d.", to.Sub(from)/length, pointsPerRequest)
+		e.query = "InvalidParameterCombination"
+		return nil, e
 	}
 	m := metricOf(c.params)
 	samples := c.samples(from, to, &m)[m]

@@ -213,8 +213,11 @@ func denied(c *call) *awsError {
 	case wireJSON, wireCBOR:
 	}
 	prefix := c.service
-	if prefix == "sesv2" {
+	switch c.service {
+	case "sesv2":
 		prefix = "ses"
+	case "tagging":
+		prefix = "tag"
 	}
 	what := "arn:" + partition(c.region) + ":" + prefix + ":" + c.region + ":" + c.account + ":*"
 	if c.operation == "AssumeRole" {

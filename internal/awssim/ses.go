@@ -89,6 +89,9 @@ func getEmailIdentity(c *call) (object, error) {
 		"MailFromAttributes": object{"BehaviorOnMxFailure": "USE_DEFAULT_VALUE"},
 		"Policies":           object{}, "Tags": []any{},
 	}
+	if identityType(i.Name) == "EMAIL_ADDRESS" {
+		out["DkimAttributes"] = object{"SigningEnabled": false, "Status": "NOT_STARTED", "SigningAttributesOrigin": "AWS_SES"}
+	}
 	set(out, "ConfigurationSetName", i.ConfigurationSet)
 	if i.Status != "SUCCESS" {
 		info := object{"LastCheckedTimestamp": c.now}

@@ -106,7 +106,7 @@ func TestDerivedDefaults(t *testing.T) {
 		{"interval: 10s", "10s", "30s", "6h", "10s"},
 		{"interval: 12h", "12h", "1d12h", "12h", "15s"},
 		{"timeout: 5s", "5s", "15m", "6h", "5s"},
-		{"{interval: 1m, stale_after: 1m, describe_max_age: 1m}", "1m", "1m", "1m", "15s"},
+		{"{interval: 1m, stale_after: 2m, describe_max_age: 1m}", "1m", "2m", "1m", "15s"},
 		{"interval:", "5m", "15m", "6h", "15s"},
 	} {
 		c, err := Parse("x", []byte(tt.file))

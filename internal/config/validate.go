@@ -104,7 +104,10 @@ func (d *decoder) checkDurations(c *Config) {
 	}
 	atMost("timeout", &c.Timeout, "interval", c.Interval)
 	atMost("request_timeout", &c.RequestTimeout, "timeout", c.Timeout)
-	atLeast("stale_after", &c.StaleAfter)
+	// Facts are as old as the pass that brings them takes, and the next one comes an interval later.
+	if least := c.Interval + c.Timeout; d.sound(&c.StaleAfter) && c.StaleAfter < least {
+		d.fail(&c.StaleAfter, "stale_after must be at least interval and timeout together (%s), not %s", least, c.StaleAfter)
+	}
 	atLeast("describe_max_age", &c.DescribeMaxAge)
 }
 
