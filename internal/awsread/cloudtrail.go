@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +57,7 @@ func (p *pass) readTrail(ctx context.Context, a *accountState, trail *cloudtrail
 		defer cancel()
 	}
 	before := p.region.Trail
-	next := &inventory.Trail{WindowStart: start, Confirmed: now, Complete: true, Through: map[string]time.Time{}, Gaps: map[string][]inventory.Span{}}
+	next := &inventory.Trail{WindowStart: start, Confirmed: now, Through: map[string]time.Time{}, Gaps: map[string][]inventory.Span{}}
 	events := map[string]inventory.MailEvent{}
 	if before == nil || !before.WindowStart.Equal(start) {
 		before = &inventory.Trail{}
@@ -76,7 +77,11 @@ func (p *pass) readTrail(ctx context.Context, a *accountState, trail *cloudtrail
 		}
 		return span, failed == nil
 	}
-	for name := range mailEvents {
+	// Where the time does not do for all names, each has its turn.
+	names := slices.SortedFunc(maps.Keys(mailEvents), func(a, b string) int {
+		return cmp.Or(before.Through[a].Compare(before.Through[b]), cmp.Compare(a, b))
+	})
+	for _, name := range names {
 		for _, gap := range before.Gaps[name] {
 			if rest, ok := read(name, gap); !ok {
 				next.Gaps[name] = append(next.Gaps[name], rest)
@@ -100,8 +105,10 @@ func (p *pass) readTrail(ctx context.Context, a *accountState, trail *cloudtrail
 		}
 	}
 	next.Complete = len(next.Through) == len(mailEvents) && len(next.Gaps) == 0
-	if failed != nil {
-		next.Confirmed = before.Confirmed
+	for _, through := range next.Through {
+		if through.Before(next.Confirmed) {
+			next.Confirmed = through
+		}
 	}
 	if failed != nil && (ctx.Err() != nil || !spent(within, failed)) {
 		p.fail(ctx, a, inventory.APICloudTrail, "LookupEvents", failed)

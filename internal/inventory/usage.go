@@ -106,7 +106,7 @@ func FailureReasons() []FailureReason {
 // Trail is what CloudTrail recorded since a day of the default quota began.
 type Trail struct {
 	WindowStart time.Time
-	Confirmed   time.Time            // when every event name was last read up to then
+	Confirmed   time.Time            // up to when every event name has been looked up
 	Complete    bool                 // every event name has been read from WindowStart on
 	Through     map[string]time.Time // by event name, up to when it was looked up
 	Gaps        map[string][]Span    // by event name, what of that could not be read yet
