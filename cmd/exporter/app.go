@@ -84,8 +84,12 @@ func (a *app) reload(ctx context.Context) error {
 	go func() {
 		select {
 		case <-next.collector.Done():
-			a.serving.Swap(next).cancel()
-			a.logger.Info("The new configuration is being served")
+			a.reloading.Lock()
+			defer a.reloading.Unlock()
+			if a.newest == next { // Else another reload has just ended it.
+				a.serving.Swap(next).cancel()
+				a.logger.Info("The new configuration is being served")
+			}
 		case <-runCtx.Done():
 		}
 	}()
