@@ -26,7 +26,7 @@ import (
 
 // Reader reads a target once; see package awsread.
 type Reader interface {
-	Read(ctx context.Context, t inventory.Target, prev *inventory.Region) inventory.Region
+	Read(ctx context.Context, t inventory.Target, prev *inventory.Reading) inventory.Reading
 }
 
 // TagLabel names a pool tag and the label that shows it.
@@ -69,7 +69,7 @@ type Collector struct {
 	retired   chan struct{} // closed by Retire
 
 	mu       sync.Mutex
-	readings map[inventory.Key]*inventory.Region           // by target as configured
+	readings map[inventory.Key]*inventory.Reading          // by target as configured
 	used     map[string]map[inventory.Key][]inventory.Need // by account, then by the target whose pools use them
 	pending  int                                           // configured targets that were not read yet
 	ready    chan struct{}                                 // closed when pending is none
@@ -88,7 +88,7 @@ func New(reader Reader, opts Options) *Collector {
 		opts: opts, reader: reader,
 		dirty:    make(chan struct{}, 1),
 		retired:  make(chan struct{}),
-		readings: map[inventory.Key]*inventory.Region{},
+		readings: map[inventory.Key]*inventory.Reading{},
 		used:     map[string]map[inventory.Key][]inventory.Need{},
 		pending:  len(opts.Targets),
 		ready:    make(chan struct{}),
@@ -248,12 +248,12 @@ func (c *Collector) readOnce(ctx context.Context, t inventory.Target, next func(
 // newNeeds takes note of the identities that the target's pools use and
 // returns a target for each SES region that no configured target covers. The
 // caller holds the lock.
-func (c *Collector) newNeeds(k inventory.Key, r *inventory.Region) []inventory.Target {
+func (c *Collector) newNeeds(k inventory.Key, r *inventory.Reading) []inventory.Target {
 	account := r.Target.AccountID
 	if c.used[account] == nil {
 		c.used[account] = map[inventory.Key][]inventory.Need{}
 	}
-	c.used[account][k] = inventory.Needs([]inventory.Region{*r})
+	c.used[account][k] = inventory.Needs([]inventory.Reading{*r})
 	var more []inventory.Target
 	for _, n := range c.used[account][k] {
 		if !c.covers(n.Key) && !c.extra[n.Key] {
@@ -283,7 +283,7 @@ func (c *Collector) covers(k inventory.Key) bool {
 
 // log says once that an API began or ceased to fail, and once for the APIs
 // that failed for one common cause.
-func (c *Collector) log(prev, now *inventory.Region) {
+func (c *Collector) log(prev, now *inventory.Reading) {
 	said := map[string]bool{}
 	for _, o := range now.Outcomes {
 		var before inventory.Outcome
@@ -338,13 +338,13 @@ func (c *Collector) publishLoop(ctx context.Context) {
 // result is inconsistent: then the last one goes on serving.
 func (c *Collector) publish(now time.Time) {
 	c.mu.Lock()
-	readings := make([]inventory.Region, 0, len(c.readings))
+	readings := make([]inventory.Reading, 0, len(c.readings))
 	for _, r := range c.readings {
 		readings = append(readings, r.Fresh(now.Add(-c.opts.StaleAfter)))
 	}
 	for _, t := range c.opts.Targets {
 		if c.readings[t.Key()] == nil {
-			readings = append(readings, inventory.Region{Target: t, Unread: true})
+			readings = append(readings, inventory.Reading{Target: t, Unread: true})
 		}
 	}
 	pending := c.pending

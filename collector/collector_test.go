@@ -41,10 +41,10 @@ func exposition(t *testing.T, g prometheus.Gatherer) string {
 // source is a Reader that brings facts, or a failure while it is down.
 type source struct {
 	down  atomic.Bool
-	facts func(now time.Time) inventory.Region
+	facts func(now time.Time) inventory.Reading
 }
 
-func (s *source) Read(_ context.Context, t inventory.Target, prev *inventory.Region) inventory.Region {
+func (s *source) Read(_ context.Context, t inventory.Target, prev *inventory.Reading) inventory.Reading {
 	now := time.Now()
 	if !s.down.Load() {
 		r := s.facts(now)
@@ -52,7 +52,7 @@ func (s *source) Read(_ context.Context, t inventory.Target, prev *inventory.Reg
 		r.Outcomes = []inventory.Outcome{{API: inventory.APICognito, LastSuccess: now}}
 		return r
 	}
-	r := inventory.Region{Target: t, Start: now, End: now}
+	r := inventory.Reading{Target: t, Start: now, End: now}
 	o := inventory.Outcome{API: inventory.APICognito, Class: inventory.Unavailable, Message: "gone"}
 	if prev != nil {
 		r.Pools, r.SES, r.Identities, r.IdentitiesListed = prev.Pools, prev.SES, prev.Identities, prev.IdentitiesListed
@@ -63,13 +63,13 @@ func (s *source) Read(_ context.Context, t inventory.Target, prev *inventory.Reg
 	return r
 }
 
-func facts(now time.Time) inventory.Region {
+func facts(now time.Time) inventory.Reading {
 	settings := func(m inventory.Mode, s inventory.Settings) *inventory.Settings {
 		s.Described, s.Confirmed, s.Mode, s.Tier = now, now, m, "ESSENTIALS"
 		return &s
 	}
 	const arn = "arn:aws:ses:eu-west-1:111122223333:identity/"
-	return inventory.Region{
+	return inventory.Reading{
 		Pools: []inventory.UserPool{
 			{ID: "eu-west-1_default", Name: `quotes " and \ <script>`, Listed: now, Settings: settings(inventory.ModeDefault, inventory.Settings{Tags: map[string]string{"env": "prod\xff"}})},
 			{ID: "eu-west-1_lambda", Name: "lambda", Listed: now, Settings: settings(inventory.ModeDefault, inventory.Settings{CustomSender: true})},
@@ -77,7 +77,7 @@ func facts(now time.Time) inventory.Region {
 			{ID: "eu-west-1_pending", Name: "pending", Listed: now, Settings: settings(inventory.ModeDeveloper, inventory.Settings{SourceARN: arn + "a@example.org"})},
 			{ID: "eu-west-1_undescribed", Name: "undescribed", Listed: now},
 		},
-		SES: &inventory.SESAccount{
+		SES: &inventory.SESState{
 			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
 			Quota: &inventory.SendQuota{Limit: 50000, Used: 12500, Rate: 14},
 		},
@@ -176,7 +176,7 @@ func TestSESRegionThatIsNoTargetIsRead(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		o := options()
 		o.Targets[0].Region = "eu-central-1"
-		c := New(readerFunc(func(t inventory.Target) inventory.Region {
+		c := New(readerFunc(func(t inventory.Target) inventory.Reading {
 			now := time.Now()
 			r := facts(now)
 			if t.SESOnly {
@@ -208,7 +208,7 @@ func TestUseEndsAtTheReset(t *testing.T) {
 		o.Interval, o.Timeout, o.StaleAfter = 5*time.Hour, time.Minute, 10*time.Hour
 		o.Quota = inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: 9 * time.Hour}
 		time.Sleep(8 * time.Hour)
-		c := New(readerFunc(func(t inventory.Target) inventory.Region {
+		c := New(readerFunc(func(t inventory.Target) inventory.Reading {
 			now := time.Now()
 			r := facts(now)
 			r.Target, r.Start, r.End = t, now, now
@@ -245,9 +245,9 @@ func TestUseEndsAtTheReset(t *testing.T) {
 	})
 }
 
-type readerFunc func(inventory.Target) inventory.Region
+type readerFunc func(inventory.Target) inventory.Reading
 
-func (f readerFunc) Read(_ context.Context, t inventory.Target, _ *inventory.Region) inventory.Region {
+func (f readerFunc) Read(_ context.Context, t inventory.Target, _ *inventory.Reading) inventory.Reading {
 	return f(t)
 }
 
@@ -262,9 +262,9 @@ func TestRetired(t *testing.T) {
 		<-c.Done()
 		c.Retire()
 		c.Retire()
-		s.facts = func(time.Time) inventory.Region {
+		s.facts = func(time.Time) inventory.Reading {
 			t.Error("it still reads")
-			return inventory.Region{}
+			return inventory.Reading{}
 		}
 		time.Sleep(2 * time.Minute)
 		if got := exposition(t, c); !strings.Contains(got, "cognito_ses_exporter_pools 5") {

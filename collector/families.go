@@ -138,28 +138,28 @@ var Families = []Family{
 	{
 		Name: "account_sandbox", Labels: with(accountLabels, "account_name"),
 		Help: "Whether SES is in the sandbox in this account and region. From SES GetAccount, ProductionAccessEnabled.",
-		Samples: eachAccount(func(a *inventory.Account, emit Emit) {
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
 			emitTri(emit, a.Sandbox, append(accountValues(a.Target), a.Target.AccountName)...)
 		}),
 	},
 	{
 		Name: "account_sending_enabled", Labels: with(accountLabels, "account_name"),
 		Help: "Whether SES may send in this account and region. From SES GetAccount, SendingEnabled.",
-		Samples: eachAccount(func(a *inventory.Account, emit Emit) {
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
 			emitTri(emit, a.SendingEnabled, append(accountValues(a.Target), a.Target.AccountName)...)
 		}),
 	},
 	{
 		Name: "account_enforcement_status", Labels: with(accountLabels, "status"),
 		Help: "1 for the SES account's reputation status. From SES GetAccount, EnforcementStatus.",
-		Samples: eachAccount(func(a *inventory.Account, emit Emit) {
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
 			stateSet(emit, inventory.EnforcementStatuses(), a.Enforcement, accountValues(a.Target))
 		}),
 	},
 	{
 		Name: "account_production_review", Labels: with(accountLabels, "status"),
 		Help: "1 for the state of the request for SES production access, NONE without one. From SES GetAccount, Details.ReviewDetails.Status.",
-		Samples: eachAccount(func(a *inventory.Account, emit Emit) {
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
 			if a.Review != "" {
 				stateSet(emit, inventory.ReviewStatuses(), a.Review, accountValues(a.Target))
 			}
@@ -169,7 +169,7 @@ var Families = []Family{
 	{
 		Name: "account_send_quota_used", Labels: accountLabels, Unit: "e-mails",
 		Help: "How many e-mails the account has sent through SES in the last 24 hours. From SES GetAccount, SendQuota.SentLast24Hours.",
-		Samples: eachAccount(func(a *inventory.Account, emit Emit) {
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
 			if a.Quota != nil {
 				emit(a.Quota.Used, accountValues(a.Target)...)
 			}
@@ -180,7 +180,7 @@ var Families = []Family{
 	{
 		Name: "account_send_rate_limit", Labels: accountLabels, Unit: "e-mails per second",
 		Help: "How many e-mails per second SES lets the account send. From SES GetAccount, SendQuota.MaxSendRate. Absent when unlimited or unknown.",
-		Samples: eachAccount(func(a *inventory.Account, emit Emit) {
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
 			if a.Quota != nil && a.Quota.Rate >= 0 {
 				emit(a.Quota.Rate, accountValues(a.Target)...)
 			}
@@ -203,8 +203,8 @@ var Families = []Family{
 		Name: "default_quota_exhaustion_timestamp_seconds", Labels: accountLabels, Unit: "seconds",
 		Help: "When the default quota was used up, or will be at the pace of the last three hours, as Unix time. Absent when it lasts until the reset, or when unknown.",
 		Samples: eachDefaultQuota(func(q *inventory.DefaultQuota, emit Emit) {
-			if !q.Runout.IsZero() {
-				emit(float64(q.Runout.Unix()), q.AccountID, q.Region)
+			if !q.Exhaustion.IsZero() {
+				emit(float64(q.Exhaustion.Unix()), q.AccountID, q.Region)
 			}
 		}),
 	},
@@ -330,14 +330,14 @@ var Families = []Family{
 	{
 		Name: "exporter_target_up", Labels: with(accountLabels, "api"),
 		Help: "Whether every call of the API succeeded in the target's last pass.",
-		Samples: eachOutcome(func(r *inventory.Region, o inventory.Outcome, emit Emit) {
+		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
 			emit(number(o.Class == inventory.OK), append(accountValues(r.Target), o.API)...)
 		}),
 	},
 	{
 		Name: "exporter_target_last_success_timestamp_seconds", Labels: with(accountLabels, "api"), Unit: "seconds",
 		Help: "When every call of the API last succeeded in a pass, as Unix time. Absent before the first time.",
-		Samples: eachOutcome(func(r *inventory.Region, o inventory.Outcome, emit Emit) {
+		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
 			if !o.LastSuccess.IsZero() {
 				emit(float64(o.LastSuccess.UnixMilli())/1000, append(accountValues(r.Target), o.API)...)
 			}
@@ -346,7 +346,7 @@ var Families = []Family{
 	{
 		Name: "exporter_target_error", Labels: with(accountLabels, "api", "class"),
 		Help: "1 while the API's last pass failed with an error of the class; the log and the page have the text.",
-		Samples: eachOutcome(func(r *inventory.Region, o inventory.Outcome, emit Emit) {
+		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
 			if o.Class != inventory.OK {
 				emit(1, append(accountValues(r.Target), o.API, string(o.Class))...)
 			}
@@ -371,7 +371,7 @@ var Families = []Family{
 		Name: "exporter_pools", Unit: "pools",
 		Help: "How many user pools are known. Absent when none can be, because no target could be read.",
 		Samples: func(v *view, emit Emit) {
-			if !v.Blind {
+			if !v.PoolsUnknown {
 				emit(float64(len(v.Pools)))
 			}
 		},
@@ -408,7 +408,7 @@ func stateSet(emit Emit, states []string, state string, labels []string) {
 
 // eachRule calls f for the rules in use, unless nothing is known to judge.
 func eachRule(v *view, f func(rules.RuleInfo)) {
-	if v.Blind {
+	if v.PoolsUnknown {
 		return
 	}
 	for _, r := range v.rules.Rules() {
@@ -426,7 +426,7 @@ func eachPool(f func(*view, *inventory.Pool, Emit)) func(*view, Emit) {
 	}
 }
 
-func eachAccount(f func(*inventory.Account, Emit)) func(*view, Emit) {
+func eachAccount(f func(*inventory.SESAccount, Emit)) func(*view, Emit) {
 	return func(v *view, emit Emit) {
 		for i := range v.Accounts {
 			f(&v.Accounts[i], emit)
@@ -442,7 +442,7 @@ func eachIdentity(f func(*inventory.UsedIdentity, Emit)) func(*view, Emit) {
 	}
 }
 
-func eachOutcome(f func(*inventory.Region, inventory.Outcome, Emit)) func(*view, Emit) {
+func eachOutcome(f func(*inventory.Reading, inventory.Outcome, Emit)) func(*view, Emit) {
 	return func(v *view, emit Emit) {
 		for i := range v.Readings {
 			for _, o := range v.Readings[i].Outcomes {
@@ -473,7 +473,7 @@ func reputation(name, metric string, value func(*inventory.Reputation) *float64)
 	return Family{
 		Name: "account_" + name + "_ratio", Unit: "ratio", Labels: accountLabels,
 		Help: "The SES account's " + name + " rate over the volume that SES judges it by, 0 to 1. From CloudWatch AWS/SES " + metric + ", read once an hour where user pools send through the account. Absent when unknown.",
-		Samples: eachAccount(func(a *inventory.Account, emit Emit) {
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
 			if a.Reputation == nil {
 				return
 			}
@@ -511,7 +511,7 @@ func accountQuota(name, unit, help, field string, value func(inventory.Quota) (f
 	return Family{
 		Name: "account_send_quota_" + name, Unit: unit, Labels: accountLabels,
 		Help: help + " From SES GetAccount, " + field + ". Absent when unlimited or unknown.",
-		Samples: eachAccount(func(a *inventory.Account, emit Emit) {
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
 			q := a.Quota.Finite()
 			if q == nil {
 				return

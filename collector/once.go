@@ -16,8 +16,8 @@ const atOnce = 32
 // through and that are no targets, and again those targets whose identities
 // are used from other regions and need a second look. progress is called with
 // how many of the targets known so far are read; it may be nil.
-func ReadOnce(ctx context.Context, reader Reader, targets []inventory.Target, opts Options, progress func(done, total int)) []inventory.Region {
-	o := once{ctx: ctx, reader: reader, opts: opts, progress: progress, readings: map[inventory.Key]inventory.Region{}}
+func ReadOnce(ctx context.Context, reader Reader, targets []inventory.Target, opts Options, progress func(done, total int)) []inventory.Reading {
+	o := once{ctx: ctx, reader: reader, opts: opts, progress: progress, readings: map[inventory.Key]inventory.Reading{}}
 	o.read(targets)
 
 	var more []inventory.Target
@@ -38,7 +38,7 @@ func ReadOnce(ctx context.Context, reader Reader, targets []inventory.Target, op
 
 // unsettled reports whether an identity's verification is not known, although
 // the identity was listed.
-func unsettled(r inventory.Region, names []string) bool {
+func unsettled(r inventory.Reading, names []string) bool {
 	known := map[string]inventory.Tri{}
 	for _, i := range r.Identities {
 		known[inventory.CanonicalIdentity(i.Name)] = i.Verified
@@ -60,12 +60,12 @@ type once struct {
 	progress func(done, total int)
 
 	mu          sync.Mutex
-	readings    map[inventory.Key]inventory.Region
+	readings    map[inventory.Key]inventory.Reading
 	done, total int
 }
 
-func (o *once) list() []inventory.Region {
-	all := make([]inventory.Region, 0, len(o.readings))
+func (o *once) list() []inventory.Reading {
+	all := make([]inventory.Reading, 0, len(o.readings))
 	for _, r := range o.readings {
 		all = append(all, r)
 	}
@@ -79,7 +79,7 @@ func (o *once) read(targets []inventory.Target) {
 	for _, t := range targets {
 		group.Go(func() error {
 			o.mu.Lock()
-			var prev *inventory.Region
+			var prev *inventory.Reading
 			if have, ok := o.readings[t.Key()]; ok {
 				prev = &have
 			}

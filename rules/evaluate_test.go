@@ -21,12 +21,12 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // on COGNITO_DEFAULT, with a finding for about one pool in ten and unknown
 // facts for about one in fifty.
 func fleet(n int) *inventory.Snapshot {
-	var readings []inventory.Region
+	var readings []inventory.Reading
 	for n > 0 {
 		account := fmt.Sprintf("%012d", len(readings))
-		r := inventory.Region{
+		r := inventory.Reading{
 			Target: inventory.Target{AccountID: account, AccountName: "team " + account, Region: "eu-west-1"}, Start: now, End: now,
-			SES: &inventory.SESAccount{
+			SES: &inventory.SESState{
 				Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
 				Quota: &inventory.SendQuota{Limit: 50000, Used: 100, Rate: 14},
 			},
@@ -115,8 +115,8 @@ func judge(t *testing.T, snap *inventory.Snapshot, when, message string) string 
 func TestFacts(t *testing.T) {
 	const account = "111122223333"
 	arn := "arn:aws:ses:eu-west-1:" + account + ":identity/example.com"
-	ses := func() *inventory.SESAccount {
-		return &inventory.SESAccount{
+	ses := func() *inventory.SESState {
+		return &inventory.SESState{
 			Confirmed: now.Add(-time.Minute), Sandbox: inventory.Yes, SendingEnabled: inventory.Yes, Enforcement: "PROBATION", Review: "PENDING",
 			Quota: &inventory.SendQuota{Limit: 200, Used: 50},
 		}
@@ -131,7 +131,7 @@ func TestFacts(t *testing.T) {
 
 	tests := map[string]struct {
 		settings *inventory.Settings
-		ses      *inventory.SESAccount
+		ses      *inventory.SESState
 		change   func(p *inventory.Pool)
 		facts    map[string]string // by expression, its text or "undetermined"
 	}{
@@ -192,12 +192,12 @@ func TestFacts(t *testing.T) {
 		}},
 	}
 	for name, test := range tests {
-		r := inventory.Region{
+		r := inventory.Reading{
 			Target: inventory.Target{AccountID: account, AccountName: "main", Region: "eu-west-1"}, SES: test.ses,
 			Pools:      []inventory.UserPool{{ID: "eu-west-1_1", Name: "shop", Settings: test.settings}},
 			Identities: []inventory.Identity{{Name: "example.com", Verified: inventory.Yes, SendingEnabled: inventory.Yes}}, IdentitiesListed: now,
 		}
-		snap := inventory.New(now, []inventory.Region{r}, inventory.Policy{})
+		snap := inventory.New(now, []inventory.Reading{r}, inventory.Policy{})
 		if test.change != nil {
 			test.change(&snap.Pools[0])
 		}
@@ -211,7 +211,7 @@ func TestFacts(t *testing.T) {
 }
 
 func TestKleene(t *testing.T) {
-	snap := inventory.New(now, []inventory.Region{{
+	snap := inventory.New(now, []inventory.Reading{{
 		Target: inventory.Target{AccountID: "111122223333", Region: "eu-west-1"},
 		Pools:  []inventory.UserPool{{ID: "eu-west-1_1", Settings: &inventory.Settings{Mode: inventory.ModeDefault}}},
 	}}, inventory.Policy{})
@@ -261,10 +261,10 @@ rules:
 
 func world() *inventory.Snapshot {
 	arn := "arn:aws:ses:eu-west-1:111122223333:identity/example.com"
-	return inventory.New(now, []inventory.Region{
+	return inventory.New(now, []inventory.Reading{
 		{
 			Target: inventory.Target{AccountID: "111122223333", AccountName: "main", Region: "eu-west-1"},
-			SES:    &inventory.SESAccount{Confirmed: now, Sandbox: inventory.Yes},
+			SES:    &inventory.SESState{Confirmed: now, Sandbox: inventory.Yes},
 			Pools: []inventory.UserPool{
 				{ID: "eu-west-1_2", Name: "a", Settings: &inventory.Settings{Mode: inventory.ModeDeveloper, SourceARN: arn, From: "a@example.com"}},
 				{ID: "eu-west-1_1", Name: "b", Settings: &inventory.Settings{Mode: inventory.ModeDefault}},
@@ -273,7 +273,7 @@ func world() *inventory.Snapshot {
 		},
 		{
 			Target: inventory.Target{AccountID: "111122223333", AccountName: "main", Region: "eu-west-2"},
-			SES:    &inventory.SESAccount{Confirmed: now},
+			SES:    &inventory.SESState{Confirmed: now},
 		},
 	}, inventory.Policy{})
 }

@@ -312,7 +312,7 @@ func (v *poolView) load(p *inventory.Pool) *object {
 var poolQuotaType = quotaType("pool.quota", func(v *poolView) *quota { return &v.send })
 
 // poolSES reads a fact of the pool's SES account.
-func poolSES(read func(*inventory.SESAccount) any) func(any) any {
+func poolSES(read func(*inventory.SESState) any) func(any) any {
 	return of(func(v *poolView) any {
 		if v.SES == nil {
 			return nil
@@ -323,10 +323,10 @@ func poolSES(read func(*inventory.SESAccount) any) func(any) any {
 
 var poolSESType = newType(
 	"pool.ses",
-	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it may only mail verified recipients", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESAccount) any { return tri(a.Sandbox) })},
-	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESAccount) any { return tri(a.SendingEnabled) })},
-	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESAccount) any { return textOrUnknown(a.Enforcement) })},
-	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESAccount) any { return textOrUnknown(a.Review) })},
+	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it may only mail verified recipients", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return tri(a.Sandbox) })},
+	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return tri(a.SendingEnabled) })},
+	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Enforcement) })},
+	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Review) })},
 	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *poolView) any { return bounce(v.Reputation) })},
 	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *poolView) any { return complaint(v.Reputation) })},
 )
@@ -469,7 +469,7 @@ var poolType = newType(
 
 // accountView is one SES account as rules see it.
 type accountView struct {
-	*inventory.Account
+	*inventory.SESAccount
 	at    time.Time
 	pools map[inventory.Key]int
 	send  quota
@@ -486,7 +486,7 @@ func newAccountView(s *inventory.Snapshot) *accountView {
 
 // senders counts the pools that send through each SES account.
 func senders(s *inventory.Snapshot) map[inventory.Key]int {
-	key := make(map[*inventory.SESAccount]inventory.Key, len(s.Readings))
+	key := make(map[*inventory.SESState]inventory.Key, len(s.Readings))
 	for i := range s.Readings {
 		key[s.Readings[i].SES] = s.Readings[i].Target.Key()
 	}
@@ -499,8 +499,8 @@ func senders(s *inventory.Snapshot) map[inventory.Key]int {
 	return pools
 }
 
-func (v *accountView) load(a *inventory.Account) *object {
-	v.Account, v.send = a, sendQuota(a.Quota)
+func (v *accountView) load(a *inventory.SESAccount) *object {
+	v.SESAccount, v.send = a, sendQuota(a.Quota)
 	return &v.root
 }
 

@@ -14,13 +14,13 @@ import (
 // is found: the tests in the rule files only see facts that they made up.
 func TestFindings(t *testing.T) {
 	const account = "111122223333"
-	healthy := func() *inventory.SESAccount {
-		return &inventory.SESAccount{
+	healthy := func() *inventory.SESState {
+		return &inventory.SESState{
 			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
 			Quota: &inventory.SendQuota{Limit: 50000, Used: 100},
 		}
 	}
-	ses := func(change func(*inventory.SESAccount)) *inventory.SESAccount {
+	ses := func(change func(*inventory.SESState)) *inventory.SESState {
 		a := healthy()
 		change(a)
 		return a
@@ -45,7 +45,7 @@ func TestFindings(t *testing.T) {
 	}
 	tests := map[string]struct {
 		settings *inventory.Settings
-		ses      *inventory.SESAccount // healthy without one
+		ses      *inventory.SESState // healthy without one
 		change   func(*inventory.Snapshot)
 		want     string
 	}{
@@ -63,8 +63,8 @@ func TestFindings(t *testing.T) {
 			quota(20)(s)
 			s.Pools[0].Failures = map[string]int{"daily_limit": 1}
 		}, want: "default-quota-failures"},
-		"sandbox":            {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Sandbox = inventory.Yes }), want: "developer-in-sandbox"},
-		"denied":             {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Sandbox, a.Review = inventory.Yes, "DENIED" }), want: "developer-in-sandbox production-access-denied"},
+		"sandbox":            {settings: own, ses: ses(func(a *inventory.SESState) { a.Sandbox = inventory.Yes }), want: "developer-in-sandbox"},
+		"denied":             {settings: own, ses: ses(func(a *inventory.SESState) { a.Sandbox, a.Review = inventory.Yes, "DENIED" }), want: "developer-in-sandbox production-access-denied"},
 		"missing":            {settings: developer("eu-west-1:"+account+":identity/example.org", "a@example.org"), want: "identity-missing"},
 		"without SourceArn":  {settings: &inventory.Settings{Confirmed: now, Mode: inventory.ModeDeveloper}, want: "identity-missing"},
 		"unverified":         {settings: developer("eu-west-1:"+account+":identity/example.net", "a@example.net"), want: "identity-unverified"},
@@ -72,13 +72,13 @@ func TestFindings(t *testing.T) {
 		"other region":       {settings: developer("eu-central-1:"+account+":identity/example.com", "a@example.com"), want: "identity-region-unsupported"},
 		"From outside":       {settings: developer("eu-west-1:"+account+":identity/example.com", "a@example.org"), want: "from-outside-identity"},
 		"own FROM":           {settings: ownFrom, change: quota(0), want: "default-sender-from-unverified"},
-		"disabled":           {settings: own, ses: ses(func(a *inventory.SESAccount) { a.SendingEnabled = inventory.No }), want: "sending-disabled"},
-		"send quota near":    {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Quota.Used = 49000 }), want: "send-quota-near-limit"},
-		"send quota reached": {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Quota.Used = 50000 }), want: "send-quota-reached"},
-		"unlimited":          {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Quota = &inventory.SendQuota{Unlimited: true, Used: 9e9} })},
-		"probation":          {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Enforcement = "PROBATION" }), want: "enforcement-probation"},
-		"shutdown":           {settings: own, ses: ses(func(a *inventory.SESAccount) { a.Enforcement = "SHUTDOWN" }), want: "enforcement-shutdown"},
-		"no pool of it":      {settings: standard(), ses: ses(func(a *inventory.SESAccount) { a.Enforcement = "SHUTDOWN" }), change: quota(0)},
+		"disabled":           {settings: own, ses: ses(func(a *inventory.SESState) { a.SendingEnabled = inventory.No }), want: "sending-disabled"},
+		"send quota near":    {settings: own, ses: ses(func(a *inventory.SESState) { a.Quota.Used = 49000 }), want: "send-quota-near-limit"},
+		"send quota reached": {settings: own, ses: ses(func(a *inventory.SESState) { a.Quota.Used = 50000 }), want: "send-quota-reached"},
+		"unlimited":          {settings: own, ses: ses(func(a *inventory.SESState) { a.Quota = &inventory.SendQuota{Unlimited: true, Used: 9e9} })},
+		"probation":          {settings: own, ses: ses(func(a *inventory.SESState) { a.Enforcement = "PROBATION" }), want: "enforcement-probation"},
+		"shutdown":           {settings: own, ses: ses(func(a *inventory.SESState) { a.Enforcement = "SHUTDOWN" }), want: "enforcement-shutdown"},
+		"no pool of it":      {settings: standard(), ses: ses(func(a *inventory.SESState) { a.Enforcement = "SHUTDOWN" }), change: quota(0)},
 		"bad reputation":     {settings: own, change: reputation(0.06, 0.002), want: "bounce-rate-high complaint-rate-high"},
 		"worse reputation":   {settings: own, change: reputation(0.1, 0.005), want: "bounce-rate-critical complaint-rate-critical"},
 		"old facts":          {settings: old, change: quota(0), want: "facts-stale"},
@@ -89,7 +89,7 @@ func TestFindings(t *testing.T) {
 		all[r.ID] = true
 	}
 	for name, test := range tests {
-		r := inventory.Region{
+		r := inventory.Reading{
 			Target: inventory.Target{AccountID: account, Region: "eu-west-1"}, SES: test.ses,
 			Pools: []inventory.UserPool{{ID: "eu-west-1_1", Settings: test.settings}},
 			Identities: []inventory.Identity{
@@ -101,10 +101,10 @@ func TestFindings(t *testing.T) {
 		if r.SES == nil {
 			r.SES = healthy()
 		}
-		elsewhere := inventory.Region{Target: inventory.Target{AccountID: account, Region: "eu-central-1"}, SES: healthy(), Identities: r.Identities, IdentitiesListed: now}
-		snap := inventory.New(now, []inventory.Region{r, elsewhere}, inventory.Policy{})
+		elsewhere := inventory.Reading{Target: inventory.Target{AccountID: account, Region: "eu-central-1"}, SES: healthy(), Identities: r.Identities, IdentitiesListed: now}
+		snap := inventory.New(now, []inventory.Reading{r, elsewhere}, inventory.Policy{})
 		// eu-west-1 first, for reputation.
-		slices.SortFunc(snap.Accounts, func(a, b inventory.Account) int { return strings.Compare(b.Target.Region, a.Target.Region) })
+		slices.SortFunc(snap.Accounts, func(a, b inventory.SESAccount) int { return strings.Compare(b.Target.Region, a.Target.Region) })
 		if test.change != nil {
 			test.change(snap)
 		}

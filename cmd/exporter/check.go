@@ -116,7 +116,7 @@ type unreadable struct {
 
 // notRead lists what could not be read, each common cause once. A region that
 // is switched off has nothing to read.
-func notRead(readings []inventory.Region) []unreadable {
+func notRead(readings []inventory.Reading) []unreadable {
 	all := []unreadable{}
 	for _, r := range readings {
 		said := map[string]bool{}

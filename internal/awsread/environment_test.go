@@ -47,7 +47,7 @@ func writeFile(t *testing.T, text string) string {
 }
 
 // own reads the ambient account in eu-west-1 with nothing but the environment.
-func own(t *testing.T) inventory.Region {
+func own(t *testing.T) inventory.Reading {
 	t.Helper()
 	r := newReader(t, awsread.Options{RequestTimeout: 5 * time.Second, DescribeMaxAge: time.Hour})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)

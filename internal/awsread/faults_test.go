@@ -71,12 +71,12 @@ func TestFaults(t *testing.T) {
 				complete(t, good)
 				sim.fault(t, awssim.Fault{Kind: kind, Service: place.service, Operation: place.operation})
 
-				var fresh, kept inventory.Region
+				var fresh, kept inventory.Reading
 				var wg sync.WaitGroup
 				wg.Go(func() { fresh = readWithFault(t, sim, at, nil, kind) })
 				wg.Go(func() { kept = readWithFault(t, sim, at, &good, kind) })
 				wg.Wait()
-				for _, r := range []inventory.Region{fresh, kept} {
+				for _, r := range []inventory.Reading{fresh, kept} {
 					for _, api := range []string{inventory.APISTS, inventory.APICognito, inventory.APISES} {
 						hit := api == place.service || place.service == "sts"
 						o, _ := r.Outcome(api)
@@ -125,7 +125,7 @@ func TestFaults(t *testing.T) {
 
 // readWithFault reads with a reader that has no credentials yet and wants
 // everything anew, and does not let a fault last longer than it has to.
-func readWithFault(t *testing.T, sim *simulation, at inventory.Target, prev *inventory.Region, kind string) inventory.Region {
+func readWithFault(t *testing.T, sim *simulation, at inventory.Target, prev *inventory.Reading, kind string) inventory.Reading {
 	timeout := 30 * time.Second
 	if kind == "throttle" { // Ten attempts are more than a test can wait for.
 		timeout = 3 * time.Second
@@ -141,7 +141,7 @@ func readWithFault(t *testing.T, sim *simulation, at inventory.Target, prev *inv
 }
 
 // judgeFresh checks that what was hit is unknown, without an earlier reading.
-func judgeFresh(t *testing.T, r inventory.Region, hit func(string) bool) {
+func judgeFresh(t *testing.T, r inventory.Reading, hit func(string) bool) {
 	t.Helper()
 	if known := len(r.Pools); known != 0 == hit("ListUserPools") {
 		t.Errorf("%d pools", known)
@@ -167,7 +167,7 @@ func judgeFresh(t *testing.T, r inventory.Region, hit func(string) bool) {
 }
 
 // judgeKept checks that what was hit is as before, and the rest confirmed.
-func judgeKept(t *testing.T, r, good inventory.Region, hit func(string) bool) {
+func judgeKept(t *testing.T, r, good inventory.Reading, hit func(string) bool) {
 	t.Helper()
 	if hit("ListUserPools") {
 		samePools(t, r, good)

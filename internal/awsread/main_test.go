@@ -242,7 +242,7 @@ func target(account string, identities ...string) inventory.Target {
 }
 
 // class returns how the API fared, and fails when it was not called.
-func class(t *testing.T, r inventory.Region, api string) inventory.Class {
+func class(t *testing.T, r inventory.Reading, api string) inventory.Class {
 	t.Helper()
 	o, ok := r.Outcome(api)
 	if !ok {
@@ -253,7 +253,7 @@ func class(t *testing.T, r inventory.Region, api string) inventory.Class {
 }
 
 // allOK checks that all three APIs were called, with success.
-func allOK(t *testing.T, r inventory.Region) {
+func allOK(t *testing.T, r inventory.Reading) {
 	t.Helper()
 	for _, api := range []string{inventory.APISTS, inventory.APICognito, inventory.APISES} {
 		if o, ok := r.Outcome(api); !ok || o.Class != inventory.OK || !o.LastSuccess.Equal(r.End) {
@@ -263,7 +263,7 @@ func allOK(t *testing.T, r inventory.Region) {
 }
 
 // complete checks that the reading has all that fleet gives an account.
-func complete(t *testing.T, r inventory.Region) {
+func complete(t *testing.T, r inventory.Reading) {
 	t.Helper()
 	var names []string
 	for _, p := range r.Pools {
@@ -284,7 +284,7 @@ func complete(t *testing.T, r inventory.Region) {
 	}
 }
 
-func pool(t *testing.T, r inventory.Region, name string) inventory.UserPool {
+func pool(t *testing.T, r inventory.Reading, name string) inventory.UserPool {
 	t.Helper()
 	i := slices.IndexFunc(r.Pools, func(p inventory.UserPool) bool { return p.Name == name })
 	if i < 0 {
@@ -293,7 +293,7 @@ func pool(t *testing.T, r inventory.Region, name string) inventory.UserPool {
 	return r.Pools[i]
 }
 
-func identity(r inventory.Region, name string) inventory.Identity {
+func identity(r inventory.Reading, name string) inventory.Identity {
 	i := slices.IndexFunc(r.Identities, func(i inventory.Identity) bool { return i.Name == name })
 	if i < 0 {
 		return inventory.Identity{}
@@ -302,7 +302,7 @@ func identity(r inventory.Region, name string) inventory.Identity {
 }
 
 // existing returns the identities that there are.
-func existing(r inventory.Region) []inventory.Identity {
+func existing(r inventory.Reading) []inventory.Identity {
 	return slices.DeleteFunc(slices.Clone(r.Identities), func(i inventory.Identity) bool { return i.Missing })
 }
 

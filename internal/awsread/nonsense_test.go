@@ -58,7 +58,7 @@ func TestNonsense(t *testing.T) {
 				fresh := sim.reader(t, everything).Read(ctx, at, nil)
 				kept := sim.reader(t, everything).Read(ctx, at, &good)
 				cancel()
-				for _, r := range []inventory.Region{fresh, kept} {
+				for _, r := range []inventory.Reading{fresh, kept} {
 					if got := class(t, r, api); got != inventory.Invalid {
 						t.Errorf("%q: class %q, want invalid: %+v", answer, got, r.Outcomes)
 					}

@@ -307,8 +307,8 @@ func (r *Reader) regionsOf(ctx context.Context, t inventory.Target, a *accountSt
 // over from prev, which may be nil, with the time of their last confirmation.
 // It returns no error on purpose: what failed is in the reading's outcomes.
 // A done context ends it, with what was read until then.
-func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.Region) inventory.Region {
-	p := &pass{r: r, region: inventory.Region{Target: t, Start: time.Now()}, prev: prev, failed: map[string]failure{}}
+func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.Reading) inventory.Reading {
+	p := &pass{r: r, region: inventory.Reading{Target: t, Start: time.Now()}, prev: prev, failed: map[string]failure{}}
 	if prev != nil {
 		p.region.Pools, p.region.PoolsListed, p.region.SES = prev.Pools, prev.PoolsListed, prev.SES
 		p.region.Identities, p.region.IdentitiesListed = prev.Identities, prev.IdentitiesListed
@@ -382,8 +382,8 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 // region; what they share is behind the mutex.
 type pass struct {
 	r      *Reader
-	region inventory.Region
-	prev   *inventory.Region
+	region inventory.Reading
+	prev   *inventory.Reading
 
 	mu      sync.Mutex
 	apis    []string           // that were called
@@ -433,7 +433,7 @@ func (p *pass) fail(ctx context.Context, a *accountState, api, operation string,
 }
 
 // finish works out the outcomes.
-func (p *pass) finish() inventory.Region {
+func (p *pass) finish() inventory.Reading {
 	p.region.End = time.Now()
 	for _, api := range p.apis {
 		f := p.failed[api]

@@ -60,7 +60,7 @@ accounts:
 	if s := pool(t, r, "built-in").Settings; s.Mode != inventory.ModeDefault || s.SourceARN != "" || s.CustomSender {
 		t.Errorf("built-in %+v", s)
 	}
-	account := inventory.SESAccount{
+	account := inventory.SESState{
 		Confirmed: r.SES.Confirmed, Sandbox: inventory.Yes, SendingEnabled: inventory.No, Enforcement: "PROBATION", Review: "DENIED",
 		Quota: &inventory.SendQuota{Limit: -1, Unlimited: true, Used: 7, Rate: 3},
 	}
@@ -115,28 +115,28 @@ func TestDeniedAccountLeavesOthersAlone(t *testing.T) {
 }
 
 // sameFacts checks that nothing was learnt and nothing forgotten.
-func sameFacts(t *testing.T, have, want inventory.Region) {
+func sameFacts(t *testing.T, have, want inventory.Reading) {
 	t.Helper()
 	samePools(t, have, want)
 	sameSES(t, have, want)
 	sameIdentities(t, have, want)
 }
 
-func samePools(t *testing.T, have, want inventory.Region) {
+func samePools(t *testing.T, have, want inventory.Reading) {
 	t.Helper()
 	if len(have.Pools)+len(want.Pools) > 0 && !reflect.DeepEqual(have.Pools, want.Pools) {
 		t.Errorf("pools %+v,\nwant %+v", have.Pools, want.Pools)
 	}
 }
 
-func sameSES(t *testing.T, have, want inventory.Region) {
+func sameSES(t *testing.T, have, want inventory.Reading) {
 	t.Helper()
 	if !reflect.DeepEqual(have.SES, want.SES) {
 		t.Errorf("SES %+v,\nwant %+v", have.SES, want.SES)
 	}
 }
 
-func sameIdentities(t *testing.T, have, want inventory.Region) {
+func sameIdentities(t *testing.T, have, want inventory.Reading) {
 	t.Helper()
 	if len(have.Identities)+len(want.Identities) > 0 && !reflect.DeepEqual(have.Identities, want.Identities) || !have.IdentitiesListed.Equal(want.IdentitiesListed) {
 		t.Errorf("identities %+v,\nwant %+v", have.Identities, want.Identities)
@@ -298,10 +298,10 @@ func TestRefusedTokenIsRenewed(t *testing.T) {
 func TestRegionThatIsOff(t *testing.T) {
 	t.Parallel()
 	sim := simulate(t, awssim.Options{NoQuotas: true})
-	read := func(r *awsread.Reader, account, region string) inventory.Region {
+	read := func(r *awsread.Reader, account, region string) inventory.Reading {
 		return r.Read(t.Context(), inventory.Target{AccountID: account, Region: region}, nil)
 	}
-	both := func(r inventory.Region, want inventory.Class) {
+	both := func(r inventory.Reading, want inventory.Class) {
 		t.Helper()
 		for _, api := range []string{inventory.APICognito, inventory.APISES} {
 			if got := class(t, r, api); got != want {

@@ -34,7 +34,7 @@ func (p *pass) readAccount(ctx context.Context, a *accountState, client *sesv2.C
 // account send as, as far as they are known.
 func (p *pass) used() []string {
 	names := slices.Clone(p.region.Target.Identities)
-	for _, n := range inventory.Needs([]inventory.Region{{Target: p.region.Target, Pools: p.region.Pools}}) {
+	for _, n := range inventory.Needs([]inventory.Reading{{Target: p.region.Target, Pools: p.region.Pools}}) {
 		if n.Key == p.region.Target.Key() {
 			names = append(names, n.Identities...)
 		}
@@ -43,8 +43,8 @@ func (p *pass) used() []string {
 	return slices.Compact(names)
 }
 
-func accountOf(out *sesv2.GetAccountOutput, now time.Time) *inventory.SESAccount {
-	s := &inventory.SESAccount{
+func accountOf(out *sesv2.GetAccountOutput, now time.Time) *inventory.SESState {
+	s := &inventory.SESState{
 		Confirmed:      now,
 		Sandbox:        inventory.Known(!out.ProductionAccessEnabled),
 		SendingEnabled: inventory.Known(out.SendingEnabled),

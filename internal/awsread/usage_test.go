@@ -157,7 +157,7 @@ func (c *checker) run(days int) {
 	options := Options{Quota: c.policy, CloudWatch: true, CloudTrail: true, DescribeMaxAge: 6 * time.Hour, RequestTimeout: time.Minute}
 	time.Sleep(time.Duration(c.r.Int64N(int64(48 * time.Hour)))) // Started at any hour.
 	reader := newInProcess(c.t, sim, options)
-	var prev *inventory.Region
+	var prev *inventory.Reading
 	target := inventory.Target{AccountID: testAccount, Region: testRegion}
 	for end := time.Now().AddDate(0, 0, days); time.Now().Before(end); {
 		switch c.r.IntN(12) {
@@ -191,10 +191,10 @@ func (c *checker) run(days int) {
 }
 
 // check holds a reading against the truth.
-func (c *checker) check(reading inventory.Region) {
+func (c *checker) check(reading inventory.Reading) {
 	now := time.Now()
 	start, _ := c.policy.Window(now)
-	s := inventory.New(now, []inventory.Region{reading}, c.policy)
+	s := inventory.New(now, []inventory.Reading{reading}, c.policy)
 	most := c.oracle.truth(now, start)
 	leastTrail, leastWatch := most, most
 	if !c.exact {
@@ -247,9 +247,9 @@ func (c *checker) check(reading inventory.Region) {
 }
 
 // same checks that a restart changes no count.
-func (c *checker) same(a, b inventory.Region) {
+func (c *checker) same(a, b inventory.Reading) {
 	now := time.Now()
-	first, second := inventory.New(now, []inventory.Region{a}, c.policy), inventory.New(now, []inventory.Region{b}, c.policy)
+	first, second := inventory.New(now, []inventory.Reading{a}, c.policy), inventory.New(now, []inventory.Reading{b}, c.policy)
 	for i, p := range first.Pools {
 		q := second.Pools[i]
 		if deref(p.SentCloudTrail) != deref(q.SentCloudTrail) || deref(p.SentCloudWatch) != deref(q.SentCloudWatch) || !p.Exhaustion.Equal(q.Exhaustion) {
@@ -309,10 +309,10 @@ func billed(t testing.TB, pause func()) (metrics, active int) {
 		o.Accounts = append(o.Accounts, Account{ID: a.ID, RoleARN: "arn:aws:iam::" + a.ID + ":role/r"})
 	}
 	reader := newInProcess(t, sim, o)
-	pass := func(prev []inventory.Region) (readings []inventory.Region) {
+	pass := func(prev []inventory.Reading) (readings []inventory.Reading) {
 		asked.Store(0)
 		for i, target := range targets {
-			var before *inventory.Region
+			var before *inventory.Reading
 			if prev != nil {
 				before = &prev[i]
 			}
@@ -387,9 +387,9 @@ func TestSourcesFailAlone(t *testing.T) {
 			})
 			target := inventory.Target{AccountID: testAccount, Region: testRegion}
 			good := reader.Read(t.Context(), target, nil)
-			count := func(r inventory.Region, staleAfter time.Duration) (pools, counted int) {
+			count := func(r inventory.Reading, staleAfter time.Duration) (pools, counted int) {
 				now := time.Now()
-				for _, p := range inventory.New(now, []inventory.Region{r.Fresh(now.Add(-staleAfter))}, policy).Pools {
+				for _, p := range inventory.New(now, []inventory.Reading{r.Fresh(now.Add(-staleAfter))}, policy).Pools {
 					pools++
 					if p.DefaultQuota != nil {
 						counted++
@@ -447,7 +447,7 @@ func TestBusyTrailIsCaughtUp(t *testing.T) {
 			Quota: policy, CloudTrail: true, DescribeMaxAge: 6 * time.Hour, RequestTimeout: time.Minute,
 			Budgets: map[string]float64{inventory.APICognito: 5, inventory.APISES: 0.33, inventory.APICloudTrail: 0.66},
 		})
-		var prev *inventory.Region
+		var prev *inventory.Reading
 		for pass := 1; ; pass++ {
 			began := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -473,7 +473,7 @@ func TestBusyTrailIsCaughtUp(t *testing.T) {
 		}
 		now := time.Now()
 		start, _ := policy.Window(now)
-		for _, p := range inventory.New(now, []inventory.Region{*prev}, policy).Pools {
+		for _, p := range inventory.New(now, []inventory.Reading{*prev}, policy).Pools {
 			if p.Name == "quiet" {
 				want := o.truth(prev.End, start)[p.ID].Sent
 				if p.SentCloudTrail == nil || *p.SentCloudTrail != float64(want) {

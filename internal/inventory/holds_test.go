@@ -5,11 +5,11 @@ import "testing"
 func TestHolds(t *testing.T) {
 	domain := developer("example.com", "a@example.com")
 	other := &Settings{Mode: ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:444455556666:identity/example.com", From: "a@example.com"}
-	unheard := &SESAccount{Enforcement: "UNKNOWN"}
+	unheard := &SESState{Enforcement: "UNKNOWN"}
 	tests := map[string]struct {
 		region   string
 		settings *Settings
-		ses      *SESAccount
+		ses      *SESState
 		unlisted bool
 		ids      []Identity
 		yes      []Reason
@@ -55,7 +55,7 @@ func TestHolds(t *testing.T) {
 		},
 		"SES says no": {
 			settings: domain, ids: []Identity{verified("example.com")},
-			ses: &SESAccount{Sandbox: Yes, SendingEnabled: No, Enforcement: "SHUTDOWN", Quota: &SendQuota{Limit: 1, Used: 1}},
+			ses: &SESState{Sandbox: Yes, SendingEnabled: No, Enforcement: "SHUTDOWN", Quota: &SendQuota{Limit: 1, Used: 1}},
 			yes: []Reason{Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached},
 		},
 	}

@@ -71,8 +71,8 @@ type Pool struct {
 	IdentityRegion string // "*" for an own FROM in all alternate regions
 	Verified       Tri    // of the identity, itself or through its domain
 
-	SES   *SESAccount // that a DEVELOPER pool sends through; nil for others or when unknown
-	Quota *Quota      // the send quota of that account; nil when unlimited or unknown
+	SES   *SESState // that a DEVELOPER pool sends through; nil for others or when unknown
+	Quota *Quota    // the send quota of that account; nil when unlimited or unknown
 
 	// What the pool sent since QuotaReset's day began, by source, for a pool
 	// with the built-in sender; nil when unknown.
@@ -108,13 +108,13 @@ func (p *Pool) CustomSender() Tri {
 type sesIndex map[Key]sesFacts
 
 type sesFacts struct {
-	account    *SESAccount
+	account    *SESState
 	reputation *Reputation
 	identities map[string]Identity // by canonical name
 	complete   bool                // a name that is not in identities does not exist
 }
 
-func indexSES(readings []Region) sesIndex {
+func indexSES(readings []Reading) sesIndex {
 	idx := make(sesIndex, len(readings))
 	for _, r := range readings {
 		f := sesFacts{account: r.SES, reputation: r.Reputation, identities: make(map[string]Identity, len(r.Identities)), complete: !r.IdentitiesListed.IsZero()}

@@ -13,8 +13,8 @@ const (
 	arnBase = "arn:aws:ses:eu-west-1:" + account + ":identity/"
 )
 
-func goodSES() *SESAccount {
-	return &SESAccount{
+func goodSES() *SESState {
+	return &SESState{
 		Confirmed: now, Sandbox: No, SendingEnabled: Yes, Enforcement: "HEALTHY", Review: "GRANTED",
 		Quota: &SendQuota{Limit: 50000, Used: 100, Rate: 14},
 	}
@@ -29,20 +29,20 @@ func pending(name string) Identity {
 }
 
 // one returns a snapshot of a single pool in region, with SES facts in eu-west-1.
-func one(region string, s *Settings, ses *SESAccount, listed bool, ids ...Identity) Pool {
-	pool := Region{
+func one(region string, s *Settings, ses *SESState, listed bool, ids ...Identity) Pool {
+	pool := Reading{
 		Target: Target{AccountID: account, Region: region},
 		Pools:  []UserPool{{ID: region + "_1", Listed: now, Settings: s}},
 	}
-	facts := Region{Target: Target{AccountID: account, Region: "eu-west-1"}, SES: ses, Identities: ids}
+	facts := Reading{Target: Target{AccountID: account, Region: "eu-west-1"}, SES: ses, Identities: ids}
 	if listed {
 		facts.IdentitiesListed = now
 	}
 	if region == "eu-west-1" {
 		facts.Pools = pool.Pools
-		return New(now, []Region{facts}, Policy{}).Pools[0]
+		return New(now, []Reading{facts}, Policy{}).Pools[0]
 	}
-	return New(now, []Region{pool, facts}, Policy{}).Pools[0]
+	return New(now, []Reading{pool, facts}, Policy{}).Pools[0]
 }
 
 func developer(identity, from string) *Settings {
@@ -50,7 +50,7 @@ func developer(identity, from string) *Settings {
 }
 
 func TestVerdict(t *testing.T) {
-	change := func(f func(*SESAccount)) *SESAccount {
+	change := func(f func(*SESState)) *SESState {
 		s := goodSES()
 		f(s)
 		return s
@@ -59,7 +59,7 @@ func TestVerdict(t *testing.T) {
 	tests := map[string]struct {
 		region   string
 		settings *Settings
-		ses      *SESAccount
+		ses      *SESState
 		unlisted bool
 		ids      []Identity
 		ready    Tri
@@ -87,12 +87,12 @@ func TestVerdict(t *testing.T) {
 		"From elsewhere":          {settings: developer("example.com", "a@example.org"), ses: goodSES(), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{FromMismatch}},
 		"From missing on domain":  {settings: developer("example.com", ""), ses: goodSES(), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{FromMismatch}},
 		"From in a suffix domain": {settings: developer("example.com", "a@notexample.com"), ses: goodSES(), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{FromMismatch}},
-		"sandbox":                 {settings: domain, ses: change(func(s *SESAccount) { s.Sandbox = Yes }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{Sandbox}},
-		"sending disabled":        {settings: domain, ses: change(func(s *SESAccount) { s.SendingEnabled = No }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{SendingDisabled}},
-		"shut down":               {settings: domain, ses: change(func(s *SESAccount) { s.Enforcement = "SHUTDOWN" }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{AccountShutdown}},
-		"probation":               {settings: domain, ses: change(func(s *SESAccount) { s.Enforcement = "PROBATION" }), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
-		"quota reached":           {settings: domain, ses: change(func(s *SESAccount) { s.Quota.Used = 50000 }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{SendQuotaReached}},
-		"quota unlimited":         {settings: domain, ses: change(func(s *SESAccount) { s.Quota = &SendQuota{Limit: -1, Unlimited: true, Used: 9} }), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
+		"sandbox":                 {settings: domain, ses: change(func(s *SESState) { s.Sandbox = Yes }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{Sandbox}},
+		"sending disabled":        {settings: domain, ses: change(func(s *SESState) { s.SendingEnabled = No }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{SendingDisabled}},
+		"shut down":               {settings: domain, ses: change(func(s *SESState) { s.Enforcement = "SHUTDOWN" }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{AccountShutdown}},
+		"probation":               {settings: domain, ses: change(func(s *SESState) { s.Enforcement = "PROBATION" }), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
+		"quota reached":           {settings: domain, ses: change(func(s *SESState) { s.Quota.Used = 50000 }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{SendQuotaReached}},
+		"quota unlimited":         {settings: domain, ses: change(func(s *SESState) { s.Quota = &SendQuota{Limit: -1, Unlimited: true, Used: 9} }), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
 		"region backwards":        {region: "eu-central-1", settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
 		"region not allowed":      {region: "eu-north-1", settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{UnsupportedRegion}},
 		"region not in the table": {region: "ap-southeast-6", settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, ready: Unknown, verified: Yes},
@@ -131,13 +131,13 @@ func TestMostSpecificIdentityWins(t *testing.T) {
 
 func TestFreshEndsOldFacts(t *testing.T) {
 	old := now.Add(-time.Hour)
-	r := Region{
+	r := Reading{
 		Pools: []UserPool{
 			{ID: "gone", Listed: old},
 			{ID: "listed", Listed: now, Settings: &Settings{Confirmed: old}},
 			{ID: "whole", Listed: now, Settings: &Settings{Confirmed: now}},
 		},
-		SES: &SESAccount{Confirmed: old}, Identities: []Identity{{Name: "a", Confirmed: old}, {Name: "b", Confirmed: now}},
+		SES: &SESState{Confirmed: old}, Identities: []Identity{{Name: "a", Confirmed: old}, {Name: "b", Confirmed: now}},
 		IdentitiesListed: old,
 	}
 	f := r.Fresh(now.Add(-time.Minute))
@@ -153,7 +153,7 @@ func TestFreshEndsOldFacts(t *testing.T) {
 }
 
 func TestNeeds(t *testing.T) {
-	readings := []Region{{
+	readings := []Reading{{
 		Target: Target{AccountID: account, Region: "eu-central-1"},
 		Pools: []UserPool{
 			{Settings: developer("example.com", "")},

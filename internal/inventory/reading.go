@@ -78,10 +78,10 @@ type Outcome struct {
 	LastSuccess time.Time // end of the last pass in which all calls of the API succeeded; zero if none
 }
 
-// Region is what one pass over a target brought home, together with the still
+// Reading is what one pass over a target brought home, together with the still
 // valid facts of earlier passes. Facts carry the time of their last
-// confirmation so that [Region.Fresh] can end them.
-type Region struct {
+// confirmation so that [Reading.Fresh] can end them.
+type Reading struct {
 	Target Target
 	// Unread stands for a target that is still to be read for the first time:
 	// what has to be summed over all targets is unknown until then.
@@ -97,7 +97,7 @@ type Region struct {
 	// when it never did.
 	PoolsListed time.Time
 
-	SES *SESAccount // nil when unknown
+	SES *SESState // nil when unknown
 
 	Identities []Identity // sorted by name; also those that SES says do not exist
 	// IdentitiesListed is when SES last gave its complete list of identities:
@@ -110,7 +110,7 @@ type Region struct {
 }
 
 // Outcome returns the outcome of api, if it was called. The receiver may be nil.
-func (r *Region) Outcome(api string) (Outcome, bool) {
+func (r *Reading) Outcome(api string) (Outcome, bool) {
 	if r == nil {
 		return Outcome{}, false
 	}
@@ -124,7 +124,7 @@ func (r *Region) Outcome(api string) (Outcome, bool) {
 
 // PoolsKnown reports whether every pool of the target is known with its mode.
 // A region that is switched off has none.
-func (r *Region) PoolsKnown() bool {
+func (r *Reading) PoolsKnown() bool {
 	if r.Target.SESOnly {
 		return true
 	}
@@ -177,8 +177,8 @@ type Settings struct {
 	AutoVerified     []string // AutoVerifiedAttributes, for example email
 }
 
-// SESAccount is the state of SES in one account and region (GetAccount).
-type SESAccount struct {
+// SESState is the state of SES in one account and region (GetAccount).
+type SESState struct {
 	Confirmed      time.Time
 	Sandbox        Tri
 	SendingEnabled Tri
@@ -196,10 +196,10 @@ type SendQuota struct {
 	Rate      float64 // MaxSendRate, e-mails per second
 }
 
-// EnforcementStatuses lists the values of SESAccount.Enforcement.
+// EnforcementStatuses lists the values of SESState.Enforcement.
 func EnforcementStatuses() []string { return []string{"HEALTHY", "PROBATION", "SHUTDOWN", "UNKNOWN"} }
 
-// ReviewStatuses lists the values of SESAccount.Review; NONE is an account that
+// ReviewStatuses lists the values of SESState.Review; NONE is an account that
 // never asked for production access through the API or the console.
 func ReviewStatuses() []string { return []string{"PENDING", "FAILED", "GRANTED", "DENIED", "NONE"} }
 
@@ -222,7 +222,7 @@ type Identity struct {
 
 // Fresh returns the reading without the facts that were not confirmed since
 // oldest. The receiver is not changed.
-func (r Region) Fresh(oldest time.Time) Region {
+func (r Reading) Fresh(oldest time.Time) Reading {
 	pools := make([]UserPool, 0, len(r.Pools))
 	for _, p := range r.Pools {
 		if p.Listed.Before(oldest) {

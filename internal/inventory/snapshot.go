@@ -10,23 +10,23 @@ import (
 // changed after [New] returned it, so that any number of readers may share it.
 type Snapshot struct {
 	At         time.Time
-	Readings   []Region  // sorted by account and region
-	Pools      []Pool    // sorted by account, region and ID
-	Accounts   []Account // SES state, sorted by account and region
+	Readings   []Reading    // sorted by account and region
+	Pools      []Pool       // sorted by account, region and ID
+	Accounts   []SESAccount // SES state, sorted by account and region
 	Identities []UsedIdentity
 
-	// Blind says that there are targets whose pools should be known, and none
+	// PoolsUnknown says that there are targets whose pools should be known, and none
 	// are: a count of pools or findings would be made up.
-	Blind bool
+	PoolsUnknown bool
 
 	Policy        Policy
 	DefaultQuotas []DefaultQuota // of what shares one, sorted by account and region
 }
 
-// Account is the SES state of one account in one region.
-type Account struct {
+// SESAccount is the SES state of one account in one region.
+type SESAccount struct {
 	Target Target
-	SESAccount
+	SESState
 	Reputation *Reputation // nil when unknown
 }
 
@@ -41,9 +41,9 @@ type UsedIdentity struct {
 }
 
 // New links and judges the readings. It keeps them and must not see them change.
-func New(at time.Time, readings []Region, policy Policy) *Snapshot {
+func New(at time.Time, readings []Reading, policy Policy) *Snapshot {
 	readings = slices.Clone(readings)
-	slices.SortStableFunc(readings, func(a, b Region) int { return a.Target.Key().Compare(b.Target.Key()) })
+	slices.SortStableFunc(readings, func(a, b Reading) int { return a.Target.Key().Compare(b.Target.Key()) })
 	quotas := newTally(at, readings, policy)
 	gone := map[string]bool{} // accounts whose pools are not all known
 	blind, targets := true, 0
@@ -56,9 +56,9 @@ func New(at time.Time, readings []Region, policy Policy) *Snapshot {
 			gone[readings[i].Target.AccountID] = true
 		}
 	}
-	readings = slices.DeleteFunc(readings, func(r Region) bool { return r.Unread })
+	readings = slices.DeleteFunc(readings, func(r Reading) bool { return r.Unread })
 	idx := indexSES(readings)
-	s := &Snapshot{At: at, Readings: readings, Policy: policy, DefaultQuotas: quotas.list(), Blind: blind && targets > 0}
+	s := &Snapshot{At: at, Readings: readings, Policy: policy, DefaultQuotas: quotas.list(), PoolsUnknown: blind && targets > 0}
 
 	type identityKey struct {
 		Key
@@ -78,7 +78,7 @@ func New(at time.Time, readings []Region, policy Policy) *Snapshot {
 	}
 	for _, r := range readings {
 		if r.SES != nil {
-			s.Accounts = append(s.Accounts, Account{Target: r.Target, SESAccount: *r.SES, Reputation: r.Reputation})
+			s.Accounts = append(s.Accounts, SESAccount{Target: r.Target, SESState: *r.SES, Reputation: r.Reputation})
 		}
 		for _, i := range r.Identities {
 			if i.Missing {
@@ -108,7 +108,7 @@ type Need struct {
 
 // Needs returns, sorted, the SES regions which the readings' pools send
 // through and have to be read for it, whether or not they are targets.
-func Needs(readings []Region) []Need {
+func Needs(readings []Reading) []Need {
 	var needs []Need
 	for _, r := range readings {
 		for _, up := range r.Pools {

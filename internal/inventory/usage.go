@@ -166,7 +166,7 @@ func (t *Trail) Single() []MailEvent {
 // current returns the sources' counts if they are about the day that begins at
 // start. One that was complete for the day before has seen nothing yet of
 // this one, which is what an empty one says.
-func (r *Region) current(start time.Time) (*SignUps, *Trail) {
+func (r *Reading) current(start time.Time) (*SignUps, *Trail) {
 	signUps, trail := r.SignUps, r.Trail
 	if signUps != nil && signUps.WindowStart.Before(start) {
 		signUps = &SignUps{WindowStart: start, Confirmed: signUps.Confirmed, Pools: signUps.Pools}
@@ -206,7 +206,7 @@ func total(points []Point) (n float64) {
 // usages works out what each pool of the region sent since start, by pool ID,
 // and what pools sent that no longer use the built-in sender, or are gone: AWS
 // has counted that.
-func (r *Region) usages(start time.Time) (all map[string]usage, left []Point) {
+func (r *Reading) usages(start time.Time) (all map[string]usage, left []Point) {
 	signUps, trail := r.current(start)
 	defaults := map[string]bool{}
 	for _, up := range r.Pools {
@@ -269,7 +269,7 @@ func comparePoints(a, b Point) int { return a.At.Compare(b.At) }
 
 // Unattributed returns how many e-mails CloudTrail recorded in the current day
 // whose events do not tell the pool; ok is false when that is unknown.
-func (r *Region) Unattributed(p Policy, at time.Time) (n float64, ok bool) {
+func (r *Reading) Unattributed(p Policy, at time.Time) (n float64, ok bool) {
 	start, _ := p.Window(at)
 	_, trail := r.current(start)
 	if trail == nil {
@@ -285,10 +285,10 @@ func (r *Region) Unattributed(p Policy, at time.Time) (n float64, ok bool) {
 
 // DefaultQuota is the built-in sender's quota of what shares it.
 type DefaultQuota struct {
-	Key           // the region is empty with ScopeAccount
-	Quota  *Quota // nil when unknown, and with ScopePool, where each pool has its own
-	Reset  time.Time
-	Runout time.Time // when it is, or was, used up; zero when it lasts until the reset or is unknown
+	Key               // the region is empty with ScopeAccount
+	Quota      *Quota // nil when unknown, and with ScopePool, where each pool has its own
+	Reset      time.Time
+	Exhaustion time.Time // when it is, or was, used up; zero when it lasts until the reset or is unknown
 }
 
 // group is what shares one default quota.
@@ -319,7 +319,7 @@ func (t *tally) group(k Key, poolID string) group {
 // newTally counts what the pools with the built-in sender sent. A group of
 // which not all pools, their modes and their counts are known has no quota,
 // since the sum would be made up.
-func newTally(at time.Time, readings []Region, p Policy) *tally {
+func newTally(at time.Time, readings []Reading, p Policy) *tally {
 	t := &tally{Policy: p, at: at, usages: map[Key]map[string]usage{}, quotas: map[group]DefaultQuota{}}
 	if !p.Enabled {
 		return t
@@ -352,7 +352,7 @@ func newTally(at time.Time, readings []Region, p Policy) *tally {
 		}
 		slices.SortFunc(points[g], comparePoints)
 		q.Quota = &Quota{Limit: p.Limit, Used: total(points[g])}
-		q.Runout = runout(points[g], *q.Quota, start, end, at)
+		q.Exhaustion = exhaustion(points[g], *q.Quota, start, end, at)
 		t.quotas[g] = q
 	}
 	return t
@@ -363,8 +363,8 @@ const (
 	paceLeast  = 30 * time.Minute // and of no less, lest two quick mails look like a flood
 )
 
-// runout says when the quota was used up, or will be at the pace of the last hours.
-func runout(sent []Point, q Quota, start, end, at time.Time) time.Time {
+// exhaustion says when the quota was used up, or will be at the pace of the last hours.
+func exhaustion(sent []Point, q Quota, start, end, at time.Time) time.Time {
 	sum := 0.0
 	for _, p := range sent {
 		if sum += p.N; sum >= q.Limit {
@@ -398,7 +398,7 @@ func (t *tally) list() []DefaultQuota {
 	found := map[Key]DefaultQuota{}
 	for g, q := range t.quotas {
 		if t.Scope == ScopePool {
-			q.Quota, q.Runout = nil, time.Time{}
+			q.Quota, q.Exhaustion = nil, time.Time{}
 		}
 		found[g.Key] = q
 	}
@@ -431,7 +431,7 @@ func (t *tally) apply(p *Pool, v *verdict) {
 		p.SentCloudTrail = &n
 	}
 	q := t.quotas[t.group(p.Target.Key(), p.ID)]
-	p.DefaultQuota, p.Exhaustion, p.QuotaReset = q.Quota, q.Runout, q.Reset
+	p.DefaultQuota, p.Exhaustion, p.QuotaReset = q.Quota, q.Exhaustion, q.Reset
 	if q.Quota == nil {
 		v.unknown = true
 		return

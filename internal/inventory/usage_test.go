@@ -65,7 +65,7 @@ func TestRunout(t *testing.T) {
 		{"several at once", []Point{{at(now).Add(-time.Hour), 30}}, 50, now, "2026-11-24T17:00:00Z"},
 	} {
 		q := Quota{Limit: tt.limit, Used: total(tt.sent)}
-		got := runout(tt.sent, q, at(start), at(end), at(tt.now))
+		got := exhaustion(tt.sent, q, at(start), at(end), at(tt.now))
 		if tt.want == "" != got.IsZero() || !got.IsZero() && !got.Equal(at(tt.want)) {
 			t.Errorf("%s: %s, want %q", tt.name, got, tt.want)
 		}
@@ -101,7 +101,7 @@ func TestNoActionCountsTwice(t *testing.T) {
 
 // usageRegion has two pools with the built-in sender, which sent 3 and 4
 // e-mails, one with SES and one whose Lambda sends.
-func usageRegion(account, region string, now time.Time) Region {
+func usageRegion(account, region string, now time.Time) Reading {
 	policy := Policy{Reset: 9 * time.Hour}
 	start, _ := policy.Window(now)
 	pool := func(id string, s Settings) UserPool {
@@ -111,7 +111,7 @@ func usageRegion(account, region string, now time.Time) Region {
 	series := func(id, client string, n float64) SignUpSeries {
 		return SignUpSeries{PoolID: region + "_" + id, ClientID: client, Points: []Point{{start, n}}}
 	}
-	return Region{
+	return Reading{
 		Target: Target{AccountID: account, Region: region}, Start: now, End: now, PoolsListed: now,
 		Pools: []UserPool{
 			pool("a", Settings{Mode: ModeDefault}), pool("b", Settings{Mode: ModeDefault}),
@@ -126,7 +126,7 @@ func usageRegion(account, region string, now time.Time) Region {
 
 func TestScopes(t *testing.T) {
 	now := at("2026-11-24T12:00:00Z")
-	readings := []Region{usageRegion("111122223333", "eu-west-1", now), usageRegion("111122223333", "us-east-1", now), usageRegion("444455556666", "eu-west-1", now)}
+	readings := []Reading{usageRegion("111122223333", "eu-west-1", now), usageRegion("111122223333", "us-east-1", now), usageRegion("444455556666", "eu-west-1", now)}
 	for _, tt := range []struct {
 		scope  Scope
 		used   []float64 // of the pools a and b in the first region
@@ -163,28 +163,28 @@ func TestScopes(t *testing.T) {
 func TestUnknownUse(t *testing.T) {
 	now := at("2026-11-24T12:00:00Z")
 	policy := Policy{Enabled: true, Limit: 50, Scope: ScopeAccountRegion, Reset: 9 * time.Hour}
-	for name, change := range map[string]func(*Region){
-		"no source":               func(r *Region) { r.SignUps = nil },
-		"a pool is not described": func(r *Region) { r.Pools[1].Settings = nil },
-		"a pool was not counted":  func(r *Region) { r.SignUps.Pools = r.SignUps.Pools[:1] },
-		"a list with gaps":        func(r *Region) { r.PoolsListed = time.Time{} },
-		"a trail with gaps":       func(r *Region) { r.SignUps, r.Trail = nil, &Trail{WindowStart: r.SignUps.WindowStart} },
+	for name, change := range map[string]func(*Reading){
+		"no source":               func(r *Reading) { r.SignUps = nil },
+		"a pool is not described": func(r *Reading) { r.Pools[1].Settings = nil },
+		"a pool was not counted":  func(r *Reading) { r.SignUps.Pools = r.SignUps.Pools[:1] },
+		"a list with gaps":        func(r *Reading) { r.PoolsListed = time.Time{} },
+		"a trail with gaps":       func(r *Reading) { r.SignUps, r.Trail = nil, &Trail{WindowStart: r.SignUps.WindowStart} },
 	} {
 		r := usageRegion("111122223333", "eu-west-1", now)
 		change(&r)
-		p := New(now, []Region{r}, policy).Pools[0]
+		p := New(now, []Reading{r}, policy).Pools[0]
 		if p.DefaultQuota != nil || p.Ready != Unknown || len(p.Blocked) > 0 {
 			t.Errorf("%s: %v, ready %s", name, p.DefaultQuota, p.Ready)
 		}
 	}
 	r := usageRegion("111122223333", "eu-west-1", now)
 	r.SignUps = nil
-	if p := New(now, []Region{r}, Policy{}).Pools[0]; p.Ready != Yes {
+	if p := New(now, []Reading{r}, Policy{}).Pools[0]; p.Ready != Yes {
 		t.Errorf("without a policy the verdict waits for a quota: %s", p.Ready)
 	}
 	r = usageRegion("111122223333", "eu-west-1", now)
 	r.Trail = &Trail{WindowStart: r.SignUps.WindowStart, Complete: true, Events: []MailEvent{{ID: "1", At: now, PoolID: "eu-west-1_a", Sent: true}}}
-	if q := New(now, []Region{r}, policy).Pools[0].DefaultQuota; q == nil || q.Used != 1 {
+	if q := New(now, []Reading{r}, policy).Pools[0].DefaultQuota; q == nil || q.Used != 1 {
 		t.Errorf("CloudTrail does not go before CloudWatch: %v", q)
 	}
 }
@@ -194,16 +194,16 @@ func TestUnknownUse(t *testing.T) {
 func TestWhatIsGoneStillCounts(t *testing.T) {
 	now := at("2026-11-24T12:00:00Z")
 	policy := Policy{Enabled: true, Limit: 50, Scope: ScopeAccountRegion, Reset: 9 * time.Hour}
-	used := func(r Region) any {
-		q := New(now, []Region{r}, policy).Pools[0].DefaultQuota
+	used := func(r Reading) any {
+		q := New(now, []Reading{r}, policy).Pools[0].DefaultQuota
 		if q == nil {
 			return nil
 		}
 		return q.Used
 	}
-	for name, change := range map[string]func(*Region){
-		"moved":   func(r *Region) { r.Pools[1].Settings.Mode = ModeDeveloper },
-		"deleted": func(r *Region) { r.Pools = append(r.Pools[:1:1], r.Pools[2:]...) },
+	for name, change := range map[string]func(*Reading){
+		"moved":   func(r *Reading) { r.Pools[1].Settings.Mode = ModeDeveloper },
+		"deleted": func(r *Reading) { r.Pools = append(r.Pools[:1:1], r.Pools[2:]...) },
 	} {
 		r := usageRegion("111122223333", "eu-west-1", now)
 		change(&r)
@@ -227,14 +227,14 @@ func TestAllRegionsCount(t *testing.T) {
 	now := at("2026-11-24T12:00:00Z")
 	policy := Policy{Enabled: true, Limit: 50, Scope: ScopeAccount, Reset: 9 * time.Hour}
 	first := usageRegion("111122223333", "eu-west-1", now)
-	unread := Region{Unread: true, Target: Target{AccountID: "111122223333", Region: "us-east-1"}}
-	s := New(now, []Region{first, unread}, policy)
+	unread := Reading{Unread: true, Target: Target{AccountID: "111122223333", Region: "us-east-1"}}
+	s := New(now, []Reading{first, unread}, policy)
 	if s.Pools[0].DefaultQuota != nil || len(s.Readings) != 1 {
 		t.Errorf("with a region still to be read: %v, %d readings", s.Pools[0].DefaultQuota, len(s.Readings))
 	}
 	off := unread
 	off.Unread, off.Outcomes = false, []Outcome{{API: APICognito, Class: RegionDisabled}}
-	if q := New(now, []Region{first, off}, policy).Pools[0].DefaultQuota; q == nil || q.Used != 7 {
+	if q := New(now, []Reading{first, off}, policy).Pools[0].DefaultQuota; q == nil || q.Used != 7 {
 		t.Errorf("with a region that is off: %v", q)
 	}
 }
@@ -257,7 +257,7 @@ func TestReset(t *testing.T) {
 		{"2026-11-25T08:59:59Z", 1, No, 1},
 		{"2026-11-25T09:00:00Z", 0, Yes, 0},
 	} {
-		p := New(at(tt.at), []Region{r}, policy).Pools[0]
+		p := New(at(tt.at), []Reading{r}, policy).Pools[0]
 		if p.DefaultQuota == nil || p.DefaultQuota.Used != tt.used || p.Ready != tt.ready || p.Failures["daily_limit"] != tt.failures {
 			t.Errorf("%s: %v, ready %s, failures %v", tt.at, p.DefaultQuota, p.Ready, p.Failures)
 		}

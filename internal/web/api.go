@@ -237,7 +237,7 @@ func (s *site) api(mux *http.ServeMux) {
 		}
 		s.json(w, http.StatusOK, map[string]any{
 			"at": when(v.At), "pools": len(v.Pools), "ready": v.Ready, "blocked": v.Blocked, "unknown": v.Unknown,
-			"findings": severities, "targets": len(v.Readings), "demo": s.o.Demo, "blind": v.Blind,
+			"findings": severities, "targets": len(v.Readings), "demo": s.o.Demo, "pools_unknown": v.PoolsUnknown,
 		})
 	})
 }

@@ -36,7 +36,7 @@ func world() *inventory.Snapshot {
 	policy := inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopePool, Reset: 9 * time.Hour}
 	start, _ := policy.Window(now)
 	bounce := 0.012
-	return inventory.New(now, []inventory.Region{{
+	return inventory.New(now, []inventory.Reading{{
 		Target:   inventory.Target{AccountID: "111122223333", AccountName: evil, Region: "eu-west-1"},
 		Start:    now,
 		End:      now.Add(time.Second),
@@ -49,7 +49,7 @@ func world() *inventory.Snapshot {
 			pool("own", "customers", &inventory.Settings{Mode: inventory.ModeDeveloper, SourceARN: arn + "example.com", From: "a@example.com"}),
 			pool("undescribed", "undescribed", nil),
 		},
-		SES: &inventory.SESAccount{
+		SES: &inventory.SESState{
 			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
 			Quota: &inventory.SendQuota{Limit: 50000, Used: 12500, Rate: 14},
 		},
@@ -233,9 +233,9 @@ func TestAPI(t *testing.T) {
 // many is a snapshot of so many pools.
 func many(n int) *inventory.Snapshot {
 	now := time.Now()
-	var readings []inventory.Region
+	var readings []inventory.Reading
 	for a := range n / 100 {
-		r := inventory.Region{Target: inventory.Target{AccountID: fmt.Sprintf("%012d", a), AccountName: fmt.Sprintf("account-%d", a), Region: "eu-west-1"}}
+		r := inventory.Reading{Target: inventory.Target{AccountID: fmt.Sprintf("%012d", a), AccountName: fmt.Sprintf("account-%d", a), Region: "eu-west-1"}}
 		for i := range 100 {
 			r.Pools = append(r.Pools, inventory.UserPool{
 				ID: fmt.Sprintf("eu-west-1_%dx%d", a, i), Name: fmt.Sprintf("pool-%d", i), Listed: now,
