@@ -4,9 +4,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
 PORT ?= 10057
+PACKAGES ?= internal/inventory rules collector internal/awsread
 IMAGE ?= cognito-ses-exporter:$(shell cat VERSION)
 
-.PHONY: help build test e2e lint fmt check-metrics check-rules image image-check helm-check helm-sync release demo docs clean
+.PHONY: help build test mutate e2e lint fmt check-metrics check-rules image image-check helm-check helm-sync release demo docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +17,9 @@ build: ## Build the static binary bin/cognito-ses-exporter
 
 test: ## Run the tests
 	go test -race -shuffle=on ./...
+
+mutate: bin/gremlins ## Count how many small changes of the code the tests notice; PACKAGES="..." for some packages only
+	scripts/mutate bin/gremlins 90 $(PACKAGES)
 
 e2e: ## Run the exporter with a real Prometheus and Alertmanager: dashboards and alerts
 	scripts/e2e
@@ -70,6 +74,9 @@ bin/helm: tools/helm/go.mod tools/helm/go.sum
 
 bin/kubectl-validate: tools/kubectl-validate/go.mod tools/kubectl-validate/go.sum
 	scripts/tool kubectl-validate
+
+bin/gremlins: tools/gremlins/go.mod tools/gremlins/go.sum
+	scripts/tool gremlins
 
 bin/cyclonedx-gomod: tools/cyclonedx-gomod/go.mod tools/cyclonedx-gomod/go.sum
 	scripts/tool cyclonedx-gomod
