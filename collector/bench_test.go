@@ -24,12 +24,13 @@ func BenchmarkPublish(b *testing.B) {
 		r := facts(now)
 		r.Target = inventory.Target{AccountID: fmt.Sprintf("%012d", a), AccountName: fmt.Sprintf("account-%d", a), Region: "eu-west-1"}
 		r.Start, r.End = now, now
-		arn := "arn:aws:ses:eu-west-1:" + r.Target.AccountID + ":identity/example.com"
+		email := r.Pools[2].Settings.EmailConfiguration
+		email.SourceARN = "arn:aws:ses:eu-west-1:" + r.Target.AccountID + ":identity/example.com"
 		pools := make([]inventory.UserPool, 0, 100)
 		for i := range 100 {
 			p := r.Pools[2]
 			s := *p.Settings
-			s.SourceARN = arn
+			s.Sender = inventory.NewSender(r.Target.Key(), email)
 			p.ID, p.Settings = fmt.Sprintf("eu-west-1_%d", i), &s
 			pools = append(pools, p)
 		}
@@ -40,7 +41,7 @@ func BenchmarkPublish(b *testing.B) {
 	for b.Loop() {
 		c.publish(time.Now())
 	}
-	if got := len(c.published.Load().snapshot.Pools); got != 100_000 {
+	if got := c.View().PoolCount(); got != 100_000 {
 		b.Fatalf("%d pools", got)
 	}
 }

@@ -7,7 +7,6 @@
 package collector
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -69,16 +68,15 @@ type Collector struct {
 	retired   chan struct{} // closed by Retire
 
 	mu       sync.Mutex
-	readings map[inventory.Key]*inventory.Reading          // by target as configured
-	used     map[string]map[inventory.Key][]inventory.Need // by account, then by the target whose pools use them
-	pending  int                                           // configured targets that were not read yet
-	ready    chan struct{}                                 // closed when pending is none
-	extra    map[inventory.Key]bool                        // regions read for SES only
+	readings map[inventory.Key]*inventory.Reading // by target as configured
+	pending  int                                  // configured targets that were not read yet
+	ready    chan struct{}                        // closed when pending is none
+	extra    map[inventory.Key]bool               // regions read for SES only
 }
 
+// publication is what is served; it does not change.
 type publication struct {
-	snapshot *inventory.Snapshot
-	result   *rules.Result
+	*rules.Judgement
 	families []*dto.MetricFamily
 }
 
@@ -89,7 +87,6 @@ func New(reader Reader, opts Options) *Collector {
 		dirty:    make(chan struct{}, 1),
 		retired:  make(chan struct{}),
 		readings: map[inventory.Key]*inventory.Reading{},
-		used:     map[string]map[inventory.Key][]inventory.Need{},
 		pending:  len(opts.Targets),
 		ready:    make(chan struct{}),
 		extra:    map[inventory.Key]bool{},
@@ -97,19 +94,12 @@ func New(reader Reader, opts Options) *Collector {
 	if c.opts.Rules == nil {
 		c.opts.Rules = &rules.Set{}
 	}
-	c.published.Store(&publication{snapshot: inventory.New(time.Now(), nil, opts.Quota), result: &rules.Result{}})
+	c.published.Store(&publication{Judgement: c.opts.Rules.Judge(inventory.New(time.Now(), nil, opts.Quota))})
 	return c
 }
 
-// View returns what is published, and what the rules say of it. Both are
-// shared and must not be changed.
-func (c *Collector) View() (*inventory.Snapshot, *rules.Result) {
-	p := c.published.Load()
-	return p.snapshot, p.result
-}
-
-// Rules returns the rules that judge.
-func (c *Collector) Rules() *rules.Set { return c.opts.Rules }
+// View returns what is published. It is shared and must not be changed.
+func (c *Collector) View() *rules.Judgement { return c.published.Load().Judgement }
 
 // Gather returns the published metric families; it never calls AWS.
 func (c *Collector) Gather() ([]*dto.MetricFamily, error) { return c.published.Load().families, nil }
@@ -210,7 +200,7 @@ func (c *Collector) readOnce(ctx context.Context, t inventory.Target, next func(
 	if id == "" && prev != nil {
 		id = prev.Target.AccountID
 	}
-	for _, n := range c.needs(id) {
+	for _, n := range inventory.Needs(c.of(id)...) {
 		if n.Region == t.Region {
 			t.Identities = n.Identities
 		}
@@ -231,7 +221,7 @@ func (c *Collector) readOnce(ctx context.Context, t inventory.Target, next func(
 		c.pending--
 	}
 	c.readings[k] = &reading
-	more := c.newNeeds(k, &reading)
+	more := c.newTargets(reading.Target.AccountID)
 	c.mu.Unlock()
 	select {
 	case c.dirty <- struct{}{}:
@@ -245,40 +235,27 @@ func (c *Collector) readOnce(ctx context.Context, t inventory.Target, next func(
 	}
 }
 
-// newNeeds takes note of the identities that the target's pools use and
-// returns a target for each SES region that no configured target covers. The
-// caller holds the lock.
-func (c *Collector) newNeeds(k inventory.Key, r *inventory.Reading) []inventory.Target {
-	account := r.Target.AccountID
-	if c.used[account] == nil {
-		c.used[account] = map[inventory.Key][]inventory.Need{}
-	}
-	c.used[account][k] = inventory.Needs([]inventory.Reading{*r})
-	var more []inventory.Target
-	for _, n := range c.used[account][k] {
-		if !c.covers(n.Key) && !c.extra[n.Key] {
-			c.extra[n.Key] = true
-			more = append(more, inventory.Target{AccountID: n.AccountID, AccountName: n.AccountName, Region: n.Region, SESOnly: true})
-		}
+// newTargets returns a target for each SES region that pools of the account
+// send through and that nothing reads yet. The caller holds the lock.
+func (c *Collector) newTargets(account string) []inventory.Target {
+	more := slices.DeleteFunc(inventory.SESOnlyTargets(inventory.Needs(c.of(account)...), c.opts.Targets), func(t inventory.Target) bool {
+		return c.extra[t.Key()]
+	})
+	for _, t := range more {
+		c.extra[t.Key()] = true
 	}
 	return more
 }
 
-// needs returns what all targets of the account use. The caller holds the lock.
-func (c *Collector) needs(account string) []inventory.Need {
-	var all []inventory.Need
-	for _, needs := range c.used[account] {
-		all = append(all, needs...)
+// of returns the readings of the account. The caller holds the lock.
+func (c *Collector) of(account string) []inventory.Reading {
+	var own []inventory.Reading
+	for _, r := range c.readings {
+		if r.Target.AccountID == account {
+			own = append(own, *r)
+		}
 	}
-	return inventory.Merge(all)
-}
-
-// covers reports whether a configured target reads the key. The ID of the
-// ambient account may not be known yet.
-func (c *Collector) covers(k inventory.Key) bool {
-	return slices.ContainsFunc(c.opts.Targets, func(t inventory.Target) bool {
-		return t.Region == k.Region && (t.AccountID == "" || t.AccountID == k.AccountID)
-	})
+	return own
 }
 
 // log says once that an API began or ceased to fail, and once for the APIs
@@ -350,85 +327,62 @@ func (c *Collector) publish(now time.Time) {
 	pending := c.pending
 	c.mu.Unlock()
 
-	snapshot := inventory.New(now, readings, c.opts.Quota)
-	v := &view{Snapshot: snapshot, rules: c.opts.Rules, result: c.opts.Rules.Evaluate(snapshot), tags: c.opts.Tags, targets: len(c.opts.Targets)}
-	c.logRules(v.result)
-	v.identities, v.dropped = c.shown(v.Identities)
-	families, err := render(v)
+	judged := c.opts.Rules.Judge(inventory.New(now, readings, c.opts.Quota))
+	c.logRules(judged)
+	families, err := c.opts.render(judged, Families)
 	if err != nil {
-		c.opts.Logger.Error("Publishing failed; the last metrics go on being served", "err", err)
+		c.opts.Logger.Error("Publishing failed; the last metrics are still served", "err", err)
 		return
 	}
-	c.published.Store(&publication{snapshot: v.Snapshot, result: v.result, families: families})
+	c.published.Store(&publication{judged, families})
 	if pending == 0 && !c.Ready() {
 		close(c.ready)
 	}
 }
 
 // logRules says once that a rule began to fail, and that an exemption ceased to apply.
-func (c *Collector) logRules(now *rules.Result) {
-	before := c.published.Load().result
-	for rule, f := range now.Errors {
-		if c.opts.RuleFailed != nil {
-			c.opts.RuleFailed(rule, f.Count)
+func (c *Collector) logRules(now *rules.Judgement) {
+	before := c.View()
+	for i, r := range now.Rules.Rules() {
+		count := now.Result.Rules[i]
+		if count.Errors == 0 {
+			continue
 		}
-		if _, ok := before.Errors[rule]; !ok {
-			c.opts.Logger.Error("A rule fails", "rule", rule, "err", f.First)
+		if c.opts.RuleFailed != nil {
+			c.opts.RuleFailed(r.ID, count.Errors)
+		}
+		if before.Result.Rules[i].Errors == 0 {
+			c.opts.Logger.Error("A rule fails", "rule", r.ID, "err", count.FirstError)
 		}
 	}
-	for _, e := range now.ExpiredExemptions {
-		if !slices.Contains(before.ExpiredExemptions, e) {
+	expired := before.Rules.ExpiredExemptions(before.At)
+	for _, e := range now.Rules.ExpiredExemptions(now.At) {
+		if !slices.Contains(expired, e) {
 			c.opts.Logger.Warn("An exemption has expired and no longer applies", "rule", e.Rule, "until", e.Until, "where", e.Where)
 		}
 	}
 }
 
-// shown picks the identities to show, in each account and region those most
-// in use first, and counts by account and region those that only the cap keeps out.
-func (c *Collector) shown(all []inventory.UsedIdentity) (shown []inventory.UsedIdentity, dropped map[inventory.Key]int) {
-	candidates := slices.DeleteFunc(slices.Clone(all), func(i inventory.UsedIdentity) bool {
-		return i.Pools == 0 && !c.opts.AllIdentities || c.opts.ShowIdentity != nil && !c.opts.ShowIdentity(i.Name)
-	})
-	slices.SortStableFunc(candidates, func(a, b inventory.UsedIdentity) int {
-		return cmp.Or(a.Target.Key().Compare(b.Target.Key()), cmp.Compare(b.Pools, a.Pools))
-	})
-	count, dropped := map[inventory.Key]int{}, map[inventory.Key]int{}
-	for _, i := range candidates {
-		k := i.Target.Key()
-		if count[k]++; count[k] > c.opts.MaxIdentities {
-			dropped[k]++
+// render turns what is judged into the families, checked by a pedantic registry.
+func (o *Options) render(j *rules.Judgement, families []Family) ([]*dto.MetricFamily, error) {
+	views := make([]*accountView, 0, len(j.Accounts))
+	for i, a := range j.Accounts {
+		v := &accountView{Account: a, findings: j.Each[i].Findings, tags: o.Tags}
+		v.identities, v.dropped = o.shown(a.Identities)
+		views = append(views, v)
+	}
+	total := &totals{j, len(o.Targets)}
+	r := &rendered{}
+	for i := range families {
+		f := &families[i]
+		emit := r.family(f, o.Tags)
+		if f.Total != nil {
+			f.Total(total, emit)
 			continue
 		}
-		shown = append(shown, i)
-	}
-	return shown, dropped
-}
-
-// render turns the view into families, checked by a pedantic registry.
-func render(v *view) ([]*dto.MetricFamily, error) {
-	r := &rendered{}
-	for i := range Families {
-		f := &Families[i]
-		labels := f.Labels
-		if f.Name == "pool_info" {
-			for _, t := range v.tags {
-				labels = with(labels, t.Label)
-			}
+		for _, v := range views {
+			f.Samples(v, emit)
 		}
-		desc := prometheus.NewDesc(namespace+"_"+f.Name, f.Help, labels, nil)
-		r.descs = append(r.descs, desc)
-		f.Samples(v, func(value float64, values ...string) {
-			if err := checkLabels(f, len(labels), values); err != nil {
-				r.err = errors.Join(r.err, err)
-				return
-			}
-			for i := range values {
-				values[i] = strings.ToValidUTF8(values[i], "\uFFFD")
-			}
-			m, err := prometheus.NewConstMetric(desc, prometheus.GaugeValue, value, values...)
-			r.err = errors.Join(r.err, err)
-			r.metrics = append(r.metrics, m)
-		})
 	}
 	if r.err != nil {
 		return nil, r.err
@@ -438,6 +392,26 @@ func render(v *view) ([]*dto.MetricFamily, error) {
 		return nil, err
 	}
 	return registry.Gather()
+}
+
+// family returns what takes the family's samples.
+func (r *rendered) family(f *Family, tags []TagLabel) Emit {
+	labels := f.Labels
+	if f.Name == "pool_info" {
+		for _, t := range tags {
+			labels = with(labels, t.Label)
+		}
+	}
+	desc := prometheus.NewDesc(namespace+"_"+f.Name, f.Help, labels, nil)
+	r.descs = append(r.descs, desc)
+	return func(value float64, values ...string) {
+		for i := range values {
+			values[i] = strings.ToValidUTF8(values[i], "\uFFFD")
+		}
+		m, err := prometheus.NewConstMetric(desc, prometheus.GaugeValue, value, values...)
+		r.err = errors.Join(r.err, err)
+		r.metrics = append(r.metrics, m)
+	}
 }
 
 // rendered is a collector of finished metrics.

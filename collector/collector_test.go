@@ -15,9 +15,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -29,6 +31,21 @@ func exposition(t *testing.T, g prometheus.Gatherer) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return asText(t, families)
+}
+
+// familiesText renders the families of what is judged in the text format.
+func familiesText(t *testing.T, o Options, j *rules.Judgement, families []Family) string {
+	t.Helper()
+	rendered, err := o.render(j, families)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return asText(t, rendered)
+}
+
+func asText(t *testing.T, families []*dto.MetricFamily) string {
+	t.Helper()
 	var b bytes.Buffer
 	for _, f := range families {
 		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
@@ -63,23 +80,24 @@ func (s *source) Read(_ context.Context, t inventory.Target, prev *inventory.Rea
 	return r
 }
 
+var own = inventory.Key{AccountID: "111122223333", Region: "eu-west-1"}
+
 func facts(now time.Time) inventory.Reading {
-	settings := func(m inventory.Mode, s inventory.Settings) *inventory.Settings {
-		s.Described, s.Confirmed, s.Mode, s.Tier = now, now, m, "ESSENTIALS"
-		return &s
+	settings := func(e inventory.EmailConfiguration) *inventory.Settings {
+		return &inventory.Settings{Described: now, Confirmed: now, Sender: inventory.NewSender(own, e), Tier: "ESSENTIALS", Tags: map[string]string{"env": "prod\xff"}}
 	}
 	const arn = "arn:aws:ses:eu-west-1:111122223333:identity/"
 	return inventory.Reading{
 		Pools: []inventory.UserPool{
-			{ID: "eu-west-1_default", Name: `quotes " and \ <script>`, Listed: now, Settings: settings(inventory.ModeDefault, inventory.Settings{Tags: map[string]string{"env": "prod\xff"}})},
-			{ID: "eu-west-1_lambda", Name: "lambda", Listed: now, Settings: settings(inventory.ModeDefault, inventory.Settings{CustomSender: true})},
-			{ID: "eu-west-1_own", Name: "own", Listed: now, Settings: settings(inventory.ModeDeveloper, inventory.Settings{SourceARN: arn + "example.com", From: "a@example.com"})},
-			{ID: "eu-west-1_pending", Name: "pending", Listed: now, Settings: settings(inventory.ModeDeveloper, inventory.Settings{SourceARN: arn + "a@example.org"})},
+			{ID: "eu-west-1_default", Name: `quotes " and \ <script>`, Listed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDefault})},
+			{ID: "eu-west-1_lambda", Name: "lambda", Listed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDefault, CustomSender: true})},
+			{ID: "eu-west-1_own", Name: "own", Listed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn + "example.com", From: "a@example.com"})},
+			{ID: "eu-west-1_pending", Name: "pending", Listed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn + "a@example.org"})},
 			{ID: "eu-west-1_undescribed", Name: "undescribed", Listed: now},
 		},
 		SES: &inventory.SESState{
 			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
-			Quota: &inventory.SendQuota{Limit: 50000, Used: 12500, Rate: 14},
+			Quota: inventory.SendQuota(50000, 12500), MaxSendRate: 14,
 		},
 		PoolsListed:      now,
 		IdentitiesListed: now,
@@ -301,9 +319,8 @@ func TestNoTargets(t *testing.T) {
 func TestIdentityCap(t *testing.T) {
 	o := options()
 	o.AllIdentities, o.MaxIdentities = true, 2
-	c := New(nil, o)
 	all := []inventory.UsedIdentity{{Identity: inventory.Identity{Name: "a"}}, {Identity: inventory.Identity{Name: "b"}}, {Identity: inventory.Identity{Name: "c"}, Pools: 1}}
-	shown, dropped := c.shown(all)
+	shown, dropped := o.shown(all)
 	if len(shown) != 2 || shown[0].Name != "c" || dropped[inventory.Key{}] != 1 {
 		t.Errorf("shown %v, dropped %v", shown, dropped)
 	}

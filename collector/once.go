@@ -20,17 +20,13 @@ func ReadOnce(ctx context.Context, reader Reader, targets []inventory.Target, op
 	o := once{ctx: ctx, reader: reader, opts: opts, progress: progress, readings: map[inventory.Key]inventory.Reading{}}
 	o.read(targets)
 
-	var more []inventory.Target
-	for _, n := range inventory.Needs(o.list()) {
-		t := inventory.Target{AccountID: n.AccountID, AccountName: n.AccountName, Region: n.Region, SESOnly: true, Identities: n.Identities}
-		if have, ok := o.readings[n.Key]; ok {
-			if !unsettled(have, n.Identities) {
-				continue
-			}
-			t = have.Target
-			t.Identities = n.Identities
+	needs := inventory.Needs(o.list()...)
+	more := inventory.SESOnlyTargets(needs, targets)
+	for _, n := range needs {
+		if have, ok := o.readings[n.Key]; ok && unsettled(have, n.Identities) {
+			have.Target.Identities = n.Identities
+			more = append(more, have.Target)
 		}
-		more = append(more, t)
 	}
 	o.read(more)
 	return o.list()

@@ -120,7 +120,7 @@ func TestStatusPage(t *testing.T) {
 	})
 	chain := run(b, chromedp.Text(`.chain`))
 	main, heading, address := run(b, chromedp.Text(`main`)), run(b, chromedp.Text(`h1`)), run(b, chromedp.Location())
-	if heading != "typo" || !strings.Contains(main, "identity_missing") || !strings.Contains(chain, "exmaple.com") || !strings.Contains(address, "/pools/eu-west-1_") {
+	if heading != "typo" || !strings.Contains(main, "identity_missing") || !strings.Contains(chain, "exmaple.com") || !strings.Contains(address, "/pools/100000000001/eu-west-1/eu-west-1_") {
 		t.Errorf("the pool's page at %s is %q:\n%s", address, heading, main)
 	}
 	for _, scheme := range []string{"light", "dark"} {

@@ -6,14 +6,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
@@ -23,76 +22,164 @@ const maxMessage = 1024
 
 // Finding says that a rule fires for a pool, an SES account or an identity.
 type Finding struct {
-	Rule        string
-	Severity    Severity
-	ForEach     ForEach
-	AccountID   string
-	AccountName string
-	Region      string
-	PoolID      string // of a pool
-	PoolName    string // of a pool
-	Identity    string // that a pool sends as, may be empty; or the identity
-	Summary     string // what the rule is about
-	Message     string // what is the matter here; the summary without one
-	Remedy      string
+	Rule        string   `json:"rule"`
+	Severity    Severity `json:"severity"`
+	ForEach     ForEach  `json:"for_each"`
+	AccountID   string   `json:"account_id"`
+	AccountName string   `json:"account_name,omitempty"`
+	Region      string   `json:"region"`
+	PoolID      string   `json:"user_pool_id,omitempty"` // of a pool
+	PoolName    string   `json:"pool_name,omitempty"`    // of a pool
+	Identity    string   `json:"identity,omitempty"`     // that a pool sends as, may be empty; or the identity
+	Summary     string   `json:"summary"`                // what the rule is about
+	Message     string   `json:"message"`                // what is wrong here; the summary without a message
+	Remedy      string   `json:"remedy,omitempty"`
 }
 
-// Failure is what went wrong with a rule while it was evaluated.
-type Failure struct {
-	Count int    // how many times
-	First string // the first error, in the order of the snapshot as far as that is known
+// Pool returns the key of the pool that the finding is about; its ID is empty
+// for findings about something else.
+func (f *Finding) Pool() inventory.PoolKey {
+	return inventory.PoolKey{Key: inventory.Key{AccountID: f.AccountID, Region: f.Region}, ID: f.PoolID}
 }
 
-// Result is what the rules say of a snapshot. The maps have the rules that
-// were evaluated and have any.
+// Count is what became of one rule.
+type Count struct {
+	Findings     int
+	Exempted     int    // findings that an exemption covers, which are not in Findings
+	Undetermined int    // pools, accounts or identities whose unknown facts could decide
+	Errors       int    // how often it could not be evaluated
+	FirstError   string // empty without any
+}
+
+// Result is what a [Set] says of one account, or of several ([Judgement]).
 type Result struct {
-	Findings     []Finding      // sorted by severity, the worst first, then rule, account, region and id
-	Exempted     map[string]int // findings that an exemption covers, which are not in Findings
-	Undetermined map[string]int // pools, accounts or identities whose unknown facts could decide
-	Errors       map[string]Failure
+	Findings []Finding // sorted by severity, the worst first, then rule, account, region and id
+	Rules    []Count   // in the order of [Set.Rules]
 
-	ExpiredExemptions []ExemptionInfo // they no longer apply
-	UnusedExemptions  []ExemptionInfo // they apply to no finding
+	used []bool // exemptions that cover a finding, by index
 }
 
-// Evaluate judges every pool, account and identity of the snapshot by every
-// enabled rule. It reads no clock; the time is the snapshot's.
-func (s *Set) Evaluate(snap *inventory.Snapshot) *Result {
-	total := newTally(s)
-	run := s.by(ForPool)
-	total.each(len(snap.Pools), len(run) > 0, func(t *tally) func(int) {
-		v := newPoolView(snap.At)
-		return func(i int) {
-			p := &snap.Pools[i]
-			t.judge(run, snap.At, v.load(p), func() Finding {
-				return Finding{
-					AccountID: p.Target.AccountID, AccountName: p.Target.AccountName, Region: p.Target.Region,
-					PoolID: p.ID, PoolName: p.Name, Identity: p.Identity,
-				}
+func (s *Set) newResult() *Result {
+	return &Result{Rules: make([]Count, len(s.rules)), used: make([]bool, len(s.exemptions))}
+}
+
+// Evaluate judges every pool, SES account and identity of the account by every
+// enabled rule. It reads no clock; the time is the account's.
+func (s *Set) Evaluate(a *inventory.Account) *Result {
+	res := s.newResult()
+	if run := s.by(ForPool); len(run) > 0 {
+		v := newPoolView(a.At)
+		for i := range a.Pools {
+			p := &a.Pools[i]
+			res.judge(run, a.At, v.load(p), func() Finding {
+				f := findingAbout(p.Target)
+				f.PoolID, f.PoolName, f.Identity = p.ID, p.Name, p.Identity
+				return f
 			})
 		}
-	})
-	accounts := s.by(ForAccount)
-	total.each(len(snap.Accounts), len(accounts) > 0, func(t *tally) func(int) {
-		v := newAccountView(snap)
-		return func(i int) {
-			a := &snap.Accounts[i]
-			t.judge(accounts, snap.At, v.load(a), func() Finding {
-				return Finding{AccountID: a.Target.AccountID, AccountName: a.Target.AccountName, Region: a.Target.Region}
+	}
+	if run := s.by(ForAccount); len(run) > 0 {
+		v := newAccountView(a.At)
+		for i := range a.SES {
+			res.judge(run, a.At, v.load(&a.SES[i]), func() Finding { return findingAbout(a.SES[i].Target) })
+		}
+	}
+	if run := s.by(ForIdentity); len(run) > 0 {
+		v := newIdentityView(a.At)
+		for i := range a.Identities {
+			res.judge(run, a.At, v.load(&a.Identities[i]), func() Finding {
+				f := findingAbout(a.Identities[i].Target)
+				f.Identity = a.Identities[i].Name
+				return f
 			})
 		}
-	})
-	identities := s.by(ForIdentity)
-	total.each(len(snap.Identities), len(identities) > 0, func(t *tally) func(int) {
-		v := newIdentityView(snap.At)
-		return func(i int) {
-			id := &snap.Identities[i]
-			t.judge(identities, snap.At, v.load(id), func() Finding {
-				return Finding{AccountID: id.Target.AccountID, AccountName: id.Target.AccountName, Region: id.Target.Region, Identity: id.Name}
-			})
+	}
+	slices.SortFunc(res.Findings, compareFindings)
+	return res
+}
+
+// Judgement is a snapshot and what a set of rules says of it. It does not change.
+type Judgement struct {
+	*inventory.Snapshot
+	Rules  *Set
+	Each   []*Result // of every account, in the order of the snapshot
+	Result *Result   // of all accounts
+}
+
+// Judge evaluates every account of the snapshot, on all processors.
+func (s *Set) Judge(snap *inventory.Snapshot) *Judgement {
+	each := make([]*Result, len(snap.Accounts))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, a := range snap.Accounts {
+		group.Go(func() error {
+			each[i] = s.Evaluate(a)
+			return nil
+		})
+	}
+	_ = group.Wait() // Its functions return none.
+	return &Judgement{Snapshot: snap, Rules: s, Each: each, Result: s.total(each)}
+}
+
+// total joins the results of several accounts.
+func (s *Set) total(results []*Result) *Result {
+	total := s.newResult()
+	for _, r := range results {
+		total.Findings = append(total.Findings, r.Findings...)
+		for i, c := range r.Rules {
+			t := &total.Rules[i]
+			t.Findings += c.Findings
+			t.Exempted += c.Exempted
+			t.Undetermined += c.Undetermined
+			t.Errors += c.Errors
+			t.FirstError = cmp.Or(t.FirstError, c.FirstError)
 		}
-	})
-	return total.result(snap.At)
+		for i, used := range r.used {
+			total.used[i] = total.used[i] || used
+		}
+	}
+	slices.SortFunc(total.Findings, compareFindings)
+	return total
+}
+
+func compareFindings(a, b Finding) int {
+	return cmp.Or(
+		cmp.Compare(slices.Index(Severities(), b.Severity), slices.Index(Severities(), a.Severity)),
+		cmp.Compare(a.Rule, b.Rule),
+		cmp.Compare(a.AccountID, b.AccountID),
+		cmp.Compare(a.Region, b.Region),
+		cmp.Compare(a.PoolID, b.PoolID),
+		cmp.Compare(a.Identity, b.Identity),
+	)
+}
+
+// ExpiredExemptions returns those that no longer apply.
+func (s *Set) ExpiredExemptions(at time.Time) []ExemptionInfo {
+	var expired []ExemptionInfo
+	for _, e := range s.exemptions {
+		if e.expired(at) {
+			expired = append(expired, e.ExemptionInfo)
+		}
+	}
+	return expired
+}
+
+// UnusedExemptions returns those of enabled rules that apply to no finding of
+// the result, and have not expired.
+func (s *Set) UnusedExemptions(at time.Time, r *Result) []ExemptionInfo {
+	var unused []ExemptionInfo
+	for _, rule := range s.rules {
+		for _, e := range rule.exemptions {
+			if rule.Enabled && !e.expired(at) && !r.used[e.index] {
+				unused = append(unused, e.ExemptionInfo)
+			}
+		}
+	}
+	return unused
+}
+
+func findingAbout(t inventory.Target) Finding {
+	return Finding{AccountID: t.AccountID, AccountName: t.AccountName, Region: t.Region}
 }
 
 // by returns the enabled rules about e.
@@ -104,66 +191,6 @@ func (s *Set) by(e ForEach) []*rule {
 		}
 	}
 	return rules
-}
-
-// tally counts what rules say, by the index of the rule or exemption.
-type tally struct {
-	set          *Set
-	findings     []Finding
-	exempted     []int
-	undetermined []int
-	errors       []Failure
-	used         []bool
-}
-
-func newTally(s *Set) *tally {
-	n := len(s.rules)
-	return &tally{set: s, exempted: make([]int, n), undetermined: make([]int, n), errors: make([]Failure, n), used: make([]bool, len(s.exemptions))}
-}
-
-func (t *tally) add(o *tally) {
-	t.findings = append(t.findings, o.findings...)
-	for i := range t.set.rules {
-		t.exempted[i] += o.exempted[i]
-		t.undetermined[i] += o.undetermined[i]
-		t.errors[i].Count += o.errors[i].Count
-		t.errors[i].First = cmp.Or(t.errors[i].First, o.errors[i].First)
-	}
-	for i, used := range o.used {
-		t.used[i] = t.used[i] || used
-	}
-}
-
-// each calls the functions that worker makes for 0 to n-1, if that is
-// wanted, on every processor.
-func (t *tally) each(n int, wanted bool, worker func(*tally) func(int)) {
-	const chunk = 512
-	if !wanted || n == 0 {
-		return
-	}
-	workers := min(runtime.GOMAXPROCS(0), (n+chunk-1)/chunk)
-	tallies := make([]*tally, workers)
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for w := range tallies {
-		tallies[w] = newTally(t.set)
-		wait.Go(func() {
-			judge := worker(tallies[w])
-			for {
-				end := int(next.Add(chunk))
-				if end-chunk >= n {
-					return
-				}
-				for i := end - chunk; i < min(end, n); i++ {
-					judge(i)
-				}
-			}
-		})
-	}
-	wait.Wait()
-	for _, o := range tallies {
-		t.add(o)
-	}
 }
 
 // variable gives an expression the only variable that it has.
@@ -191,29 +218,29 @@ func run(p cel.Program, v *variable) (out ref.Val, err error) {
 }
 
 // judge evaluates the rules for one object; about says what it is.
-func (t *tally) judge(rules []*rule, at time.Time, root *object, about func() Finding) {
+func (res *Result) judge(rules []*rule, at time.Time, root *object, about func() Finding) {
 	v := &variable{name: root.kind.path, root: root}
 	for _, r := range rules {
 		out, err := run(r.when, v)
 		switch {
 		case err != nil:
-			t.fail(r, err)
+			res.fail(r, err)
 		case types.IsUnknown(out):
-			t.undetermined[r.index]++
+			res.Rules[r.index].Undetermined++
 		case out == types.True:
-			t.fire(r, at, v, about)
+			res.fire(r, at, v, about)
 		}
 	}
 }
 
-func (t *tally) fail(r *rule, err error) {
-	f := &t.errors[r.index]
-	f.Count++
-	f.First = cmp.Or(f.First, err.Error())
+func (res *Result) fail(r *rule, err error) {
+	c := &res.Rules[r.index]
+	c.Errors++
+	c.FirstError = cmp.Or(c.FirstError, err.Error())
 }
 
 // fire takes note of a finding, unless it is exempted.
-func (t *tally) fire(r *rule, at time.Time, v *variable, about func() Finding) {
+func (res *Result) fire(r *rule, at time.Time, v *variable, about func() Finding) {
 	exempted := false
 	for _, e := range r.exemptions {
 		if e.expired(at) {
@@ -222,25 +249,26 @@ func (t *tally) fire(r *rule, at time.Time, v *variable, about func() Finding) {
 		if e.when != nil {
 			out, err := run(e.when, v)
 			if err != nil {
-				t.fail(r, fmt.Errorf("exemption at %s: %w", e.Where, err))
+				res.fail(r, fmt.Errorf("exemption at %s: %w", e.Where, err))
 			}
 			if err != nil || out != types.True {
 				continue
 			}
 		}
-		exempted, t.used[e.index] = true, true
+		exempted, res.used[e.index] = true, true
 	}
 	if exempted {
-		t.exempted[r.index]++
+		res.Rules[r.index].Exempted++
 		return
 	}
 	f := about()
 	f.Rule, f.Severity, f.ForEach, f.Summary, f.Remedy = r.ID, r.Severity, r.ForEach, r.Summary, r.Remedy
 	var err error
 	if f.Message, err = r.text.say(r.message, v); err != nil {
-		t.fail(r, err)
+		res.fail(r, err)
 	}
-	t.findings = append(t.findings, f)
+	res.Findings = append(res.Findings, f)
+	res.Rules[r.index].Findings++
 }
 
 // say returns the message, or the summary when there is none, when what it
@@ -273,37 +301,3 @@ func shorten(s string) string {
 }
 
 func (e *exemption) expired(at time.Time) bool { return !e.through.IsZero() && !at.Before(e.through) }
-
-func (t *tally) result(at time.Time) *Result {
-	res := &Result{Findings: t.findings, Exempted: map[string]int{}, Undetermined: map[string]int{}, Errors: map[string]Failure{}}
-	slices.SortFunc(res.Findings, func(a, b Finding) int {
-		return cmp.Or(
-			cmp.Compare(slices.Index(Severities(), b.Severity), slices.Index(Severities(), a.Severity)),
-			cmp.Compare(a.Rule, b.Rule),
-			cmp.Compare(a.AccountID, b.AccountID),
-			cmp.Compare(a.Region, b.Region),
-			cmp.Compare(a.PoolID, b.PoolID),
-			cmp.Compare(a.Identity, b.Identity),
-		)
-	})
-	for i, r := range t.set.rules {
-		if n := t.exempted[i]; n > 0 {
-			res.Exempted[r.ID] = n
-		}
-		if n := t.undetermined[i]; n > 0 {
-			res.Undetermined[r.ID] = n
-		}
-		if f := t.errors[i]; f.Count > 0 {
-			res.Errors[r.ID] = f
-		}
-		for _, e := range r.exemptions {
-			switch {
-			case e.expired(at):
-				res.ExpiredExemptions = append(res.ExpiredExemptions, e.ExemptionInfo)
-			case r.Enabled && !t.used[e.index]:
-				res.UnusedExemptions = append(res.UnusedExemptions, e.ExemptionInfo)
-			}
-		}
-	}
-	return res
-}

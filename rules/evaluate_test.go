@@ -28,36 +28,55 @@ func fleet(n int) *inventory.Snapshot {
 			Target: inventory.Target{AccountID: account, AccountName: "team " + account, Region: "eu-west-1"}, Start: now, End: now,
 			SES: &inventory.SESState{
 				Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
-				Quota: &inventory.SendQuota{Limit: 50000, Used: 100, Rate: 14},
+				Quota: inventory.SendQuota(50000, 100), MaxSendRate: 14,
 			},
+			SignUps:          &inventory.SignUps{WindowStart: dayStart, Confirmed: now},
 			Identities:       []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes}},
 			IdentitiesListed: now,
 		}
 		for i := range min(n, 100) {
-			s := &inventory.Settings{Described: now, Modified: now, Confirmed: now, Mode: inventory.ModeDefault, Tier: "ESSENTIALS", Tags: map[string]string{"env": "dev", "team": "shop"}}
+			email := inventory.EmailConfiguration{Mode: inventory.ModeDefault}
 			if i%2 == 1 {
-				s.Mode, s.SourceARN, s.From = inventory.ModeDeveloper, "arn:aws:ses:eu-west-1:"+account+":identity/example.com", "Shop <noreply@example.com>"
+				email = inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:" + account + ":identity/example.com", From: "Shop <noreply@example.com>"}
 			}
+			s := settings(account, email)
+			s.Tier, s.Tags = "ESSENTIALS", map[string]string{"env": "dev", "team": "shop"}
 			if i%20 == 0 {
 				s.Tags["env"] = "prod"
 			}
 			if i%50 == 49 {
 				s = nil
 			}
-			r.Pools = append(r.Pools, inventory.UserPool{ID: fmt.Sprintf("eu-west-1_%09d", i), Name: "shop", Listed: now, Settings: s})
+			up := inventory.UserPool{ID: fmt.Sprintf("eu-west-1_%09d", i), Name: "shop", Listed: now, Settings: s}
+			r.Pools = append(r.Pools, up)
+			signUps(r.SignUps, up.ID, float64(i%45), dayStart)
 		}
 		n -= len(r.Pools)
 		readings = append(readings, r)
 	}
-	snap := inventory.New(now, readings, inventory.Policy{})
-	for i := range snap.Pools {
-		p := &snap.Pools[i]
+	snap := inventory.New(now, readings, policy)
+	for p := range snap.Pools() {
 		if p.Mode() == inventory.ModeDefault {
-			p.DefaultQuota = &inventory.Quota{Limit: 50, Used: float64(i % 45)}
-			p.Failures = map[string]int{"daily_limit": 0}
+			p.Failures = map[inventory.FailureReason]int{}
 		}
 	}
 	return snap
+}
+
+// policy gives every pool a default quota of its own.
+var (
+	policy      = inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopePool, Reset: 8 * time.Hour}
+	dayStart, _ = policy.Window(now)
+)
+
+func settings(account string, e inventory.EmailConfiguration) *inventory.Settings {
+	return &inventory.Settings{Described: now, Modified: now, Confirmed: now, Sender: inventory.NewSender(inventory.Key{AccountID: account, Region: "eu-west-1"}, e)}
+}
+
+// signUps adds users whom an administrator created in the pool.
+func signUps(s *inventory.SignUps, pool string, n float64, at time.Time) {
+	s.Pools = append(s.Pools, pool)
+	s.Series = append(s.Series, inventory.SignUpSeries{PoolID: pool, ClientID: inventory.AdminClient, Through: now, Points: []inventory.Point{{At: at, N: n}}})
 }
 
 // BenchmarkEvaluate judges 100,000 pools in 1,000 accounts by the built-in rules.
@@ -65,10 +84,25 @@ func BenchmarkEvaluate(b *testing.B) {
 	s, snap := loadBuiltin(b), fleet(100_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		if res := s.Evaluate(snap); len(res.Findings) == 0 || len(res.Errors) > 0 {
-			b.Fatal(len(res.Findings), res.Errors)
+		if res := s.Judge(snap).Result; len(res.Findings) == 0 || len(failed(s, res)) > 0 {
+			b.Fatal(len(res.Findings), failed(s, res))
 		}
 	}
+}
+
+// countsOf returns a count of each rule, by its id, but for zeros.
+func countsOf(s *Set, r *Result, get func(Count) int) map[string]int {
+	counts := map[string]int{}
+	for i, rule := range s.Rules() {
+		if n := get(r.Rules[i]); n > 0 {
+			counts[rule.ID] = n
+		}
+	}
+	return counts
+}
+
+func failed(s *Set, r *Result) map[string]int {
+	return countsOf(s, r, func(c Count) int { return c.Errors })
 }
 
 func BenchmarkLoad(b *testing.B) {
@@ -98,16 +132,16 @@ func onePool(when, message string) string {
 // undetermined or the error.
 func judge(t *testing.T, snap *inventory.Snapshot, when, message string) string {
 	t.Helper()
-	res := mustLoad(t, Options{}, onePool(when, message)).Evaluate(snap)
+	res := mustLoad(t, Options{}, onePool(when, message)).Judge(snap).Result
 	var said []string
 	for _, f := range res.Findings {
 		said = append(said, f.Message)
 	}
-	for range res.Undetermined["it"] {
+	for range res.Rules[0].Undetermined {
 		said = append(said, "undetermined")
 	}
-	if e := res.Errors["it"]; e.Count > 0 {
-		said = append(said, e.First)
+	if c := res.Rules[0]; c.Errors > 0 {
+		said = append(said, c.FirstError)
 	}
 	return strings.Join(said, "; ")
 }
@@ -118,26 +152,29 @@ func TestFacts(t *testing.T) {
 	ses := func() *inventory.SESState {
 		return &inventory.SESState{
 			Confirmed: now.Add(-time.Minute), Sandbox: inventory.Yes, SendingEnabled: inventory.Yes, Enforcement: "PROBATION", Review: "PENDING",
-			Quota: &inventory.SendQuota{Limit: 200, Used: 50},
+			Quota: inventory.SendQuota(200, 50),
 		}
 	}
-	developer := &inventory.Settings{Confirmed: now, Mode: inventory.ModeDeveloper, Tier: "LITE", SourceARN: arn, From: "a@example.com", Tags: map[string]string{"env": "prod"}}
-	standard := &inventory.Settings{Confirmed: now, Mode: inventory.ModeDefault}
-	lambda := &inventory.Settings{Confirmed: now, Mode: inventory.ModeDefault, CustomSender: true}
+	developer := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn, From: "a@example.com", ReplyTo: "help@example.com", ConfigurationSet: "login"})
+	developer.Tier, developer.Tags, developer.AutoVerified = "LITE", map[string]string{"env": "prod"}, []string{"email"}
+	standard := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault})
+	lambda := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault, CustomSender: true})
 	unlimited := ses()
-	unlimited.Quota = &inventory.SendQuota{Unlimited: true, Used: 70}
+	unlimited.Quota = inventory.SendQuota(-1, 70)
 	unheard := ses()
-	unheard.Enforcement, unheard.Quota, unheard.Sandbox, unheard.Review = "UNKNOWN", nil, inventory.Unknown, ""
+	unheard.Enforcement, unheard.Quota, unheard.Sandbox, unheard.Review = "UNKNOWN", inventory.Quota{}, inventory.Unknown, ""
 
 	tests := map[string]struct {
 		settings *inventory.Settings
 		ses      *inventory.SESState
+		used     float64 // of the default quota; below 0 is unknown
 		change   func(p *inventory.Pool)
 		facts    map[string]string // by expression, its text or "undetermined"
 	}{
 		"DEVELOPER": {settings: developer, ses: ses(), facts: map[string]string{
 			"pool.id": "eu-west-1_1", "pool.name": "shop", "pool.account_id": account, "pool.account_name": "main", "pool.region": "eu-west-1",
 			"pool.mode": "DEVELOPER", "pool.tier": "LITE", "string(pool.custom_sender)": "false", "pool.source_arn": arn, "pool.from": "a@example.com",
+			"pool.reply_to": "help@example.com", "pool.configuration_set": "login", "pool.auto_verified.join()": "email", "pool.identity_error": "SERVICE_ERROR",
 			"pool.identity": "example.com", "pool.identity_region": "eu-west-1", "string(pool.identity_verified)": "true", "string(pool.ready)": "false",
 			"pool.blocked.join()": "sandbox", "string('sandbox' in pool.blocked)": "true", "pool.tags.env": "prod", "pool.tags['team']": "",
 			"string('team' in pool.tags)": "false", "string(pool.tags.all(k, pool.tags[k] == 'prod'))": "true", "string(size(pool.tags))": "1",
@@ -150,18 +187,16 @@ func TestFacts(t *testing.T) {
 			"string(pool.blocked_by.default_quota_reached)": "false", "string(pool.blocked_by.send_quota_reached)": "false",
 			"string(pool == pool)": "true", "string(has(pool.ses.sandbox) && !has(pool.ses.bounce_ratio))": "true", "string(has(pool.quota) && has(pool.tags))": "true",
 		}},
-		"COGNITO_DEFAULT": {settings: standard, ses: ses(), change: func(p *inventory.Pool) {
-			p.DefaultQuota = &inventory.Quota{Limit: 50, Used: 42}
-			p.Exhaustion = now.Add(time.Hour)
-			p.Failures = map[string]int{"daily_limit": 3}
+		"COGNITO_DEFAULT": {settings: standard, ses: ses(), used: 42, change: func(p *inventory.Pool) {
+			p.Failures = map[inventory.FailureReason]int{"daily_limit": 3}
 		}, facts: map[string]string{
 			"pool.tier": "undetermined", "pool.identity": "", "string(pool.identity_verified)": "undetermined", "string(pool.ready)": "true",
 			"pool.quota.kind": "default", "string(pool.quota.used_ratio)": "0.84", "string(pool.runs_out_before_reset)": "true",
-			"string(pool.quota_exhaustion)": "2026-11-23T13:00:00Z", "string(pool.failures.daily_limit)": "3", "string(pool.failures.throttled)": "0",
+			"string(pool.quota_exhaustion)": "2026-11-23T12:34:17Z", "string(pool.failures.daily_limit)": "3", "string(pool.failures.throttled)": "0",
 			"string(pool.ses.sandbox)": "undetermined", "string(pool.blocked_by.sandbox)": "false", "string(pool.blocked_by.identity_unverified)": "false",
 			"string(pool.facts_age_seconds)": "0", "string(pool.blocked_by.default_quota_reached)": "false",
 		}},
-		"COGNITO_DEFAULT, usage unknown": {settings: standard, facts: map[string]string{
+		"COGNITO_DEFAULT, usage unknown": {settings: standard, used: -1, facts: map[string]string{
 			"pool.quota.kind": "default", "string(pool.quota.used_ratio)": "undetermined", "string(pool.runs_out_before_reset)": "undetermined",
 			"string(pool.blocked_by.default_quota_reached)": "undetermined",
 		}},
@@ -195,11 +230,15 @@ func TestFacts(t *testing.T) {
 		r := inventory.Reading{
 			Target: inventory.Target{AccountID: account, AccountName: "main", Region: "eu-west-1"}, SES: test.ses,
 			Pools:      []inventory.UserPool{{ID: "eu-west-1_1", Name: "shop", Settings: test.settings}},
-			Identities: []inventory.Identity{{Name: "example.com", Verified: inventory.Yes, SendingEnabled: inventory.Yes}}, IdentitiesListed: now,
+			Identities: []inventory.Identity{{Name: "example.com", Verified: inventory.Yes, SendingEnabled: inventory.Yes, ErrorType: "SERVICE_ERROR"}}, IdentitiesListed: now,
 		}
-		snap := inventory.New(now, []inventory.Reading{r}, inventory.Policy{})
+		if test.used >= 0 {
+			r.SignUps = &inventory.SignUps{WindowStart: dayStart, Confirmed: now}
+			signUps(r.SignUps, "eu-west-1_1", test.used, now.Add(-time.Hour))
+		}
+		snap := inventory.New(now, []inventory.Reading{r}, policy)
 		if test.change != nil {
-			test.change(&snap.Pools[0])
+			test.change(&snap.Accounts[0].Pools[0])
 		}
 		for _, expr := range slices.Sorted(maps.Keys(test.facts)) {
 			// Equal to itself is true, and unknown of what is unknown.
@@ -213,7 +252,7 @@ func TestFacts(t *testing.T) {
 func TestKleene(t *testing.T) {
 	snap := inventory.New(now, []inventory.Reading{{
 		Target: inventory.Target{AccountID: "111122223333", Region: "eu-west-1"},
-		Pools:  []inventory.UserPool{{ID: "eu-west-1_1", Settings: &inventory.Settings{Mode: inventory.ModeDefault}}},
+		Pools:  []inventory.UserPool{{ID: "eu-west-1_1", Settings: settings("111122223333", inventory.EmailConfiguration{Mode: inventory.ModeDefault})}},
 	}}, inventory.Policy{})
 	const unknown, fails = "pool.quota.used > 1.0", `int(pool.name + "x") > 1`
 	tests := map[string]string{
@@ -266,8 +305,8 @@ func world() *inventory.Snapshot {
 			Target: inventory.Target{AccountID: "111122223333", AccountName: "main", Region: "eu-west-1"},
 			SES:    &inventory.SESState{Confirmed: now, Sandbox: inventory.Yes},
 			Pools: []inventory.UserPool{
-				{ID: "eu-west-1_2", Name: "a", Settings: &inventory.Settings{Mode: inventory.ModeDeveloper, SourceARN: arn, From: "a@example.com"}},
-				{ID: "eu-west-1_1", Name: "b", Settings: &inventory.Settings{Mode: inventory.ModeDefault}},
+				{ID: "eu-west-1_2", Name: "a", Settings: settings("111122223333", inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn, From: "a@example.com"})},
+				{ID: "eu-west-1_1", Name: "b", Settings: settings("111122223333", inventory.EmailConfiguration{Mode: inventory.ModeDefault})},
 			},
 			Identities: []inventory.Identity{{Name: "example.com", Status: "PENDING", Verified: inventory.No}, {Name: "example.org", Verified: inventory.Yes}},
 		},
@@ -279,7 +318,8 @@ func world() *inventory.Snapshot {
 }
 
 func TestEvaluate(t *testing.T) {
-	res := mustLoad(t, Options{}, about).Evaluate(world())
+	set := mustLoad(t, Options{}, about)
+	res := set.Judge(world()).Result
 	base := Finding{AccountID: "111122223333", AccountName: "main", Region: "eu-west-1", Remedy: "Fix"}
 	finding := func(change func(*Finding)) Finding {
 		f := base
@@ -306,11 +346,8 @@ func TestEvaluate(t *testing.T) {
 	if !reflect.DeepEqual(res.Findings, want) {
 		t.Errorf("findings\n%+v\nwant\n%+v", res.Findings, want)
 	}
-	if want := map[string]int{"accounts": 1}; !reflect.DeepEqual(res.Undetermined, want) {
-		t.Errorf("undetermined %v, want %v", res.Undetermined, want)
-	}
-	if len(res.Errors)+len(res.Exempted)+len(res.ExpiredExemptions)+len(res.UnusedExemptions) > 0 {
-		t.Errorf("got %+v", res)
+	if want := []Count{{Findings: 2}, {Findings: 1}, {Findings: 1, Undetermined: 1}, {Findings: 1}}; !reflect.DeepEqual(res.Rules, want) {
+		t.Errorf("counts %+v, want %+v", res.Rules, want)
 	}
 }
 
@@ -327,7 +364,7 @@ exemptions:
 `
 	off := false
 	s := mustLoad(t, Options{Overrides: map[string]Override{"a-pools": {Enabled: &off}}}, about+exemptions)
-	res := s.Evaluate(world())
+	res := s.Judge(world()).Result
 	var got []string
 	for _, f := range res.Findings {
 		got = append(got, f.Rule+" "+f.PoolID)
@@ -335,8 +372,9 @@ exemptions:
 	if want := []string{"b-pools eu-west-1_2", "identities "}; !slices.Equal(got, want) {
 		t.Errorf("findings %q, want %q", got, want)
 	}
-	if want := map[string]int{"b-pools": 1, "accounts": 1}; !reflect.DeepEqual(res.Exempted, want) {
-		t.Errorf("exempted %v, want %v", res.Exempted, want)
+	exempted := countsOf(s, res, func(c Count) int { return c.Exempted })
+	if want := map[string]int{"b-pools": 1, "accounts": 1}; !reflect.DeepEqual(exempted, want) {
+		t.Errorf("exempted %v, want %v", exempted, want)
 	}
 	reasons := func(infos []ExemptionInfo) string {
 		var s []string
@@ -345,22 +383,21 @@ exemptions:
 		}
 		return strings.Join(s, ", ")
 	}
-	if got, want := reasons(res.ExpiredExemptions), "it was"; got != want {
+	if got, want := reasons(s.ExpiredExemptions(now)), "it was"; got != want {
 		t.Errorf("expired %q, want %q", got, want)
 	}
-	if got, want := reasons(res.UnusedExemptions), "there is none, unknown is no exemption, an error is no exemption"; got != want {
+	if got, want := reasons(s.UnusedExemptions(now, res)), "there is none, unknown is no exemption, an error is no exemption"; got != want {
 		t.Errorf("unused %q, want %q", got, want)
 	}
-	if e := res.Errors["identities"]; e.Count != 1 || !strings.HasPrefix(e.First, "exemption at test.yaml:14:5: ") {
-		t.Errorf("errors %v", res.Errors)
+	if c := res.Rules[3]; c.Errors != 1 || !strings.HasPrefix(c.FirstError, "exemption at test.yaml:14:5: ") {
+		t.Errorf("errors %+v", c)
 	}
 	if got := s.Exemptions()[1]; got.Until != "2026-11-22" || got.Where != "test.yaml:10:5" || got.Rule != "b-pools" {
 		t.Errorf("exemption %+v", got)
 	}
 	// The last day ends with the day in UTC.
-	later := world()
-	later.At = time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
-	if got, want := reasons(s.Evaluate(later).ExpiredExemptions), "known, it was"; got != want {
+	later := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	if got, want := reasons(s.ExpiredExemptions(later)), "known, it was"; got != want {
 		t.Errorf("expired a day later %q, want %q", got, want)
 	}
 }
@@ -374,23 +411,23 @@ func TestErrorsStopNothing(t *testing.T) {
 	s := loadBuiltin(t)
 	s.rules[0].when = panicking{}
 	snap := fleet(2000)
-	res := s.Evaluate(snap)
-	if e := res.Errors[s.rules[0].ID]; e.Count != 2000 || e.First != "internal error: no" {
-		t.Errorf("errors %v", res.Errors)
+	res := s.Judge(snap).Result
+	if c := res.Rules[0]; c.Errors != 2000 || c.FirstError != "internal error: no" {
+		t.Errorf("errors %+v", c)
 	}
-	if len(res.Errors) != 1 || len(res.Findings) == 0 {
-		t.Errorf("%d findings, errors %v", len(res.Findings), res.Errors)
+	if failed := failed(s, res); len(failed) != 1 || len(res.Findings) == 0 {
+		t.Errorf("%d findings, errors %v", len(res.Findings), failed)
 	}
 }
 
 func TestConcurrent(t *testing.T) {
 	s, snap := loadBuiltin(t), fleet(3000)
-	want := s.Evaluate(snap)
+	want := s.Judge(snap)
 	t.Run("group", func(t *testing.T) {
 		for range 4 {
 			t.Run("evaluate", func(t *testing.T) {
 				t.Parallel()
-				if got := s.Evaluate(snap); !reflect.DeepEqual(got, want) {
+				if got := s.Judge(snap); !reflect.DeepEqual(got.Each, want.Each) || !reflect.DeepEqual(got.Result, want.Result) {
 					t.Error("two evaluations of the same snapshot differ")
 				}
 				if err := s.Test(); err != nil {
@@ -407,7 +444,7 @@ func TestEmpty(t *testing.T) {
 		if name == "no pools" {
 			snap = inventory.New(now, nil, inventory.Policy{})
 		}
-		if res := s.Evaluate(snap); len(res.Findings)+len(res.Undetermined) > 0 {
+		if res := s.Judge(snap).Result; len(res.Findings)+len(countsOf(s, res, func(c Count) int { return c.Undetermined })) > 0 {
 			t.Errorf("%s: %+v", name, res)
 		}
 	}

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"time"
@@ -208,76 +207,24 @@ func of[T any](read func(*T) any) func(any) any {
 	return func(from any) any { return read(from.(*T)) }
 }
 
-// quota is a quota as rules see it.
-type quota struct {
-	kind        string // default, send or none; empty when unknown
-	limit, used float64
-	known       bool
-}
-
-// unlimited quotas have an infinite limit, so that no comparison finds them near it.
-func (q quota) unlimited() bool { return math.IsInf(q.limit, 1) }
-
-func (q quota) headroom() float64 { return max(0, q.limit-q.used) }
-
-func (q quota) usedRatio() float64 {
-	switch {
-	case q.unlimited():
-		return 0
-	case q.limit <= 0:
-		return 1
-	default:
-		return q.used / q.limit
-	}
-}
-
-func sendQuota(q *inventory.SendQuota) quota {
-	switch {
-	case q == nil:
-		return quota{kind: "send"}
-	case q.Unlimited:
-		return quota{kind: "send", limit: math.Inf(1), used: q.Used, known: true}
-	default:
-		return quota{kind: "send", limit: q.Limit, used: q.Used, known: true}
-	}
-}
-
-// poolQuota is the quota that applies to the pool's mail.
-func poolQuota(p *inventory.Pool) quota {
-	switch mode := p.Mode(); {
-	case p.CustomSender() == inventory.Yes:
-		return quota{kind: "none", limit: math.Inf(1), known: true}
-	case mode == inventory.ModeDefault && p.DefaultQuota != nil:
-		return quota{kind: "default", limit: p.DefaultQuota.Limit, used: p.DefaultQuota.Used, known: true}
-	case mode == inventory.ModeDefault:
-		return quota{kind: "default"}
-	case mode == inventory.ModeDeveloper && p.SES != nil:
-		return sendQuota(p.SES.Quota)
-	case mode == inventory.ModeDeveloper:
-		return quota{kind: "send"}
-	default:
-		return quota{}
-	}
-}
-
 // quotaType is the type of the facts of the quota that get returns.
-func quotaType[T any](path string, get func(*T) *quota) *objectType {
-	known := func(read func(quota) any) func(any) any {
+func quotaType[T any](path string, get func(*T) *inventory.Quota) *objectType {
+	known := func(read func(*inventory.Quota) any) func(any) any {
 		return of(func(v *T) any {
-			if q := get(v); q.known {
-				return read(*q)
+			if q := get(v); q.Known {
+				return read(q)
 			}
 			return nil
 		})
 	}
 	return newType(
 		path,
-		fact{name: "kind", typ: cel.StringType, doc: "`default` or `send`; `none` when a Lambda sends the pool's mail", not: "the mode is unknown", read: of(func(v *T) any { return textOrUnknown(get(v).kind) })},
-		fact{name: "limit", typ: cel.DoubleType, doc: "e-mails; infinite when unlimited", not: "usage or limit is unknown", read: known(func(q quota) any { return number(q.limit) })},
-		fact{name: "used", typ: cel.DoubleType, doc: "e-mails", not: "usage or limit is unknown", read: known(func(q quota) any { return number(q.used) })},
-		fact{name: "headroom", typ: cel.DoubleType, doc: "e-mails that are left, never less than 0", not: "usage or limit is unknown", read: known(func(q quota) any { return number(q.headroom()) })},
-		fact{name: "used_ratio", typ: cel.DoubleType, doc: "used part of the limit; 0 when unlimited, 1 when the limit is 0", not: "usage or limit is unknown", read: known(func(q quota) any { return number(q.usedRatio()) })},
-		fact{name: "unlimited", typ: cel.BoolType, doc: "whether there is no limit", not: "usage or limit is unknown", read: known(func(q quota) any { return boolean(q.unlimited()) })},
+		fact{name: "kind", typ: cel.StringType, doc: "`default` or `send`; `none` when a Lambda sends the pool's mail", not: "the mode is unknown", read: of(func(v *T) any { return textOrUnknown(string(get(v).Kind)) })},
+		fact{name: "limit", typ: cel.DoubleType, doc: "e-mails; infinite when unlimited", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Limit) })},
+		fact{name: "used", typ: cel.DoubleType, doc: "e-mails", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Used) })},
+		fact{name: "headroom", typ: cel.DoubleType, doc: "e-mails that are left, never less than 0", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Headroom()) })},
+		fact{name: "used_ratio", typ: cel.DoubleType, doc: "used part of the limit; 0 when unlimited, 1 when the limit is 0", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.UsedRatio()) })},
+		fact{name: "unlimited", typ: cel.BoolType, doc: "whether there is no limit", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return boolean(q.Unlimited()) })},
 	)
 }
 
@@ -285,19 +232,18 @@ func quotaType[T any](path string, get func(*T) *quota) *objectType {
 // another, so that judging a pool does not allocate its objects.
 type poolView struct {
 	*inventory.Pool
-	at        time.Time
-	send      quota
-	root      object
-	quota     object
-	ses       object
-	failures  object
-	blockedBy object
+	at         time.Time
+	root       object
+	quotaFacts object
+	ses        object
+	failures   object
+	blockedBy  object
 }
 
 func newPoolView(at time.Time) *poolView {
 	v := &poolView{at: at}
 	v.root = object{kind: poolType, from: v}
-	v.quota = object{kind: poolQuotaType, from: v}
+	v.quotaFacts = object{kind: poolQuotaType, from: v}
 	v.ses = object{kind: poolSESType, from: v}
 	v.failures = object{kind: failuresType, from: v}
 	v.blockedBy = object{kind: blockedByType, from: v}
@@ -305,11 +251,11 @@ func newPoolView(at time.Time) *poolView {
 }
 
 func (v *poolView) load(p *inventory.Pool) *object {
-	v.Pool, v.send = p, poolQuota(p)
+	v.Pool = p
 	return &v.root
 }
 
-var poolQuotaType = quotaType("pool.quota", func(v *poolView) *quota { return &v.send })
+var poolQuotaType = quotaType("pool.quota", func(v *poolView) *inventory.Quota { return &v.Quota })
 
 // poolSES reads a fact of the pool's SES account.
 func poolSES(read func(*inventory.SESState) any) func(any) any {
@@ -345,25 +291,25 @@ func complaint(r *inventory.Reputation) any {
 	return numberOrUnknown(r.ComplaintRatio)
 }
 
-// failureReasons are the keys of Pool.Failures.
-var failureReasons = []struct{ name, doc string }{
-	{"daily_limit", "refused because the default quota was reached"},
-	{"recipient_unverified", "refused because SES is in the sandbox and the recipient is not verified"},
-	{"delivery_failure", "not delivered for another reason"},
-	{"role_or_policy", "refused because Cognito may not use the identity"},
-	{"throttled", "refused because of too many requests"},
+// failureDocs says what the reasons mean; every reason has its own fact.
+var failureDocs = map[inventory.FailureReason]string{
+	inventory.FailedDailyLimit:          "refused because the default quota was reached",
+	inventory.FailedRecipientUnverified: "refused because SES is in the sandbox and the recipient is not verified",
+	inventory.FailedDelivery:            "not delivered for another reason",
+	inventory.FailedRoleOrPolicy:        "refused because Cognito may not use the identity",
+	inventory.FailedThrottled:           "refused because of too many requests",
 }
 
 var failuresType = newType("pool.failures", failureFacts()...)
 
 func failureFacts() []fact {
 	var facts []fact
-	for _, r := range failureReasons {
-		facts = append(facts, fact{name: r.name, typ: cel.IntType, doc: "e-mails " + r.doc, not: "CloudTrail is not read", read: of(func(v *poolView) any {
+	for _, r := range inventory.FailureReasons() {
+		facts = append(facts, fact{name: string(r), typ: cel.IntType, doc: "e-mails " + failureDocs[r], not: "CloudTrail is not read", read: of(func(v *poolView) any {
 			if v.Failures == nil {
 				return nil
 			}
-			return whole(v.Failures[r.name])
+			return whole(v.Failures[r])
 		})})
 	}
 	return facts
@@ -425,34 +371,37 @@ var poolType = newType(
 	fact{name: "custom_sender", typ: cel.BoolType, doc: "whether a CustomEmailSender Lambda sends the pool's mail", not: "the pool could not be described", read: of(func(v *poolView) any { return tri(v.CustomSender()) })},
 	fact{name: "source_arn", typ: cel.StringType, doc: "of the identity; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.SourceARN) })},
 	fact{name: "from", typ: cel.StringType, doc: "the FROM address; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.From) })},
+	fact{name: "reply_to", typ: cel.StringType, doc: "the REPLY-TO address; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.ReplyTo) })},
+	fact{name: "configuration_set", typ: cel.StringType, doc: "the SES configuration set that the pool names; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.ConfigurationSet) })},
+	fact{name: "auto_verified", typ: cel.ListType(cel.StringType), doc: "attributes that Cognito verifies when a user signs up, such as `email`", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any {
+		return types.NewStringList(types.DefaultTypeAdapter, s.AutoVerified)
+	})},
 	fact{name: "identity", typ: cel.StringType, doc: "the SES identity that the pool sends as; empty without one", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.Identity) })},
 	fact{name: "identity_region", typ: cel.StringType, doc: "of the identity, `*` for every alternate region; empty without one", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.IdentityRegion) })},
 	fact{name: "identity_verified", typ: cel.BoolType, doc: "whether the identity is verified, itself or through its domain", not: "the pool has no identity, or identities could not be read", read: of(func(v *poolView) any { return tri(v.Verified) })},
+	fact{name: "identity_error", typ: cel.StringType, doc: "why SES could not verify the identity, such as `HOST_NOT_FOUND`; empty without an error", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.IdentityError) })},
 	fact{name: "ready", typ: cel.BoolType, doc: "whether the pool can mail a person outside", not: "facts that could decide are unknown, or a Lambda sends", read: of(func(v *poolView) any { return tri(v.Ready) })},
 	fact{name: "blocked", typ: cel.ListType(cel.StringType), doc: "the reasons that are known to keep it from that, for messages; conditions use `blocked_by`", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any {
-		reasons := make([]string, 0, len(v.Blocked))
-		for _, r := range v.Blocked {
-			reasons = append(reasons, string(r))
-		}
-		return types.NewStringList(types.DefaultTypeAdapter, reasons)
+		return types.NewStringList(types.DefaultTypeAdapter, names(v.Blocked()))
 	})},
 	fact{name: "blocked_by", of: blockedByType, doc: "each reason, known or unknown by itself", read: of(func(v *poolView) any { return &v.blockedBy })},
 	fact{name: "tags", typ: cel.MapType(cel.StringType, cel.StringType), doc: "the pool's tags; one that is absent reads as an empty text", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return newTags(s.Tags) })},
-	fact{name: "quota", of: poolQuotaType, doc: "the quota that applies to the pool's mail: the default quota for `COGNITO_DEFAULT`, the send quota of its SES account for `DEVELOPER`", read: of(func(v *poolView) any { return &v.quota })},
+	fact{name: "quota", of: poolQuotaType, doc: "the quota that applies to the pool's mail: the default quota for `COGNITO_DEFAULT`, the send quota of its SES account for `DEVELOPER`", read: of(func(v *poolView) any { return &v.quotaFacts })},
 	fact{name: "quota_exhaustion", typ: cel.TimestampType, doc: "when the default quota is forecast to run out", not: "the quota lasts until the reset, or usage is unknown", read: of(func(v *poolView) any {
-		if v.Exhaustion.IsZero() {
+		if v.Quota.Exhaustion.IsZero() {
 			return nil
 		}
-		return types.Timestamp{Time: v.Exhaustion}
+		return types.Timestamp{Time: v.Quota.Exhaustion}
 	})},
 	fact{name: "runs_out_before_reset", typ: cel.BoolType, doc: "whether the default quota is forecast to run out before its reset; false for pools that do not use it", not: "usage is unknown", read: of(func(v *poolView) any {
-		switch v.send.kind {
-		case "none", "send":
+		switch v.Quota.Kind {
+		case inventory.QuotaNone, inventory.QuotaSend:
 			return types.False
-		case "default":
-			if v.send.known {
-				return boolean(!v.Exhaustion.IsZero())
+		case inventory.QuotaDefault:
+			if v.Quota.Known {
+				return boolean(!v.Quota.Exhaustion.IsZero())
 			}
+		case inventory.QuotaUnknown:
 		}
 		return nil
 	})},
@@ -470,41 +419,24 @@ var poolType = newType(
 // accountView is one SES account as rules see it.
 type accountView struct {
 	*inventory.SESAccount
-	at    time.Time
-	pools map[inventory.Key]int
-	send  quota
-	root  object
-	quota object
+	at         time.Time
+	root       object
+	quotaFacts object
 }
 
-func newAccountView(s *inventory.Snapshot) *accountView {
-	v := &accountView{at: s.At, pools: senders(s)}
+func newAccountView(at time.Time) *accountView {
+	v := &accountView{at: at}
 	v.root = object{kind: accountType, from: v}
-	v.quota = object{kind: accountQuotaType, from: v}
+	v.quotaFacts = object{kind: accountQuotaType, from: v}
 	return v
 }
 
-// senders counts the pools that send through each SES account.
-func senders(s *inventory.Snapshot) map[inventory.Key]int {
-	key := make(map[*inventory.SESState]inventory.Key, len(s.Readings))
-	for i := range s.Readings {
-		key[s.Readings[i].SES] = s.Readings[i].Target.Key()
-	}
-	pools := make(map[inventory.Key]int, len(s.Readings))
-	for i := range s.Pools {
-		if ses := s.Pools[i].SES; ses != nil {
-			pools[key[ses]]++
-		}
-	}
-	return pools
-}
-
 func (v *accountView) load(a *inventory.SESAccount) *object {
-	v.SESAccount, v.send = a, sendQuota(a.Quota)
+	v.SESAccount = a
 	return &v.root
 }
 
-var accountQuotaType = quotaType("account.quota", func(v *accountView) *quota { return &v.send })
+var accountQuotaType = quotaType("account.quota", func(v *accountView) *inventory.Quota { return &v.Quota })
 
 var accountType = newType(
 	"account",
@@ -515,10 +447,10 @@ var accountType = newType(
 	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.SendingEnabled) })},
 	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "AWS has none or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Enforcement) })},
 	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "AWS has none or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Review) })},
-	fact{name: "quota", of: accountQuotaType, doc: "the send quota, over a rolling 24 hours", read: of(func(v *accountView) any { return &v.quota })},
+	fact{name: "quota", of: accountQuotaType, doc: "the send quota, over a rolling 24 hours", read: of(func(v *accountView) any { return &v.quotaFacts })},
 	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return bounce(v.Reputation) })},
 	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return complaint(v.Reputation) })},
-	fact{name: "pools", typ: cel.IntType, doc: "how many DEVELOPER pools send through it, of those that could be described", read: of(func(v *accountView) any { return whole(v.pools[v.Target.Key()]) })},
+	fact{name: "pools", typ: cel.IntType, doc: "how many DEVELOPER pools send through it, of those that could be described", read: of(func(v *accountView) any { return whole(v.Pools) })},
 	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *accountView) any { return age(v.at, v.Confirmed) })},
 )
 
@@ -549,6 +481,7 @@ var identityType = newType(
 	fact{name: "verified", typ: cel.BoolType, doc: "whether it may be used to send", not: "AWS does not say", read: of(func(v *identityView) any { return tri(v.Verified) })},
 	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether sending is enabled for it", not: "AWS does not say", read: of(func(v *identityView) any { return tri(v.SendingEnabled) })},
 	fact{name: "status", typ: cel.StringType, doc: "`PENDING`, `SUCCESS`, `FAILED`, `TEMPORARY_FAILURE` or `NOT_STARTED`", not: "AWS does not say", read: of(func(v *identityView) any { return textOrUnknown(v.Status) })},
+	fact{name: "error_type", typ: cel.StringType, doc: "why SES could not verify it, such as `HOST_NOT_FOUND`; empty without an error", read: of(func(v *identityView) any { return text(v.ErrorType) })},
 	fact{name: "pools", typ: cel.IntType, doc: "how many pools send as it, of those that could be described", read: of(func(v *identityView) any { return whole(v.Pools) })},
 	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *identityView) any { return age(v.at, v.Confirmed) })},
 )

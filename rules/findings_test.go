@@ -17,7 +17,7 @@ func TestFindings(t *testing.T) {
 	healthy := func() *inventory.SESState {
 		return &inventory.SESState{
 			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
-			Quota: &inventory.SendQuota{Limit: 50000, Used: 100},
+			Quota: inventory.SendQuota(50000, 100),
 		}
 	}
 	ses := func(change func(*inventory.SESState)) *inventory.SESState {
@@ -26,27 +26,35 @@ func TestFindings(t *testing.T) {
 		return a
 	}
 	developer := func(arn, from string) *inventory.Settings {
-		return &inventory.Settings{Confirmed: now, Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:" + arn, From: from}
+		return settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:" + arn, From: from})
 	}
 	own := developer("eu-west-1:"+account+":identity/example.com", "a@example.com")
-	standard := func() *inventory.Settings { return &inventory.Settings{Confirmed: now, Mode: inventory.ModeDefault} }
-	production, ownFrom, lambda, old := standard(), standard(), standard(), standard()
-	production.Tags = map[string]string{"env": "PROD"}
-	ownFrom.SourceARN, ownFrom.From = "arn:aws:ses:eu-west-1:"+account+":identity/example.net", "a@example.net"
-	lambda.CustomSender, lambda.Tags = true, production.Tags
-	old.Confirmed = now.Add(-time.Hour)
-	quota := func(used float64) func(*inventory.Snapshot) {
-		return func(s *inventory.Snapshot) { s.Pools[0].DefaultQuota = &inventory.Quota{Limit: 50, Used: used} }
+	standard := func() *inventory.Settings {
+		return settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault})
 	}
-	reputation := func(bounce, complaint float64) func(*inventory.Snapshot) {
-		return func(s *inventory.Snapshot) {
-			s.Accounts[0].Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: &bounce, ComplaintRatio: &complaint}
+	production, old := standard(), standard()
+	production.Tags = map[string]string{"env": "PROD"}
+	ownFrom := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault, SourceARN: "arn:aws:ses:eu-west-1:" + account + ":identity/example.net", From: "a@example.net"})
+	lambda := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault, CustomSender: true})
+	lambda.Tags = production.Tags
+	old.Confirmed = now.Add(-time.Hour)
+	// sent sets the use of the default quota.
+	sent := func(used float64, at time.Time) func(*inventory.Reading) {
+		return func(r *inventory.Reading) {
+			r.SignUps = &inventory.SignUps{WindowStart: dayStart, Confirmed: now}
+			signUps(r.SignUps, "eu-west-1_1", used, at)
+		}
+	}
+	quota := func(used float64) func(*inventory.Reading) { return sent(used, dayStart) }
+	reputation := func(bounce, complaint float64) func(*inventory.Reading) {
+		return func(r *inventory.Reading) {
+			r.Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: &bounce, ComplaintRatio: &complaint}
 		}
 	}
 	tests := map[string]struct {
 		settings *inventory.Settings
 		ses      *inventory.SESState // healthy without one
-		change   func(*inventory.Snapshot)
+		change   func(*inventory.Reading)
 		want     string
 	}{
 		"own SES":                 {settings: own},
@@ -55,18 +63,16 @@ func TestFindings(t *testing.T) {
 		"used up":                 {settings: standard(), change: quota(50), want: "default-quota-reached"},
 		"production":              {settings: production, change: quota(0), want: "production-on-default-sender"},
 		"production, by a Lambda": {settings: lambda},
-		"runs out": {settings: standard(), change: func(s *inventory.Snapshot) {
-			quota(20)(s)
-			s.Pools[0].Exhaustion = now.Add(time.Hour)
-		}, want: "default-quota-runs-out"},
-		"refused": {settings: standard(), change: func(s *inventory.Snapshot) {
-			quota(20)(s)
-			s.Pools[0].Failures = map[string]int{"daily_limit": 1}
+		"runs out":                {settings: standard(), change: sent(30, now.Add(-time.Hour)), want: "default-quota-runs-out"},
+		"refused": {settings: standard(), change: func(r *inventory.Reading) {
+			r.Trail = &inventory.Trail{WindowStart: dayStart, Confirmed: now, Complete: true, Events: []inventory.MailEvent{
+				{ID: "1", At: now, PoolID: "eu-west-1_1", Failure: inventory.FailedDailyLimit},
+			}}
 		}, want: "default-quota-failures"},
 		"sandbox":            {settings: own, ses: ses(func(a *inventory.SESState) { a.Sandbox = inventory.Yes }), want: "developer-in-sandbox"},
 		"denied":             {settings: own, ses: ses(func(a *inventory.SESState) { a.Sandbox, a.Review = inventory.Yes, "DENIED" }), want: "developer-in-sandbox production-access-denied"},
 		"missing":            {settings: developer("eu-west-1:"+account+":identity/example.org", "a@example.org"), want: "identity-missing"},
-		"without SourceArn":  {settings: &inventory.Settings{Confirmed: now, Mode: inventory.ModeDeveloper}, want: "identity-missing"},
+		"without SourceArn":  {settings: settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDeveloper}), want: "identity-missing"},
 		"unverified":         {settings: developer("eu-west-1:"+account+":identity/example.net", "a@example.net"), want: "identity-unverified"},
 		"other account":      {settings: developer("eu-west-1:444455556666:identity/example.com", "a@example.com"), want: "identity-in-other-account"},
 		"other region":       {settings: developer("eu-central-1:"+account+":identity/example.com", "a@example.com"), want: "identity-region-unsupported"},
@@ -75,7 +81,7 @@ func TestFindings(t *testing.T) {
 		"disabled":           {settings: own, ses: ses(func(a *inventory.SESState) { a.SendingEnabled = inventory.No }), want: "sending-disabled"},
 		"send quota near":    {settings: own, ses: ses(func(a *inventory.SESState) { a.Quota.Used = 49000 }), want: "send-quota-near-limit"},
 		"send quota reached": {settings: own, ses: ses(func(a *inventory.SESState) { a.Quota.Used = 50000 }), want: "send-quota-reached"},
-		"unlimited":          {settings: own, ses: ses(func(a *inventory.SESState) { a.Quota = &inventory.SendQuota{Unlimited: true, Used: 9e9} })},
+		"unlimited":          {settings: own, ses: ses(func(a *inventory.SESState) { a.Quota = inventory.SendQuota(-1, 9e9) })},
 		"probation":          {settings: own, ses: ses(func(a *inventory.SESState) { a.Enforcement = "PROBATION" }), want: "enforcement-probation"},
 		"shutdown":           {settings: own, ses: ses(func(a *inventory.SESState) { a.Enforcement = "SHUTDOWN" }), want: "enforcement-shutdown"},
 		"no pool of it":      {settings: standard(), ses: ses(func(a *inventory.SESState) { a.Enforcement = "SHUTDOWN" }), change: quota(0)},
@@ -102,14 +108,12 @@ func TestFindings(t *testing.T) {
 			r.SES = healthy()
 		}
 		elsewhere := inventory.Reading{Target: inventory.Target{AccountID: account, Region: "eu-central-1"}, SES: healthy(), Identities: r.Identities, IdentitiesListed: now}
-		snap := inventory.New(now, []inventory.Reading{r, elsewhere}, inventory.Policy{})
-		// eu-west-1 first, for reputation.
-		slices.SortFunc(snap.Accounts, func(a, b inventory.SESAccount) int { return strings.Compare(b.Target.Region, a.Target.Region) })
 		if test.change != nil {
-			test.change(snap)
+			test.change(&r)
 		}
+		snap := inventory.New(now, []inventory.Reading{r, elsewhere}, policy)
 		found := map[string]bool{}
-		res := rules.Evaluate(snap)
+		res := rules.Judge(snap).Result
 		for _, f := range res.Findings {
 			found[f.Rule] = true
 			delete(all, f.Rule)
@@ -120,8 +124,8 @@ func TestFindings(t *testing.T) {
 		if got := strings.Join(slices.Sorted(maps.Keys(found)), " "); got != test.want {
 			t.Errorf("%s: found %q, want %q", name, got, test.want)
 		}
-		if len(res.Errors) > 0 {
-			t.Errorf("%s: errors %v", name, res.Errors)
+		if failed := failed(rules, res); len(failed) > 0 {
+			t.Errorf("%s: errors %v", name, failed)
 		}
 	}
 	if len(all) > 0 {

@@ -178,7 +178,7 @@ func TestCostLimit(t *testing.T) {
 	for i := range 1000 {
 		tags[strconv.Itoa(i)] = strings.Repeat("v", 10_000)
 	}
-	snap.Pools[0].Settings.Tags = tags
+	snap.Accounts[0].Pools[0].Settings.Tags = tags
 	if got := judge(t, snap, costly, `"it"`); got != "operation cancelled: actual cost limit exceeded" {
 		t.Errorf("got %q", got)
 	}
@@ -213,10 +213,10 @@ func BenchmarkCostliest(b *testing.B) {
 	for i := range 50 {
 		tags[strings.Repeat("k", 100)+string(rune('A'+i))] = strings.Repeat("v", 256)
 	}
-	snap.Pools[0].Settings.Tags = tags
+	snap.Accounts[0].Pools[0].Settings.Tags = tags
 	for b.Loop() {
-		if res := s.Evaluate(snap); len(res.Errors) > 0 {
-			b.Fatal(res.Errors)
+		if c := s.Judge(snap).Result.Rules[0]; c.Errors > 0 {
+			b.Fatal(c.FirstError)
 		}
 	}
 }
@@ -246,9 +246,9 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		_ = s.Test() // Whether they pass does not matter.
-		for id, e := range s.Evaluate(snap).Errors {
-			if strings.Contains(e.First, "internal error") {
-				t.Errorf("rule %s: %s", id, e.First)
+		for i, c := range s.Judge(snap).Result.Rules {
+			if strings.Contains(c.FirstError, "internal error") {
+				t.Errorf("rule %s: %s", s.Rules()[i].ID, c.FirstError)
 			}
 		}
 	})

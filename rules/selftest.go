@@ -10,6 +10,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"gopkg.in/yaml.v3"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
 
 // Test runs the tests of every rule, also of those that are not enabled, with
@@ -132,13 +134,13 @@ func (o *object) derive() {
 	}
 	limit, limited := o.given[at["limit"]].(types.Double)
 	used, counted := o.given[at["used"]].(types.Double)
-	q := quota{limit: float64(limit), used: float64(used)}
+	q := inventory.Quota{Known: true, Limit: float64(limit), Used: float64(used)}
 	if limited {
-		set("unlimited", q.unlimited())
+		set("unlimited", q.Unlimited())
 	}
 	if limited && counted {
-		set("headroom", q.headroom())
-		set("used_ratio", q.usedRatio())
+		set("headroom", q.Headroom())
+		set("used_ratio", q.UsedRatio())
 	}
 }
 

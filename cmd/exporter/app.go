@@ -172,7 +172,6 @@ func (a *app) stop() {
 // Gather implements prometheus.Gatherer with what is shown.
 func (a *app) Gather() ([]*dto.MetricFamily, error) { return a.serving.Load().collector.Gather() }
 
-func (a *app) view() (*inventory.Snapshot, *rules.Result) { return a.serving.Load().collector.View() }
-func (a *app) rules() *rules.Set                          { return a.serving.Load().collector.Rules() }
-func (a *app) ready() bool                                { return a.serving.Load().collector.Ready() }
-func (a *app) config() string                             { return a.serving.Load().config.Redacted() }
+func (a *app) view() *rules.Judgement { return a.serving.Load().collector.View() }
+func (a *app) ready() bool            { return a.serving.Load().collector.Ready() }
+func (a *app) config() string         { return a.serving.Load().config.Redacted() }

@@ -55,7 +55,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	if ctx.Err() != nil {
 		return fail(exitUnjudged, ctx.Err())
 	}
-	r := newReport(inventory.New(time.Now(), readings, o.Quota), s.rules, f)
+	r := newReport(s.rules.Judge(inventory.New(time.Now(), readings, o.Quota)), f)
 	for _, u := range r.Unreadable {
 		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, plain(u.Message))
 	}
@@ -116,16 +116,19 @@ type unreadable struct {
 
 // notRead lists what could not be read, each common cause once. A region that
 // is switched off has nothing to read.
-func notRead(readings []inventory.Reading) []unreadable {
+func notRead(s *inventory.Snapshot) []unreadable {
 	all := []unreadable{}
-	for _, r := range readings {
+	for r := range s.Readings() {
 		said := map[string]bool{}
 		for _, o := range r.Outcomes {
 			if o.Class == inventory.OK || o.Class == inventory.RegionDisabled || said[o.Message] {
 				continue
 			}
 			said[o.Message] = true
-			all = append(all, unreadable{r.Target.AccountID, r.Target.AccountName, r.Target.Region, o.API, string(o.Class), strings.TrimSpace(o.Message)})
+			all = append(all, unreadable{
+				AccountID: r.Target.AccountID, AccountName: r.Target.AccountName, Region: r.Target.Region,
+				API: o.API, Class: string(o.Class), Message: strings.TrimSpace(o.Message),
+			})
 		}
 	}
 	return all

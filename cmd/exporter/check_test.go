@@ -87,7 +87,7 @@ func TestEveryRuleHasItsDemoPool(t *testing.T) {
 	// AWS has to be gone for a while for these, which a fleet cannot show.
 	never := []string{"facts-stale"}
 	for _, rule := range set.Rules() {
-		fires := slices.ContainsFunc(r.Findings, func(f finding) bool { return f.Rule == rule.ID })
+		fires := slices.ContainsFunc(r.Findings, func(f rules.Finding) bool { return f.Rule == rule.ID })
 		if fires == slices.Contains(never, rule.ID) {
 			t.Errorf("rule %s fires on the demo: %v", rule.ID, fires)
 		}

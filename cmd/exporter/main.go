@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -70,12 +69,6 @@ type flags struct {
 
 var telemetryPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
-// firstPart returns what stands between the first two slashes of a path.
-func firstPart(path string) string {
-	part, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return part
-}
-
 // checkFlags are those of the command check.
 type checkFlags struct {
 	output, failOn string
@@ -120,12 +113,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 	case err != nil:
 		_, _ = fmt.Fprintf(stderr, "%s: %v; see --help\n", name, err)
 		return exitUsage
-	case f.command == "serve" && (!telemetryPath.MatchString(f.telemetry) || slices.Contains(web.Taken(), firstPart(f.telemetry))):
+	case f.command == "serve" && (!telemetryPath.MatchString(f.telemetry) || web.Reserved(f.telemetry)):
 		_, _ = fmt.Fprintf(stderr, "%s: --web.telemetry-path must be a path of letters, digits and -._~/ that no page has\n", name)
 		return exitUsage
 	}
 	if f.demo && f.configFile != "" {
-		_, _ = fmt.Fprintf(stderr, "%s: --demo brings its own configuration; leave --config.file away\n", name)
+		_, _ = fmt.Fprintf(stderr, "%s: --demo brings its own configuration; omit --config.file\n", name)
 		return exitUsage
 	}
 	f.log.Writer = stderr
@@ -172,7 +165,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 	o := web.Options{
 		Demo: f.demo, Version: version.Info(), TelemetryPath: f.telemetry, Logger: logger,
 		Metrics: promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError)}),
-		View:    a.view, Rules: a.rules, Ready: a.ready, Config: a.config,
+		View:    a.view, Ready: a.ready, Config: a.config,
 	}
 	// A reload outlives the request that asked for it.
 	reload := func(context.Context) error { return a.reload(ctx) }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/prometheus/common/version"
 
-	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
@@ -32,7 +31,7 @@ type report struct {
 	Demo         bool                   `json:"demo,omitempty"`
 	Targets      int                    `json:"targets"`
 	Pools        int                    `json:"pools"`
-	Findings     []finding              `json:"findings"`
+	Findings     []rules.Finding        `json:"findings"`
 	Exempted     map[string]int         `json:"exempted"`     // by rule
 	Undetermined map[string]int         `json:"undetermined"` // by rule
 	Errors       map[string]ruleError   `json:"rule_errors"`
@@ -47,59 +46,44 @@ type ruleError struct {
 	First string `json:"first"`
 }
 
-// finding is a rule that fires for a pool, an SES account or an identity.
-type finding struct {
-	Rule        string `json:"rule"`
-	Severity    string `json:"severity"`
-	ForEach     string `json:"for_each"`
-	AccountID   string `json:"account_id"`
-	AccountName string `json:"account_name,omitempty"`
-	Region      string `json:"region"`
-	UserPoolID  string `json:"user_pool_id,omitempty"`
-	PoolName    string `json:"pool_name,omitempty"`
-	Identity    string `json:"identity,omitempty"`
-	Summary     string `json:"summary"`
-	Message     string `json:"message"`
-	Remedy      string `json:"remedy,omitempty"`
-}
-
 // where names what the finding is about, the same every time.
-func (f *finding) where() string {
-	return strings.TrimSuffix(f.AccountID+"/"+f.Region+"/"+cmp.Or(f.UserPoolID, f.Identity), "/")
+func where(f *rules.Finding) string {
+	return strings.TrimSuffix(f.AccountID+"/"+f.Region+"/"+cmp.Or(f.PoolID, f.Identity), "/")
 }
 
-func newReport(s *inventory.Snapshot, set *rules.Set, f *flags) *report {
-	result := set.Evaluate(s)
-	r := &report{
-		Version: reportVersion, GeneratedAt: s.At.UTC().Truncate(time.Second), Demo: f.demo,
-		Targets: len(s.Readings), Pools: len(s.Pools), Findings: []finding{},
-		Exempted: map[string]int{}, Undetermined: map[string]int{}, Errors: map[string]ruleError{},
-		Unreadable: notRead(s.Readings), bySeverity: map[rules.Severity]int{},
+func newReport(j *rules.Judgement, f *flags) *report {
+	targets := 0
+	for range j.Readings() {
+		targets++
 	}
-	for _, rule := range set.Rules() {
+	r := &report{
+		Version: reportVersion, GeneratedAt: j.At.UTC().Truncate(time.Second), Demo: f.demo,
+		Targets: targets, Pools: j.PoolCount(), Findings: []rules.Finding{},
+		Exempted: map[string]int{}, Undetermined: map[string]int{}, Errors: map[string]ruleError{},
+		Unreadable: notRead(j.Snapshot), bySeverity: map[rules.Severity]int{},
+	}
+	judging := map[string]bool{}
+	for i, rule := range j.Rules.Rules() {
 		if !rule.Enabled || len(f.check.rules) > 0 && !slices.Contains(f.check.rules, rule.ID) {
 			continue
 		}
-		r.rules = append(r.rules, rule)
-		if n := result.Exempted[rule.ID]; n > 0 {
-			r.Exempted[rule.ID] = n
+		judging[rule.ID], r.rules = true, append(r.rules, rule)
+		c := j.Result.Rules[i]
+		if c.Exempted > 0 {
+			r.Exempted[rule.ID] = c.Exempted
 		}
-		if n := result.Undetermined[rule.ID]; n > 0 {
-			r.Undetermined[rule.ID] = n
+		if c.Undetermined > 0 {
+			r.Undetermined[rule.ID] = c.Undetermined
 		}
-		if e, ok := result.Errors[rule.ID]; ok {
-			r.Errors[rule.ID] = ruleError{e.Count, e.First}
+		if c.Errors > 0 {
+			r.Errors[rule.ID] = ruleError{c.Errors, c.FirstError}
 		}
 	}
-	for _, found := range result.Findings {
-		if !slices.ContainsFunc(r.rules, func(rule rules.RuleInfo) bool { return rule.ID == found.Rule }) {
-			continue
+	for _, found := range j.Result.Findings {
+		if judging[found.Rule] {
+			r.bySeverity[found.Severity]++
+			r.Findings = append(r.Findings, found)
 		}
-		r.bySeverity[found.Severity]++
-		r.Findings = append(r.Findings, finding{
-			found.Rule, string(found.Severity), string(found.ForEach), found.AccountID, found.AccountName, found.Region,
-			found.PoolID, found.PoolName, found.Identity, found.Summary, found.Message, found.Remedy,
-		})
 	}
 	return r
 }
@@ -139,8 +123,8 @@ func (r *report) table(w io.Writer) error {
 		_, _ = fmt.Fprintln(t, "SEVERITY\tACCOUNT\tREGION\tWHAT\tRULE\tMESSAGE") // Errors come with Flush.
 		for _, f := range r.Findings {
 			what := cmp.Or(f.PoolName, f.Identity, "SES account")
-			if f.UserPoolID != "" {
-				what += " (" + f.UserPoolID + ")"
+			if f.PoolID != "" {
+				what += " (" + f.PoolID + ")"
 			}
 			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Severity, plain(cmp.Or(f.AccountName, f.AccountID)), f.Region, plain(what), f.Rule, plain(f.Message))
 		}
@@ -182,7 +166,7 @@ func (r *report) csv(w io.Writer) error {
 	c := csv.NewWriter(w)
 	_ = c.Write([]string{"severity", "rule", "account_id", "account_name", "region", "user_pool_id", "pool_name", "identity", "message", "remedy"})
 	for _, f := range r.Findings {
-		row := []string{f.Severity, f.Rule, f.AccountID, f.AccountName, f.Region, f.UserPoolID, f.PoolName, f.Identity, f.Message, f.Remedy}
+		row := []string{string(f.Severity), f.Rule, f.AccountID, f.AccountName, f.Region, f.PoolID, f.PoolName, f.Identity, f.Message, f.Remedy}
 		for i := range row {
 			if row[i] != "" && strings.ContainsRune("=+-@\t\r", rune(row[i][0])) {
 				row[i] = "'" + row[i] // A spreadsheet would take it for a formula.
@@ -197,13 +181,13 @@ func (r *report) csv(w io.Writer) error {
 // sarif writes the Static Analysis Results Interchange Format 2.1.0.
 func (r *report) sarif(w io.Writer) error {
 	type object = map[string]any
-	levels := map[string]string{string(rules.Critical): "error", string(rules.Warning): "warning", string(rules.Info): "note"}
+	levels := map[rules.Severity]string{rules.Critical: "error", rules.Warning: "warning", rules.Info: "note"}
 	described, results := []object{}, []object{}
 	for _, rule := range r.rules {
 		described = append(described, object{
 			"id": rule.ID, "shortDescription": object{"text": rule.Summary}, "help": object{"text": cmp.Or(rule.Remedy, rule.Summary)},
 			"helpUri":              website + "/blob/main/docs/runbooks/" + rule.ID + ".md",
-			"defaultConfiguration": object{"level": levels[string(rule.Severity)]},
+			"defaultConfiguration": object{"level": levels[rule.Severity]},
 		})
 	}
 	for _, f := range r.Findings {
@@ -211,9 +195,9 @@ func (r *report) sarif(w io.Writer) error {
 			"ruleId": f.Rule, "level": levels[f.Severity],
 			"message": object{"text": fmt.Sprintf("%s: %s. %s", cmp.Or(f.PoolName, f.Identity, "SES account"), f.Message, f.Remedy)},
 			"locations": []object{{"logicalLocations": []object{{
-				"fullyQualifiedName": f.where(), "name": cmp.Or(f.PoolName, f.Identity, f.AccountID), "kind": "resource",
+				"fullyQualifiedName": where(&f), "name": cmp.Or(f.PoolName, f.Identity, f.AccountID), "kind": "resource",
 			}}}},
-			"partialFingerprints": object{"finding/v1": f.Rule + "/" + f.where()},
+			"partialFingerprints": object{"finding/v1": f.Rule + "/" + where(&f)},
 		})
 	}
 	notifications := []object{}
@@ -262,12 +246,12 @@ func (r *report) junit(w io.Writer) error {
 	}
 	s := suite{Name: name, Timestamp: r.GeneratedAt.Format("2006-01-02T15:04:05"), Failures: len(r.Findings), Errors: len(r.Unreadable)}
 	for _, f := range r.Findings {
-		s.Cases = append(s.Cases, testcase{Class: f.Rule, Name: f.where(), Failure: &problem{
-			Type: f.Severity, Message: f.Summary, Text: fmt.Sprintf("%s\n%s\n", f.Message, f.Remedy),
+		s.Cases = append(s.Cases, testcase{Class: f.Rule, Name: where(&f), Failure: &problem{
+			Type: string(f.Severity), Message: f.Summary, Text: fmt.Sprintf("%s\n%s\n", f.Message, f.Remedy),
 		}})
 	}
 	for _, rule := range r.rules {
-		if !slices.ContainsFunc(r.Findings, func(f finding) bool { return f.Rule == rule.ID }) {
+		if !slices.ContainsFunc(r.Findings, func(f rules.Finding) bool { return f.Rule == rule.ID }) {
 			s.Cases = append(s.Cases, testcase{Class: rule.ID, Name: rule.Summary})
 		}
 	}

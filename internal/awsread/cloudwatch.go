@@ -69,7 +69,7 @@ func (p *pass) readSignUps(ctx context.Context, a *accountState, client *cloudwa
 	}
 	var read []inventory.SignUpSeries
 	for _, m := range listed {
-		if s := settings[m.pool]; s == nil || !s.Mails(m.client) {
+		if s := settings[m.pool]; s == nil || !s.CountsSignUps(m.client) {
 			continue
 		}
 		s, ok := known[m]

@@ -3,6 +3,7 @@ package awsread
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -69,7 +70,7 @@ func (p *pass) readPools(ctx context.Context, a *accountState, client *cognitoid
 		}
 	}
 	p.describe(ctx, a, client, pools)
-	inventory.SortPools(pools)
+	slices.SortFunc(pools, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
 	p.region.Pools = pools
 }
 
@@ -103,7 +104,7 @@ func (p *pass) describe(ctx context.Context, a *accountState, client *cognitoide
 				}
 				return nil
 			}
-			up.Settings = settingsOf(out.UserPool, up.LastModified, time.Now())
+			up.Settings = settingsOf(p.region.Target.Key(), out.UserPool, up.LastModified, time.Now())
 			return nil
 		})
 	}
@@ -112,23 +113,24 @@ func (p *pass) describe(ctx context.Context, a *accountState, client *cognitoide
 
 // settingsOf takes over what matters for e-mail. A mode that Cognito does not
 // give, or that this program does not know, is unknown.
-func settingsOf(up *types.UserPoolType, modified, now time.Time) *inventory.Settings {
-	s := &inventory.Settings{
-		Described: now, Modified: modified, Confirmed: now,
-		Mode: inventory.ModeUnknown, Tier: string(up.UserPoolTier), Tags: up.UserPoolTags,
-	}
+func settingsOf(pool inventory.Key, up *types.UserPoolType, modified, now time.Time) *inventory.Settings {
+	email := inventory.EmailConfiguration{Mode: inventory.ModeUnknown}
 	if e := up.EmailConfiguration; e != nil {
 		switch e.EmailSendingAccount {
 		case types.EmailSendingAccountTypeCognitoDefault:
-			s.Mode = inventory.ModeDefault
+			email.Mode = inventory.ModeDefault
 		case types.EmailSendingAccountTypeDeveloper:
-			s.Mode = inventory.ModeDeveloper
+			email.Mode = inventory.ModeDeveloper
 		}
-		s.SourceARN, s.From = aws.ToString(e.SourceArn), aws.ToString(e.From)
-		s.ReplyTo, s.ConfigurationSet = aws.ToString(e.ReplyToEmailAddress), aws.ToString(e.ConfigurationSet)
+		email.SourceARN, email.From = aws.ToString(e.SourceArn), aws.ToString(e.From)
+		email.ReplyTo, email.ConfigurationSet = aws.ToString(e.ReplyToEmailAddress), aws.ToString(e.ConfigurationSet)
 	}
 	if l := up.LambdaConfig; l != nil && l.CustomEmailSender != nil {
-		s.CustomSender = aws.ToString(l.CustomEmailSender.LambdaArn) != ""
+		email.CustomSender = aws.ToString(l.CustomEmailSender.LambdaArn) != ""
+	}
+	s := &inventory.Settings{
+		Described: now, Modified: modified, Confirmed: now,
+		Sender: inventory.NewSender(pool, email), Tier: string(up.UserPoolTier), Tags: up.UserPoolTags,
 	}
 	for _, attribute := range up.AutoVerifiedAttributes {
 		s.AutoVerified = append(s.AutoVerified, string(attribute))

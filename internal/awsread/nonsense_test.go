@@ -92,7 +92,7 @@ func TestUnknownValues(t *testing.T) {
 		return 0, ""
 	})
 	r := sim.reader(t, nil).Read(t.Context(), target(hub, "example.com"), nil)
-	if class(t, r, inventory.APISES) != inventory.OK || r.SES.Enforcement != "UNKNOWN" || r.SES.Review != "" || r.SES.Quota != nil {
+	if class(t, r, inventory.APISES) != inventory.OK || r.SES.Enforcement != "UNKNOWN" || r.SES.Review != "" || r.SES.Quota.Known {
 		t.Errorf("SES %+v", r.SES)
 	}
 	if s := pool(t, r, "customers").Settings; s.Mode != inventory.ModeUnknown {

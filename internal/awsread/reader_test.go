@@ -50,9 +50,11 @@ accounts:
 	s := pool(t, r, "all").Settings
 	want := inventory.Settings{
 		Described: s.Described, Confirmed: s.Described, Modified: time.Date(2026, 2, 1, 8, 30, 0, 0, time.UTC),
-		Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:100000000001:identity/example.com",
-		From: "Acme <a@example.com>", ReplyTo: "help@example.com", ConfigurationSet: "login", CustomSender: true, Tier: "PLUS",
-		Tags: map[string]string{"env": "prod"}, AutoVerified: []string{"email", "phone_number"},
+		Sender: inventory.NewSender(r.Target.Key(), inventory.EmailConfiguration{
+			Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:100000000001:identity/example.com",
+			From: "Acme <a@example.com>", ReplyTo: "help@example.com", ConfigurationSet: "login", CustomSender: true,
+		}),
+		Tier: "PLUS", Tags: map[string]string{"env": "prod"}, AutoVerified: []string{"email", "phone_number"},
 	}
 	if !reflect.DeepEqual(*s, want) || s.Described.Before(r.Start) || s.Described.After(r.End) {
 		t.Errorf("settings %+v,\nwant %+v", *s, want)
@@ -62,7 +64,7 @@ accounts:
 	}
 	account := inventory.SESState{
 		Confirmed: r.SES.Confirmed, Sandbox: inventory.Yes, SendingEnabled: inventory.No, Enforcement: "PROBATION", Review: "DENIED",
-		Quota: &inventory.SendQuota{Limit: -1, Unlimited: true, Used: 7, Rate: 3},
+		Quota: inventory.SendQuota(-1, 7), MaxSendRate: 3,
 	}
 	if !reflect.DeepEqual(*r.SES, account) {
 		t.Errorf("SES %+v, want %+v", *r.SES, account)

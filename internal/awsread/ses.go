@@ -34,7 +34,7 @@ func (p *pass) readAccount(ctx context.Context, a *accountState, client *sesv2.C
 // account send as, as far as they are known.
 func (p *pass) used() []string {
 	names := slices.Clone(p.region.Target.Identities)
-	for _, n := range inventory.Needs([]inventory.Reading{{Target: p.region.Target, Pools: p.region.Pools}}) {
+	for _, n := range inventory.Needs(inventory.Reading{Target: p.region.Target, Pools: p.region.Pools}) {
 		if n.Key == p.region.Target.Key() {
 			names = append(names, n.Identities...)
 		}
@@ -50,12 +50,13 @@ func accountOf(out *sesv2.GetAccountOutput, now time.Time) *inventory.SESState {
 		SendingEnabled: inventory.Known(out.SendingEnabled),
 		Enforcement:    known(inventory.EnforcementStatuses(), aws.ToString(out.EnforcementStatus), "UNKNOWN"),
 		Review:         "NONE",
+		Quota:          inventory.Quota{Kind: inventory.QuotaSend},
 	}
 	if d := out.Details; d != nil && d.ReviewDetails != nil {
 		s.Review = known(inventory.ReviewStatuses(), string(d.ReviewDetails.Status), "")
 	}
 	if q := out.SendQuota; q != nil {
-		s.Quota = &inventory.SendQuota{Limit: q.Max24HourSend, Unlimited: q.Max24HourSend < 0, Used: q.SentLast24Hours, Rate: q.MaxSendRate}
+		s.Quota, s.MaxSendRate = inventory.SendQuota(q.Max24HourSend, q.SentLast24Hours), q.MaxSendRate
 	}
 	return s
 }

@@ -194,7 +194,7 @@ func (c *checker) run(days int) {
 func (c *checker) check(reading inventory.Reading) {
 	now := time.Now()
 	start, _ := c.policy.Window(now)
-	s := inventory.New(now, []inventory.Reading{reading}, c.policy)
+	s := inventory.Judge(now, []inventory.Reading{reading}, c.policy)
 	most := c.oracle.truth(now, start)
 	leastTrail, leastWatch := most, most
 	if !c.exact {
@@ -204,7 +204,7 @@ func (c *checker) check(reading inventory.Reading) {
 	used := map[string]float64{}
 	for _, p := range s.Pools {
 		if !p.Settings.SendsDefault() {
-			if p.SentCloudTrail != nil || p.SentCloudWatch != nil || p.DefaultQuota != nil {
+			if p.SentCloudTrail != nil || p.SentCloudWatch != nil || p.Quota.Kind == inventory.QuotaDefault {
 				c.t.Errorf("%s does not use the built-in sender and has counts", p.Name)
 			}
 			continue
@@ -236,12 +236,12 @@ func (c *checker) check(reading inventory.Reading) {
 			group = p.ID
 		}
 		switch {
-		case p.DefaultQuota == nil || p.DefaultQuota.Used != used[group]:
-			c.t.Errorf("%s: the quota %v is not the sum %v of those that share it", p.Name, p.DefaultQuota, used[group])
-		case p.DefaultQuota.Used > p.DefaultQuota.Limit:
-			c.t.Errorf("%s: %v used of %v, which AWS enforces", p.Name, p.DefaultQuota.Used, p.DefaultQuota.Limit)
-		case (p.Ready == inventory.Yes) == p.DefaultQuota.Reached():
-			c.t.Errorf("%s: ready is %s with %v", p.Name, p.Ready, p.DefaultQuota)
+		case !p.Quota.Known || p.Quota.Used != used[group]:
+			c.t.Errorf("%s: the quota %v is not the sum %v of those that share it", p.Name, p.Quota, used[group])
+		case p.Quota.Used > p.Quota.Limit:
+			c.t.Errorf("%s: %v used of %v, which AWS enforces", p.Name, p.Quota.Used, p.Quota.Limit)
+		case p.Ready != p.Quota.Reached().Not():
+			c.t.Errorf("%s: ready is %s with %v", p.Name, p.Ready, p.Quota)
 		}
 	}
 }
@@ -249,12 +249,12 @@ func (c *checker) check(reading inventory.Reading) {
 // same checks that a restart changes no count.
 func (c *checker) same(a, b inventory.Reading) {
 	now := time.Now()
-	first, second := inventory.New(now, []inventory.Reading{a}, c.policy), inventory.New(now, []inventory.Reading{b}, c.policy)
+	first, second := inventory.Judge(now, []inventory.Reading{a}, c.policy), inventory.Judge(now, []inventory.Reading{b}, c.policy)
 	for i, p := range first.Pools {
 		q := second.Pools[i]
-		if deref(p.SentCloudTrail) != deref(q.SentCloudTrail) || deref(p.SentCloudWatch) != deref(q.SentCloudWatch) || !p.Exhaustion.Equal(q.Exhaustion) {
-			c.t.Errorf("%s: just started %v %v %s, run through %v %v %s", p.Name, deref(p.SentCloudTrail), deref(p.SentCloudWatch), p.Exhaustion,
-				deref(q.SentCloudTrail), deref(q.SentCloudWatch), q.Exhaustion)
+		if deref(p.SentCloudTrail) != deref(q.SentCloudTrail) || deref(p.SentCloudWatch) != deref(q.SentCloudWatch) || !p.Quota.Exhaustion.Equal(q.Quota.Exhaustion) {
+			c.t.Errorf("%s: just started %v %v %s, run through %v %v %s", p.Name, deref(p.SentCloudTrail), deref(p.SentCloudWatch), p.Quota.Exhaustion,
+				deref(q.SentCloudTrail), deref(q.SentCloudWatch), q.Quota.Exhaustion)
 		}
 		for reason, n := range p.Failures {
 			if q.Failures[reason] != n {
@@ -389,9 +389,9 @@ func TestSourcesFailAlone(t *testing.T) {
 			good := reader.Read(t.Context(), target, nil)
 			count := func(r inventory.Reading, staleAfter time.Duration) (pools, counted int) {
 				now := time.Now()
-				for _, p := range inventory.New(now, []inventory.Reading{r.Fresh(now.Add(-staleAfter))}, policy).Pools {
+				for _, p := range inventory.Judge(now, []inventory.Reading{r.Fresh(now.Add(-staleAfter))}, policy).Pools {
 					pools++
-					if p.DefaultQuota != nil {
+					if p.Quota.Kind == inventory.QuotaDefault && p.Quota.Known {
 						counted++
 					}
 				}
@@ -473,7 +473,7 @@ func TestBusyTrailIsCaughtUp(t *testing.T) {
 		}
 		now := time.Now()
 		start, _ := policy.Window(now)
-		for _, p := range inventory.New(now, []inventory.Reading{*prev}, policy).Pools {
+		for _, p := range inventory.Judge(now, []inventory.Reading{*prev}, policy).Pools {
 			if p.Name == "quiet" {
 				want := o.truth(prev.End, start)[p.ID].Sent
 				if p.SentCloudTrail == nil || *p.SentCloudTrail != float64(want) {

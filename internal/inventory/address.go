@@ -5,28 +5,6 @@ import (
 	"strings"
 )
 
-// IdentityRef is the identity that a SourceArn names.
-type IdentityRef struct {
-	Partition string
-	Region    string // an asterisk stands for every region a pool's mail leaves from
-	AccountID string
-	Name      string // an e-mail address or a domain
-}
-
-// ParseSourceARN takes apart
-// arn:PARTITION:ses:REGION:ACCOUNT:identity/ADDRESS-OR-DOMAIN.
-func ParseSourceARN(arn string) (IdentityRef, bool) {
-	part := strings.SplitN(arn, ":", 6)
-	if len(part) != 6 || part[0] != "arn" || part[2] != "ses" {
-		return IdentityRef{}, false
-	}
-	name, ok := strings.CutPrefix(part[5], "identity/")
-	if !ok || name == "" || part[3] == "" || part[4] == "" {
-		return IdentityRef{}, false
-	}
-	return IdentityRef{Partition: part[1], Region: part[3], AccountID: part[4], Name: name}, true
-}
-
 // CanonicalIdentity returns the form under which SES compares identities: a
 // domain, also that of an address, in lower case, the local part as it is.
 func CanonicalIdentity(name string) string {

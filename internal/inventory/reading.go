@@ -17,6 +17,12 @@ func (k Key) Compare(o Key) int {
 	return cmp.Or(cmp.Compare(k.AccountID, o.AccountID), cmp.Compare(k.Region, o.Region))
 }
 
+// PoolKey names a user pool. A replicated pool has one ID in several regions.
+type PoolKey struct {
+	Key
+	ID string
+}
+
 // Target is one account in one region, to be read on its own schedule.
 type Target struct {
 	// AccountID is empty for the ambient credentials' own account until the
@@ -136,19 +142,6 @@ func (r *Reading) PoolsKnown() bool {
 	})
 }
 
-// Mode is a pool's EmailSendingAccount.
-type Mode string
-
-// The modes; ModeUnknown also stands for a value that this program does not know.
-const (
-	ModeUnknown   Mode = "UNKNOWN"
-	ModeDefault   Mode = "COGNITO_DEFAULT"
-	ModeDeveloper Mode = "DEVELOPER"
-)
-
-// Modes lists every mode.
-func Modes() []Mode { return []Mode{ModeDefault, ModeDeveloper, ModeUnknown} }
-
 // UserPool is a user pool as Cognito describes it.
 type UserPool struct {
 	ID           string
@@ -166,15 +159,10 @@ type Settings struct {
 	Modified  time.Time // the pool's LastModified when it gave them
 	Confirmed time.Time // when they were last known to be current
 
-	Mode             Mode
-	SourceARN        string // EmailConfiguration.SourceArn, may be empty
-	From             string // EmailConfiguration.From, may be empty
-	ReplyTo          string
-	ConfigurationSet string
-	CustomSender     bool // a CustomEmailSender Lambda takes over the sending
-	Tier             string
-	Tags             map[string]string
-	AutoVerified     []string // AutoVerifiedAttributes, for example email
+	Sender
+	Tier         string
+	Tags         map[string]string
+	AutoVerified []string // AutoVerifiedAttributes, for example email
 }
 
 // SESState is the state of SES in one account and region (GetAccount).
@@ -182,18 +170,10 @@ type SESState struct {
 	Confirmed      time.Time
 	Sandbox        Tri
 	SendingEnabled Tri
-	Enforcement    string     // one of [EnforcementStatuses]
-	Review         string     // one of [ReviewStatuses], empty when unknown
-	Quota          *SendQuota // nil when unknown
-}
-
-// SendQuota is what SES lets an account send in one region. E-mails are
-// counted by recipient, over a rolling 24 hours.
-type SendQuota struct {
-	Limit     float64 // Max24HourSend; meaningless when Unlimited
-	Unlimited bool    // SES reports -1
-	Used      float64 // SentLast24Hours
-	Rate      float64 // MaxSendRate, e-mails per second
+	Enforcement    string  // one of [EnforcementStatuses]
+	Review         string  // one of [ReviewStatuses], empty when unknown
+	Quota          Quota   // the send quota; recipients are counted, not messages
+	MaxSendRate    float64 // e-mails per second; below 0 is unlimited, meaningless while the quota is unknown
 }
 
 // EnforcementStatuses lists the values of SESState.Enforcement.

@@ -1,12 +1,13 @@
 package inventory
 
-// Tri is a yes-or-no fact that may be unknown; its zero value is Unknown.
+// Tri is a yes-or-no fact that may be unknown, with Kleene's logic; its zero
+// value is Unknown.
 type Tri int8
 
-// The three values of a Tri.
+// The three values of a Tri, in the order of Kleene's logic.
 const (
-	Unknown Tri = iota
-	No
+	No Tri = iota - 1
+	Unknown
 	Yes
 )
 
@@ -19,42 +20,13 @@ func Known(b bool) Tri {
 }
 
 // Not is Kleene's negation: what is unknown stays unknown.
-func (t Tri) Not() Tri {
-	switch t {
-	case No:
-		return Yes
-	case Yes:
-		return No
-	default:
-		return Unknown
-	}
-}
+func (t Tri) Not() Tri { return -t }
 
 // And is Kleene's conjunction: one No decides, else one Unknown.
-func (t Tri) And(u Tri) Tri {
-	switch {
-	case t == No || u == No:
-		return No
-	case t == Yes && u == Yes:
-		return Yes
-	default:
-		return Unknown
-	}
-}
+func (t Tri) And(u Tri) Tri { return min(t, u) }
 
 // Or is Kleene's disjunction: one Yes decides, else one Unknown.
-func (t Tri) Or(u Tri) Tri {
-	return t.Not().And(u.Not()).Not()
-}
+func (t Tri) Or(u Tri) Tri { return max(t, u) }
 
 // String returns unknown, no or yes.
-func (t Tri) String() string {
-	switch t {
-	case No:
-		return "no"
-	case Yes:
-		return "yes"
-	default:
-		return "unknown"
-	}
-}
+func (t Tri) String() string { return [...]string{"no", "unknown", "yes"}[t+1] }

@@ -15,29 +15,33 @@ import (
 // unknown are left out.
 type (
 	apiPool struct {
-		ID             string            `json:"user_pool_id"`
-		Name           string            `json:"name"`
-		AccountID      string            `json:"account_id"`
-		AccountName    string            `json:"account_name,omitempty"`
-		Region         string            `json:"region"`
-		Mode           string            `json:"mode"`
-		Tier           string            `json:"tier,omitempty"`
-		Tags           map[string]string `json:"tags,omitempty"`
-		CustomSender   *bool             `json:"custom_sender,omitempty"`
-		SourceARN      string            `json:"source_arn,omitempty"`
-		From           string            `json:"from,omitempty"`
-		Identity       string            `json:"identity,omitempty"`
-		IdentityRegion string            `json:"identity_region,omitempty"`
-		Verified       *bool             `json:"identity_verified,omitempty"`
-		Ready          *bool             `json:"ready,omitempty"`
-		Blocked        []string          `json:"blocked"`
-		SES            *apiSES           `json:"ses,omitempty"`
-		Quota          *apiQuota         `json:"quota,omitempty"`
-		Sent           map[string]int    `json:"emails_sent,omitempty"` // by source
-		Failures       map[string]int    `json:"email_failures,omitempty"`
-		LastModified   *time.Time        `json:"last_modified,omitempty"`
-		Confirmed      *time.Time        `json:"confirmed,omitempty"`
-		Findings       []apiFinding      `json:"findings"`
+		ID             string                          `json:"user_pool_id"`
+		Name           string                          `json:"name"`
+		AccountID      string                          `json:"account_id"`
+		AccountName    string                          `json:"account_name,omitempty"`
+		Region         string                          `json:"region"`
+		Mode           string                          `json:"mode"`
+		Tier           string                          `json:"tier,omitempty"`
+		Tags           map[string]string               `json:"tags,omitempty"`
+		CustomSender   *bool                           `json:"custom_sender,omitempty"`
+		SourceARN      string                          `json:"source_arn,omitempty"`
+		From           string                          `json:"from,omitempty"`
+		ReplyTo        string                          `json:"reply_to,omitempty"`
+		ConfigSet      string                          `json:"configuration_set,omitempty"`
+		AutoVerified   []string                        `json:"auto_verified,omitempty"`
+		Identity       string                          `json:"identity,omitempty"`
+		IdentityRegion string                          `json:"identity_region,omitempty"`
+		Verified       *bool                           `json:"identity_verified,omitempty"`
+		IdentityError  string                          `json:"identity_error,omitempty"`
+		Ready          *bool                           `json:"ready,omitempty"`
+		Blocked        []inventory.Reason              `json:"blocked"`
+		SES            *apiSES                         `json:"ses,omitempty"`
+		Quota          *apiQuota                       `json:"quota,omitempty"`
+		Sent           map[string]int                  `json:"emails_sent,omitempty"` // by source
+		Failures       map[inventory.FailureReason]int `json:"email_failures,omitempty"`
+		LastModified   *time.Time                      `json:"last_modified,omitempty"`
+		Confirmed      *time.Time                      `json:"confirmed,omitempty"`
+		Findings       []rules.Finding                 `json:"findings"`
 	}
 	apiSES struct {
 		Sandbox        *bool    `json:"sandbox,omitempty"`
@@ -52,20 +56,9 @@ type (
 		Limit      float64    `json:"limit"`
 		Used       float64    `json:"used"`
 		Headroom   float64    `json:"headroom"`
+		Ratio      float64    `json:"used_ratio"`
 		Reset      *time.Time `json:"reset,omitempty"`
 		Exhaustion *time.Time `json:"exhaustion,omitempty"`
-	}
-	apiFinding struct {
-		Rule      string `json:"rule"`
-		Severity  string `json:"severity"`
-		ForEach   string `json:"for_each"`
-		AccountID string `json:"account_id"`
-		Region    string `json:"region"`
-		PoolID    string `json:"user_pool_id,omitempty"`
-		Identity  string `json:"identity,omitempty"`
-		Summary   string `json:"summary"`
-		Message   string `json:"message"`
-		Remedy    string `json:"remedy,omitempty"`
 	}
 	apiTarget struct {
 		AccountID   string       `json:"account_id"`
@@ -124,14 +117,12 @@ func poolJSON(r *row) apiPool {
 	out := apiPool{
 		ID: p.ID, Name: p.Name, AccountID: p.Target.AccountID, AccountName: p.Target.AccountName, Region: p.Target.Region,
 		Mode: string(p.Mode()), CustomSender: tri(p.CustomSender()), Identity: p.Identity, IdentityRegion: p.IdentityRegion,
-		Verified: tri(p.Verified), Ready: tri(p.Ready), Blocked: []string{}, Failures: p.Failures,
-		LastModified: when(p.LastModified), Findings: findingsJSON(r.Findings),
+		Verified: tri(p.Verified), IdentityError: p.IdentityError, Ready: tri(p.Ready), Blocked: append([]inventory.Reason{}, p.Blocked()...), Failures: p.Failures,
+		LastModified: when(p.LastModified), Findings: append([]rules.Finding{}, r.Findings...),
 	}
 	if s := p.Settings; s != nil {
-		out.Tier, out.Tags, out.SourceARN, out.From, out.Confirmed = s.Tier, s.Tags, s.SourceARN, s.From, when(s.Confirmed)
-	}
-	for _, reason := range p.Blocked {
-		out.Blocked = append(out.Blocked, string(reason))
+		out.Tier, out.Tags, out.AutoVerified, out.Confirmed = s.Tier, s.Tags, s.AutoVerified, when(s.Confirmed)
+		out.SourceARN, out.From, out.ReplyTo, out.ConfigSet = s.SourceARN, s.From, s.ReplyTo, s.ConfigurationSet
 	}
 	if s := p.SES; s != nil {
 		out.SES = &apiSES{Sandbox: tri(s.Sandbox), SendingEnabled: tri(s.SendingEnabled), Enforcement: s.Enforcement, Review: s.Review}
@@ -139,11 +130,8 @@ func poolJSON(r *row) apiPool {
 			out.SES.Bounce, out.SES.Complaint = p.Reputation.BounceRatio, p.Reputation.ComplaintRatio
 		}
 	}
-	if q := r.Shown(); q != nil {
-		out.Quota = &apiQuota{Kind: "send", Limit: q.Limit, Used: q.Used, Headroom: q.Headroom()}
-		if p.DefaultQuota != nil {
-			out.Quota.Kind, out.Quota.Reset, out.Quota.Exhaustion = "default", when(p.QuotaReset), when(p.Exhaustion)
-		}
+	if q := &p.Quota; q.Finite() {
+		out.Quota = &apiQuota{Kind: string(q.Kind), Limit: q.Limit, Used: q.Used, Headroom: q.Headroom(), Ratio: q.UsedRatio(), Reset: when(q.Reset), Exhaustion: when(q.Exhaustion)}
 	}
 	for source, n := range map[string]*float64{"cloudwatch": p.SentCloudWatch, "cloudtrail": p.SentCloudTrail} {
 		if n != nil {
@@ -156,20 +144,9 @@ func poolJSON(r *row) apiPool {
 	return out
 }
 
-func findingsJSON(findings []rules.Finding) []apiFinding {
-	all := make([]apiFinding, 0, len(findings))
-	for _, f := range findings {
-		all = append(all, apiFinding{
-			f.Rule, string(f.Severity), string(f.ForEach), f.AccountID, f.Region, f.PoolID, f.Identity, f.Summary, f.Message, f.Remedy,
-		})
-	}
-	return all
-}
-
 func (v *view) targetsJSON() []apiTarget {
-	all := make([]apiTarget, 0, len(v.Readings))
-	for i := range v.Readings {
-		r := &v.Readings[i]
+	all := []apiTarget{}
+	for r := range v.Readings() {
 		t := apiTarget{
 			AccountID: r.Target.AccountID, AccountName: r.Target.AccountName, Region: r.Target.Region, SESOnly: r.Target.SESOnly,
 			LastPass: r.End.UTC().Truncate(time.Second), NextPass: when(r.Next), Seconds: r.End.Sub(r.Start).Seconds(),
@@ -183,62 +160,64 @@ func (v *view) targetsJSON() []apiTarget {
 	return all
 }
 
-func (v *view) rulesJSON(set *rules.Set) []apiRule {
-	count := map[string]int{}
-	for _, f := range v.result.Findings {
-		count[f.Rule]++
-	}
+func (v *view) rulesJSON() []apiRule {
 	all := []apiRule{}
-	for _, r := range set.Rules() {
+	for i, r := range v.Rules.Rules() {
+		c := v.Result.Rules[i]
 		all = append(all, apiRule{
 			r.ID, string(r.Severity), string(r.ForEach), r.Summary, r.Remedy, r.When, r.Params, r.Enabled, r.File,
-			count[r.ID], v.result.Exempted[r.ID], v.result.Undetermined[r.ID], v.result.Errors[r.ID].First,
+			c.Findings, c.Exempted, c.Undetermined, c.FirstError,
 		})
 	}
 	return all
 }
 
-// api adds the JSON routes.
-func (s *site) api(mux *http.ServeMux) {
-	mux.HandleFunc("GET /api/", func(w http.ResponseWriter, _ *http.Request) { s.json(w, http.StatusNotFound, nil) })
-	mux.HandleFunc("GET /api/v1/pools", func(w http.ResponseWriter, r *http.Request) {
-		page, total := s.view().find(parseFilter(r.URL.Query()))
-		pools := make([]apiPool, 0, len(page))
-		for _, row := range page {
-			pools = append(pools, poolJSON(row))
-		}
-		s.json(w, http.StatusOK, map[string]any{"total": total, "pools": pools})
-	})
-	mux.HandleFunc("GET /api/v1/pools/{id}", func(w http.ResponseWriter, r *http.Request) {
-		v := s.view()
-		i, ok := v.byID[r.PathValue("id")]
-		if !ok {
-			s.json(w, http.StatusNotFound, nil)
-			return
-		}
-		s.json(w, http.StatusOK, poolJSON(&v.rows[i]))
-	})
-	mux.HandleFunc("GET /api/v1/targets", func(w http.ResponseWriter, _ *http.Request) {
-		s.json(w, http.StatusOK, map[string]any{"targets": s.view().targetsJSON()})
-	})
-	mux.HandleFunc("GET /api/v1/findings", func(w http.ResponseWriter, r *http.Request) {
-		f, all := parseFilter(r.URL.Query()), s.view().result.Findings
-		start := min(f.Offset, len(all))
-		s.json(w, http.StatusOK, map[string]any{"total": len(all), "findings": findingsJSON(all[start:min(start+f.Limit, len(all))])})
-	})
-	mux.HandleFunc("GET /api/v1/rules", func(w http.ResponseWriter, _ *http.Request) {
-		s.json(w, http.StatusOK, map[string]any{"rules": s.view().rulesJSON(s.o.Rules())})
-	})
-	mux.HandleFunc("GET /api/v1/summary", func(w http.ResponseWriter, _ *http.Request) {
-		v := s.view()
-		severities := map[string]int{}
-		for _, c := range v.Severities {
-			severities[string(c.Severity)] = c.N
-		}
-		s.json(w, http.StatusOK, map[string]any{
-			"at": when(v.At), "pools": len(v.Pools), "ready": v.Ready, "blocked": v.Blocked, "unknown": v.Unknown,
-			"findings": severities, "targets": len(v.Readings), "demo": s.o.Demo, "pools_unknown": v.PoolsUnknown,
-		})
+func (s *site) apiPools(w http.ResponseWriter, r *http.Request) {
+	page, total := s.view().find(parseFilter(r.URL.Query()))
+	pools := make([]apiPool, 0, len(page))
+	for _, row := range page {
+		pools = append(pools, poolJSON(row))
+	}
+	s.json(w, http.StatusOK, map[string]any{"total": total, "pools": pools})
+}
+
+func (s *site) apiPool(w http.ResponseWriter, r *http.Request) {
+	row := s.view().pool(r)
+	if row == nil {
+		s.json(w, http.StatusNotFound, nil)
+		return
+	}
+	s.json(w, http.StatusOK, poolJSON(row))
+}
+
+func (s *site) apiTargets(w http.ResponseWriter, _ *http.Request) {
+	s.json(w, http.StatusOK, map[string]any{"targets": s.view().targetsJSON()})
+}
+
+func (s *site) apiFindings(w http.ResponseWriter, r *http.Request) {
+	f, all := parseFilter(r.URL.Query()), s.view().Result.Findings
+	start := min(f.Offset, len(all))
+	page := append([]rules.Finding{}, all[start:min(start+f.Limit, len(all))]...)
+	s.json(w, http.StatusOK, map[string]any{"total": len(all), "findings": page})
+}
+
+func (s *site) apiRules(w http.ResponseWriter, _ *http.Request) {
+	s.json(w, http.StatusOK, map[string]any{"rules": s.view().rulesJSON()})
+}
+
+func (s *site) apiSummary(w http.ResponseWriter, _ *http.Request) {
+	v := s.view()
+	severities := map[rules.Severity]int{}
+	for _, c := range v.Severities {
+		severities[c.Severity] = c.N
+	}
+	targets := 0
+	for range v.Readings() {
+		targets++
+	}
+	s.json(w, http.StatusOK, map[string]any{
+		"at": when(v.At), "pools": v.PoolCount(), "ready": v.Ready, "blocked": v.Blocked, "unknown": v.Unknown,
+		"findings": severities, "targets": targets, "demo": s.o.Demo, "pools_unknown": v.PoolsUnknown,
 	})
 }
 

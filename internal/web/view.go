@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,12 +15,12 @@ import (
 
 // view is a publication, arranged for the pages. It does not change.
 type view struct {
-	*inventory.Snapshot
-	result *rules.Result
+	*rules.Judgement
 
-	rows     []row          // pools, the blocked ones first, then by account, region and name
-	byID     map[string]int // index of a pool in rows; AWS's pool IDs are unique
-	accounts []account      // sorted by name
+	rows     []row // pools, the blocked ones first, then by account, region and name
+	byKey    map[inventory.PoolKey]*row
+	byID     map[string]*row // a replicated pool's row of the region that its ID begins with
+	accounts []account       // sorted by name
 	regions  []string
 
 	Ready, Blocked, Unknown int
@@ -64,12 +65,18 @@ func (r row) Worst() rules.Severity {
 	return r.Findings[0].Severity
 }
 
-// Shown is the quota that applies to the pool, or nil.
-func (r row) Shown() *inventory.Quota {
-	if r.DefaultQuota != nil {
-		return r.DefaultQuota
+// Path is the address of the pool's page, and below /api/v1 of its JSON.
+func (r row) Path() string {
+	return "/pools/" + r.Target.AccountID + "/" + r.Target.Region + "/" + r.ID
+}
+
+// pool returns the pool that the request's path names, nil without one.
+func (v *view) pool(r *http.Request) *row {
+	id, account := r.PathValue("id"), r.PathValue("account")
+	if account == "" {
+		return v.byID[id]
 	}
-	return r.Quota
+	return v.byKey[inventory.PoolKey{Key: inventory.Key{AccountID: account, Region: r.PathValue("region")}, ID: id}]
 }
 
 // views keeps the view of the latest publication.
@@ -78,34 +85,37 @@ type views struct {
 	last *view
 }
 
-func (v *views) of(s *inventory.Snapshot, r *rules.Result) *view {
+func (v *views) of(j *rules.Judgement) *view {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.last == nil || v.last.Snapshot != s {
-		v.last = arrange(s, r)
+	if v.last == nil || v.last.Judgement != j {
+		v.last = arrange(j)
 	}
 	return v.last
 }
 
-func arrange(s *inventory.Snapshot, result *rules.Result) *view {
-	v := &view{Snapshot: s, result: result, byID: make(map[string]int, len(s.Pools)), rows: make([]row, 0, len(s.Pools)), sorted: map[string][]*row{}}
-	findings := map[string][]rules.Finding{}
+func arrange(j *rules.Judgement) *view {
+	n := j.PoolCount()
+	v := &view{
+		Judgement: j, rows: make([]row, 0, n), byKey: make(map[inventory.PoolKey]*row, n), byID: make(map[string]*row, n),
+		sorted: map[string][]*row{},
+	}
+	findings := map[inventory.PoolKey][]rules.Finding{}
 	severities := map[rules.Severity]int{}
-	for _, f := range result.Findings {
+	for _, f := range j.Result.Findings {
 		severities[f.Severity]++
 		if f.PoolID == "" {
 			v.Elsewhere = append(v.Elsewhere, f)
 			continue
 		}
-		findings[f.AccountID+f.PoolID] = append(findings[f.AccountID+f.PoolID], f)
+		findings[f.Pool()] = append(findings[f.Pool()], f)
 	}
 	for _, severity := range slices.Backward(rules.Severities()) {
 		v.Severities = append(v.Severities, severityCount{severity, severities[severity]})
 	}
 	names, regions := map[account]bool{}, map[string]bool{}
-	for i := range s.Pools {
-		p := &s.Pools[i]
-		r := row{Pool: p, Findings: findings[p.Target.AccountID+p.ID]}
+	for p := range j.Pools() {
+		r := row{Pool: p, Findings: findings[p.Key()]}
 		r.search = strings.ToLower(p.ID + "\n" + p.Name + "\n" + p.Identity + "\n" + p.Target.AccountID + "\n" + p.Target.AccountName)
 		switch p.Ready {
 		case inventory.Yes:
@@ -119,8 +129,12 @@ func arrange(s *inventory.Snapshot, result *rules.Result) *view {
 		names[account{p.Target.AccountID, p.Target.AccountName}], regions[p.Target.Region] = true, true
 	}
 	slices.SortStableFunc(v.rows, func(a, b row) int { return cmp.Compare(urgency(a), urgency(b)) })
-	for i, r := range v.rows {
-		v.byID[r.ID] = i
+	for i := range v.rows {
+		r := &v.rows[i]
+		v.byKey[r.Key()] = r
+		if v.byID[r.ID] == nil || strings.HasPrefix(r.ID, r.Target.Region+"_") {
+			v.byID[r.ID] = r
+		}
 	}
 	for a := range names {
 		v.accounts = append(v.accounts, a)
@@ -220,10 +234,8 @@ var orders = map[string]func(a, b *row) int{
 
 // usedRatio is below 0 where there is none.
 func usedRatio(r *row) float64 {
-	if q := r.Shown(); q != nil {
-		if ratio, ok := q.UsedRatio(); ok {
-			return ratio
-		}
+	if r.Quota.Finite() {
+		return r.Quota.UsedRatio()
 	}
 	return -1
 }
@@ -275,13 +287,13 @@ type explanation struct{ Text, Remedy string }
 
 var explanations = map[inventory.Reason]explanation{
 	inventory.IdentityMissing:      {"SES has no identity of that name in that region, or the pool names none.", "Create and verify the identity there, or let the pool use one that exists."},
-	inventory.IdentityUnverified:   {"SES has not verified the identity, nor a domain that covers it.", "Publish the DNS records that SES shows for the domain, or follow the link in the mail to the address."},
+	inventory.IdentityUnverified:   {"SES has not verified the identity, nor a domain that covers it.", "Publish the DNS records that SES shows for the domain, or follow the link in the e-mail that SES sent to the address."},
 	inventory.CrossAccountIdentity: {"The identity belongs to another account, which Cognito does not allow.", "Verify an identity in the pool's own account."},
 	inventory.UnsupportedRegion:    {"Pools in this region cannot send through SES in the identity's region.", "Verify the identity in a region that the pool may use."},
 	inventory.FromMismatch:         {"The From address does not belong to the identity, or is missing with a domain.", "Set From to an address in the identity's domain."},
-	inventory.Sandbox:              {"The SES account is in the sandbox: only addresses that are verified get mail.", "Ask SES for production access in that region."},
+	inventory.Sandbox:              {"The SES account is in the sandbox: it can send only to verified addresses.", "Ask SES for production access in that region."},
 	inventory.SendingDisabled:      {"Sending is switched off for the SES account or the identity.", "Find out who switched it off and why, then switch it on."},
-	inventory.AccountShutdown:      {"AWS shut the SES account down.", "Remove the cause and answer AWS's case."},
-	inventory.SendQuotaReached:     {"The SES account has sent all that it may in 24 hours.", "Ask SES for a higher send quota, or wait."},
-	inventory.DefaultQuotaReached:  {"Cognito's built-in sender has sent all that it does in a day.", "Move the pool to its own SES identity, or wait for the reset."},
+	inventory.AccountShutdown:      {"AWS has shut down the SES account's sending.", "Fix the cause and answer AWS's case."},
+	inventory.SendQuotaReached:     {"The SES account has reached its send quota of the last 24 hours.", "Ask SES for a higher send quota, or wait."},
+	inventory.DefaultQuotaReached:  {"The daily quota of Cognito's built-in sender is used up.", "Move the pool to its own SES identity, or wait for the reset."},
 }

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,17 +31,11 @@ type Options struct {
 	Version       string
 	TelemetryPath string
 	Metrics       http.Handler
-	View          func() (*inventory.Snapshot, *rules.Result)
-	Rules         func() *rules.Set
+	View          func() *rules.Judgement     // what is shown now; it does not change
 	Ready         func() bool                 // has every target been read once?
 	Config        func() string               // the effective configuration without secrets
 	Reload        func(context.Context) error // nil switches POST /-/reload off
 	Logger        *slog.Logger
-}
-
-// Taken lists the first parts of the paths that pages have.
-func Taken() []string {
-	return []string{"", "-", "api", "config", "pools", "rules", "static", "targets"}
 }
 
 // site is what the routes share.
@@ -52,37 +47,76 @@ type site struct {
 
 func (s *site) view() *view { return s.views.of(s.o.View()) }
 
+// route is a pattern of [http.ServeMux] and what answers it.
+type route struct {
+	pattern string
+	answer  http.HandlerFunc
+}
+
+// routes lists everything that is served but the metrics.
+func (s *site) routes() []route {
+	return []route{
+		{"GET /{$}", s.index},
+		{"GET /pools/{id}", s.poolByID},
+		{"GET /pools/{account}/{region}/{id}", s.pool},
+		{"GET /targets", func(w http.ResponseWriter, _ *http.Request) { s.render(w, "targets", "Targets", s.view()) }},
+		{"GET /rules", s.rules},
+		{"GET /config", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, s.o.Config()) }},
+		{"GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)).ServeHTTP},
+		{"GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "Healthy.\n") }},
+		{"GET /-/ready", s.ready},
+		{"/-/reload", s.reload},
+		{"GET /api/", func(w http.ResponseWriter, _ *http.Request) { s.json(w, http.StatusNotFound, nil) }},
+		{"GET /api/v1/pools", s.apiPools},
+		{"GET /api/v1/pools/{id}", s.apiPool},
+		{"GET /api/v1/pools/{account}/{region}/{id}", s.apiPool},
+		{"GET /api/v1/targets", s.apiTargets},
+		{"GET /api/v1/findings", s.apiFindings},
+		{"GET /api/v1/rules", s.apiRules},
+		{"GET /api/v1/summary", s.apiSummary},
+	}
+}
+
+// Reserved reports whether the path, or one below which it lies, is served
+// already, so that the metrics cannot have it.
+func Reserved(path string) bool {
+	first := func(path string) string {
+		part, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		return strings.TrimSuffix(part, "{$}")
+	}
+	return slices.ContainsFunc((&site{}).routes(), func(r route) bool {
+		return first(r.pattern[strings.IndexByte(r.pattern, '/'):]) == first(path)
+	})
+}
+
+var static = func() fs.FS {
+	sub, err := fs.Sub(files, "static")
+	if err != nil {
+		panic(err) // The files are part of the program.
+	}
+	return sub
+}()
+
 // Handler returns the server's routes.
 func Handler(o Options) http.Handler {
 	s := &site{o: o, pages: map[string]*template.Template{}}
 	for _, name := range []string{"index", "pool", "targets", "rules"} {
 		s.pages[name] = template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", "templates/"+name+".html"))
 	}
-	static, err := fs.Sub(files, "static")
-	if err != nil {
-		panic(err) // The files are part of the program.
-	}
 	mux := http.NewServeMux()
 	mux.Handle(o.TelemetryPath, o.Metrics)
-	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
-	mux.HandleFunc("GET /{$}", s.index)
-	mux.HandleFunc("GET /pools/{id}", s.pool)
-	mux.HandleFunc("GET /targets", func(w http.ResponseWriter, _ *http.Request) {
-		s.render(w, "targets", "Targets", s.view())
-	})
-	mux.HandleFunc("GET /rules", s.rules)
-	mux.HandleFunc("GET /config", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, o.Config()) })
-	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "Healthy.\n") })
-	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !o.Ready() {
-			text(w, http.StatusServiceUnavailable, "Not ready: the first pass over all targets is not finished.\n")
-			return
-		}
-		text(w, http.StatusOK, "Ready.\n")
-	})
-	mux.HandleFunc("/-/reload", o.reload)
-	s.api(mux)
+	for _, r := range s.routes() {
+		mux.HandleFunc(r.pattern, r.answer)
+	}
 	return mux
+}
+
+func (s *site) ready(w http.ResponseWriter, _ *http.Request) {
+	if !s.o.Ready() {
+		text(w, http.StatusServiceUnavailable, "Not ready: the first pass over all targets is not finished.\n")
+		return
+	}
+	text(w, http.StatusOK, "Ready.\n")
 }
 
 func text(w http.ResponseWriter, code int, body string) {
@@ -92,16 +126,16 @@ func text(w http.ResponseWriter, code int, body string) {
 	_, _ = io.WriteString(w, body) // The client has gone; nobody is left to tell.
 }
 
-func (o Options) reload(w http.ResponseWriter, r *http.Request) {
+func (s *site) reload(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case o.Reload == nil:
+	case s.o.Reload == nil:
 		text(w, http.StatusForbidden, "Reloading over HTTP is off; start with --web.enable-lifecycle.\n")
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
 		text(w, http.StatusMethodNotAllowed, "Use POST.\n")
 	default:
-		if err := o.Reload(r.Context()); err != nil {
-			text(w, http.StatusInternalServerError, fmt.Sprintf("The old configuration goes on running: %v\n", err))
+		if err := s.o.Reload(r.Context()); err != nil {
+			text(w, http.StatusInternalServerError, fmt.Sprintf("The old configuration stays in force: %v\n", err))
 			return
 		}
 		text(w, http.StatusOK, "Reloaded.\n")
@@ -114,7 +148,7 @@ var functions = template.FuncMap{
 	"percent": func(ratio float64) string {
 		return strconv.FormatFloat(ratio*100, 'f', 2, 64) + " %"
 	},
-	"ratio": func(q *inventory.Quota) float64 { ratio, _ := q.UsedRatio(); return min(ratio, 1) },
+	"ratio": func(q inventory.Quota) float64 { return min(q.UsedRatio(), 1) },
 	"ago": func(t, now time.Time) string {
 		switch {
 		case t.IsZero():
@@ -135,6 +169,12 @@ var functions = template.FuncMap{
 	"builtin": func(file string) bool { return strings.HasPrefix(file, "builtin/") },
 	"deref":   func(n *float64) float64 { return *n },
 	"add":     func(a, b int) int { return a + b },
+	"plural": func(n int, one, many string) string {
+		if n == 1 {
+			return "1 " + one
+		}
+		return strconv.Itoa(n) + " " + many
+	},
 }
 
 // render writes a page. It is written only when it is whole.
@@ -212,21 +252,34 @@ func columns(f filter) []column {
 	return all
 }
 
-func (s *site) pool(w http.ResponseWriter, r *http.Request) {
-	v := s.view()
-	i, ok := v.byID[r.PathValue("id")]
-	if !ok {
-		text(w, http.StatusNotFound, "There is no such user pool, or it is not known any more.\n")
+// poolByID leads to the page of the pool that is meant by an ID alone.
+func (s *site) poolByID(w http.ResponseWriter, r *http.Request) {
+	row := s.view().pool(r)
+	if row == nil {
+		noPool(w)
 		return
 	}
-	s.render(w, "pool", v.rows[i].Name, &v.rows[i])
+	http.Redirect(w, r, row.Path(), http.StatusFound)
+}
+
+func (s *site) pool(w http.ResponseWriter, r *http.Request) {
+	row := s.view().pool(r)
+	if row == nil {
+		noPool(w)
+		return
+	}
+	s.render(w, "pool", row.Name, row)
+}
+
+func noPool(w http.ResponseWriter) {
+	text(w, http.StatusNotFound, "There is no such user pool, or it is no longer known.\n")
 }
 
 func (s *site) rules(w http.ResponseWriter, _ *http.Request) {
-	v, set := s.view(), s.o.Rules()
+	v := s.view()
 	s.render(w, "rules", "Rules", struct {
-		Rules      []apiRule
-		Exemptions []rules.ExemptionInfo
-		Result     *rules.Result
-	}{v.rulesJSON(set), set.Exemptions(), v.result})
+		Rules           []apiRule
+		Exemptions      []rules.ExemptionInfo
+		Expired, Unused []rules.ExemptionInfo
+	}{v.rulesJSON(), v.Rules.Exemptions(), v.Rules.ExpiredExemptions(v.At), v.Rules.UnusedExemptions(v.At, v.Result)})
 }

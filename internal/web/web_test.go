@@ -26,10 +26,14 @@ const evil = `<script>alert("name")</script>`
 func world() *inventory.Snapshot {
 	now := time.Now()
 	const arn = "arn:aws:ses:eu-west-1:111122223333:identity/"
-	pool := func(id, name string, s *inventory.Settings) inventory.UserPool {
-		if s != nil {
-			s.Described, s.Confirmed, s.Tier = now, now, "ESSENTIALS"
-			s.Tags = map[string]string{"team": evil}
+	own := inventory.Key{AccountID: "111122223333", Region: "eu-west-1"}
+	pool := func(id, name string, e *inventory.EmailConfiguration) inventory.UserPool {
+		var s *inventory.Settings
+		if e != nil {
+			s = &inventory.Settings{
+				Described: now, Confirmed: now, Sender: inventory.NewSender(own, *e),
+				Tier: "ESSENTIALS", Tags: map[string]string{"team": evil}, AutoVerified: []string{"email"},
+			}
 		}
 		return inventory.UserPool{ID: "eu-west-1_" + id, Name: name, Listed: now, LastModified: now, Settings: s}
 	}
@@ -44,14 +48,14 @@ func world() *inventory.Snapshot {
 		Next:     now.Add(time.Minute),
 		Outcomes: []inventory.Outcome{{API: "cognito-idp", LastSuccess: now}, {API: "ses", Class: inventory.Denied, Message: `<img src=x onerror=alert(1)>`}},
 		Pools: []inventory.UserPool{
-			pool("default", "forum", &inventory.Settings{Mode: inventory.ModeDefault, AutoVerified: []string{"email"}}),
-			pool("missing", evil, &inventory.Settings{Mode: inventory.ModeDeveloper, SourceARN: arn + "gone.example", From: "a@gone.example"}),
-			pool("own", "customers", &inventory.Settings{Mode: inventory.ModeDeveloper, SourceARN: arn + "example.com", From: "a@example.com"}),
+			pool("default", "forum", &inventory.EmailConfiguration{Mode: inventory.ModeDefault}),
+			pool("missing", evil, &inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn + "gone.example", From: "a@gone.example"}),
+			pool("own", "customers", &inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn + "example.com", From: "a@example.com"}),
 			pool("undescribed", "undescribed", nil),
 		},
 		SES: &inventory.SESState{
 			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
-			Quota: &inventory.SendQuota{Limit: 50000, Used: 12500, Rate: 14},
+			Quota: inventory.SendQuota(50000, 12500), MaxSendRate: 14,
 		},
 		Reputation:       &inventory.Reputation{Confirmed: now, BounceRatio: &bounce},
 		IdentitiesListed: now,
@@ -69,15 +73,13 @@ func options(t testing.TB) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot := world()
-	result := set.Evaluate(snapshot)
+	judged := set.Judge(world())
 	return Options{
 		Version: "v0", TelemetryPath: "/metrics", Logger: slog.New(slog.DiscardHandler),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "metrics")
 		}),
-		View:   func() (*inventory.Snapshot, *rules.Result) { return snapshot, result },
-		Rules:  func() *rules.Set { return set },
+		View:   func() *rules.Judgement { return judged },
 		Ready:  func() bool { return true },
 		Config: func() string { return "regions: []\n" },
 	}
@@ -103,9 +105,11 @@ func TestRoutes(t *testing.T) {
 	}{
 		{options(t), "GET", "/metrics", 200, "metrics"},
 		{options(t), "GET", "/", 200, "<b>4</b> pools"},
-		{options(t), "GET", "/pools/eu-west-1_missing", 200, "What blocks it"},
-		{options(t), "GET", "/pools/eu-west-1_default", 200, "42 of 50 e-mails, 8 left"},
-		{options(t), "GET", "/pools/eu-west-1_undescribed", 200, "could not be described"},
+		{options(t), "GET", own + "eu-west-1_missing", 200, "What blocks it"},
+		{options(t), "GET", own + "eu-west-1_default", 200, "42 of 50 e-mails, 8 left"},
+		{options(t), "GET", own + "eu-west-1_undescribed", 200, "could not be described"},
+		{options(t), "GET", own + "eu-west-1_nothing", 404, "no such user pool"},
+		{options(t), "GET", "/pools/eu-west-1_own", 302, own + "eu-west-1_own"},
 		{options(t), "GET", "/pools/eu-west-1_nothing", 404, "no such user pool"},
 		{options(t), "GET", "/targets", 200, "denied"},
 		{options(t), "GET", "/rules", 200, "identity-missing"},
@@ -129,13 +133,79 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// own is where the pages of the world's pools are.
+const own = "/pools/111122223333/eu-west-1/"
+
+// TestReplica checks that a replicated pool, which has one ID in two regions,
+// is two pools everywhere.
+func TestReplica(t *testing.T) {
+	now := time.Now()
+	const id, account = "eu-west-1_replica", "111122223333"
+	reading := func(region, identity string) inventory.Reading {
+		return inventory.Reading{
+			Target: inventory.Target{AccountID: account, Region: region}, PoolsListed: now, IdentitiesListed: now,
+			Pools: []inventory.UserPool{{ID: id, Name: "replica", Listed: now, Settings: &inventory.Settings{
+				Described: now, Confirmed: now, Sender: inventory.NewSender(inventory.Key{AccountID: account, Region: region}, inventory.EmailConfiguration{
+					Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:" + region + ":" + account + ":identity/" + identity, From: "a@" + identity,
+				}),
+			}}},
+		}
+	}
+	o := options(t)
+	judged := o.View().Rules.Judge(inventory.New(now, []inventory.Reading{reading("eu-central-1", "zweite.example"), reading("eu-west-1", "first.example")}, inventory.Policy{}))
+	o.View = func() *rules.Judgement { return judged }
+	for path, want := range map[string][]string{
+		"/":                                      {"/pools/111122223333/eu-west-1/" + id, "/pools/111122223333/eu-central-1/" + id},
+		"/pools/111122223333/eu-west-1/" + id:    {"first.example", "/api/v1/pools/111122223333/eu-west-1/" + id},
+		"/pools/111122223333/eu-central-1/" + id: {"zweite.example"},
+		"/api/v1/pools/111122223333/eu-central-1/" + id: {`"region":"eu-central-1"`, `"identity":"zweite.example"`, `"rule":"identity-missing"`},
+		"/api/v1/pools/" + id:                           {`"region":"eu-west-1"`, `"identity":"first.example"`, `"rule":"identity-missing"`},
+		"/api/v1/pools":                                 {`"total":2`, `"identity":"zweite.example"`, `"identity":"first.example"`},
+	} {
+		body := ask(t, o, "GET", path).Body.String()
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %q in\n%s", path, text, body)
+			}
+		}
+	}
+	if to := ask(t, o, "GET", "/pools/"+id).Header().Get("Location"); to != "/pools/111122223333/eu-west-1/"+id {
+		t.Errorf("the ID alone leads to %q", to)
+	}
+	var answer struct {
+		Data struct {
+			Findings []rules.Finding `json:"findings"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(ask(t, o, "GET", "/api/v1/pools/111122223333/eu-central-1/"+id).Body.Bytes(), &answer); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range answer.Data.Findings {
+		if f.Region != "eu-central-1" || f.Identity != "zweite.example" {
+			t.Errorf("the replica in eu-central-1 has the finding %+v", f)
+		}
+	}
+}
+
+// TestReserved checks that no page's path can be given to the metrics.
+func TestReserved(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/": true, "/-/x": true, "/api": true, "/config": true, "/pools/x": true, "/rules": true, "/static": true, "/targets": true,
+		"/metrics": false, "/targets-of-mine": false, "/a/targets": false,
+	} {
+		if got := Reserved(path); got != want {
+			t.Errorf("%s: %v, want %v", path, got, want)
+		}
+	}
+}
+
 // TestPagesEscape checks that foreign text stays text on every page.
 func TestPagesEscape(t *testing.T) {
 	for path, shown := range map[string]string{
-		"/":                        "&lt;script&gt;alert(&#34;name&#34;)&lt;/script&gt;",
-		"/pools/eu-west-1_missing": "&lt;script&gt;",
-		"/targets":                 "&lt;img src=x onerror=alert(1)&gt;",
-		"/rules":                   "",
+		"/":                       "&lt;script&gt;alert(&#34;name&#34;)&lt;/script&gt;",
+		own + "eu-west-1_missing": "&lt;script&gt;",
+		"/targets":                "&lt;img src=x onerror=alert(1)&gt;",
+		"/rules":                  "",
 		"/?q=%22%3E%3Cscript%3E&account=%22%3E%3Cscript%3E&sort=%22%3E%3Cscript%3E": "",
 	} {
 		w := ask(t, options(t), "GET", path)
@@ -155,7 +225,7 @@ func TestPagesEscape(t *testing.T) {
 func TestDemoIsMarked(t *testing.T) {
 	o := options(t)
 	o.Demo = true
-	for _, path := range []string{"/", "/targets", "/rules", "/pools/eu-west-1_own"} {
+	for _, path := range []string{"/", "/targets", "/rules", own + "eu-west-1_own"} {
 		if body := ask(t, o, "GET", path).Body.String(); !strings.Contains(body, "demo: simulated AWS") {
 			t.Errorf("%s does not say that it is a demo", path)
 		}
@@ -239,7 +309,7 @@ func many(n int) *inventory.Snapshot {
 		for i := range 100 {
 			r.Pools = append(r.Pools, inventory.UserPool{
 				ID: fmt.Sprintf("eu-west-1_%dx%d", a, i), Name: fmt.Sprintf("pool-%d", i), Listed: now,
-				Settings: &inventory.Settings{Mode: inventory.ModeDefault, Confirmed: now, Described: now},
+				Settings: &inventory.Settings{Confirmed: now, Described: now, Sender: inventory.NewSender(r.Target.Key(), inventory.EmailConfiguration{Mode: inventory.ModeDefault})},
 			})
 		}
 		readings = append(readings, r)
@@ -251,8 +321,8 @@ func many(n int) *inventory.Snapshot {
 func BenchmarkPage(b *testing.B) {
 	o := options(b)
 	s := many(100_000)
-	result := &rules.Result{}
-	o.View = func() (*inventory.Snapshot, *rules.Result) { return s, result }
+	judged := (&rules.Set{}).Judge(s)
+	o.View = func() *rules.Judgement { return judged }
 	h := Handler(o)
 	for _, path := range []string{"/", "/?q=pool-77&account=000000000123", "/?sort=-name"} {
 		b.Run(path, func(b *testing.B) {

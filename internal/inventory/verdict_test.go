@@ -4,11 +4,11 @@ import "testing"
 
 func TestHolds(t *testing.T) {
 	domain := developer("example.com", "a@example.com")
-	other := &Settings{Mode: ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:444455556666:identity/example.com", From: "a@example.com"}
+	other := &EmailConfiguration{Mode: ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:444455556666:identity/example.com", From: "a@example.com"}
 	unheard := &SESState{Enforcement: "UNKNOWN"}
 	tests := map[string]struct {
 		region   string
-		settings *Settings
+		settings *EmailConfiguration
 		ses      *SESState
 		unlisted bool
 		ids      []Identity
@@ -17,14 +17,14 @@ func TestHolds(t *testing.T) {
 	}{
 		"nothing":          {settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}},
 		"settings unknown": {unknown: Reasons()},
-		"a Lambda sends":   {settings: &Settings{Mode: ModeDefault, CustomSender: true}},
+		"a Lambda sends":   {settings: &EmailConfiguration{Mode: ModeDefault, CustomSender: true}},
 		"mode unknown": {
-			settings: &Settings{Mode: ModeUnknown},
+			settings: &EmailConfiguration{Mode: ModeUnknown},
 			unknown:  []Reason{IdentityMissing, Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached, DefaultQuotaReached},
 		},
-		"default sender": {settings: &Settings{Mode: ModeDefault}, unknown: []Reason{DefaultQuotaReached}},
+		"default sender": {settings: &EmailConfiguration{Mode: ModeDefault}, unknown: []Reason{DefaultQuotaReached}},
 		"no SourceArn": {
-			settings: &Settings{Mode: ModeDeveloper}, ses: goodSES(), yes: []Reason{IdentityMissing},
+			settings: &EmailConfiguration{Mode: ModeDeveloper}, ses: goodSES(), yes: []Reason{IdentityMissing},
 			unknown: []Reason{Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached},
 		},
 		"missing":    {settings: domain, ses: goodSES(), yes: []Reason{IdentityMissing}},
@@ -33,7 +33,7 @@ func TestHolds(t *testing.T) {
 			settings: domain, ses: goodSES(), unlisted: true, unknown: []Reason{IdentityMissing, IdentityUnverified},
 		},
 		"SourceArn that makes no sense": {
-			settings: &Settings{Mode: ModeDefault, SourceARN: "example.com"},
+			settings: &EmailConfiguration{Mode: ModeDefault, SourceARN: "example.com"},
 			unknown:  []Reason{IdentityMissing, IdentityUnverified, CrossAccountIdentity, UnsupportedRegion, FromMismatch, DefaultQuotaReached},
 		},
 		"another account": {
@@ -55,7 +55,7 @@ func TestHolds(t *testing.T) {
 		},
 		"SES says no": {
 			settings: domain, ids: []Identity{verified("example.com")},
-			ses: &SESState{Sandbox: Yes, SendingEnabled: No, Enforcement: "SHUTDOWN", Quota: &SendQuota{Limit: 1, Used: 1}},
+			ses: &SESState{Sandbox: Yes, SendingEnabled: No, Enforcement: "SHUTDOWN", Quota: SendQuota(1, 1)},
 			yes: []Reason{Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached},
 		},
 	}

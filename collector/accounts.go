@@ -1,0 +1,87 @@
+package collector
+
+import "github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+
+func eachAccount(f func(*inventory.SESAccount, Emit)) func(*accountView, Emit) {
+	return func(v *accountView, emit Emit) {
+		for i := range v.SES {
+			f(&v.SES[i], emit)
+		}
+	}
+}
+
+// accountFamilies are the metrics of SES accounts: what SES says of an account
+// in a region.
+var accountFamilies = []Family{
+	{
+		Name: "account_sandbox", Labels: with(accountLabels, "account_name"),
+		Help: "Whether SES is in the sandbox in this account and region. From SES GetAccount, ProductionAccessEnabled.",
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
+			emitTri(emit, a.Sandbox, append(accountValues(a.Target), a.Target.AccountName)...)
+		}),
+	},
+	{
+		Name: "account_sending_enabled", Labels: with(accountLabels, "account_name"),
+		Help: "Whether SES may send in this account and region. From SES GetAccount, SendingEnabled.",
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
+			emitTri(emit, a.SendingEnabled, append(accountValues(a.Target), a.Target.AccountName)...)
+		}),
+	},
+	{
+		Name: "account_enforcement_status", Labels: with(accountLabels, "status"),
+		Help: "1 for the SES account's reputation status. From SES GetAccount, EnforcementStatus.",
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
+			stateSet(emit, inventory.EnforcementStatuses(), a.Enforcement, accountValues(a.Target))
+		}),
+	},
+	{
+		Name: "account_production_review", Labels: with(accountLabels, "status"),
+		Help: "1 for the state of the request for SES production access, NONE without one. From SES GetAccount, Details.ReviewDetails.Status.",
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
+			if a.Review != "" {
+				stateSet(emit, inventory.ReviewStatuses(), a.Review, accountValues(a.Target))
+			}
+		}),
+	},
+	accountQuota("limit", "e-mails", "How many e-mails SES lets the account send per rolling 24 hours. From SES GetAccount, SendQuota.Max24HourSend. Absent when unlimited or unknown.", limitOf),
+	accountQuota("used", "e-mails", "How many e-mails the account has sent through SES in the last 24 hours. From SES GetAccount, SendQuota.SentLast24Hours.", usedOf),
+	accountQuota("headroom", "e-mails", "How many e-mails the account has left in the rolling 24 hours. From SES GetAccount, SendQuota. Absent when unlimited or unknown.", headroomOf),
+	accountQuota("used_ratio", "ratio", "The used part of the account's send quota of the rolling 24 hours, 0 to 1; 1 when the limit is 0. From SES GetAccount, SendQuota. Absent when unlimited or unknown.", ratioOf),
+	{
+		Name: "account_send_rate_limit", Labels: accountLabels, Unit: "e-mails per second",
+		Help: "How many e-mails per second SES lets the account send. From SES GetAccount, SendQuota.MaxSendRate. Absent when unlimited or unknown.",
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
+			if a.Quota.Known && a.MaxSendRate >= 0 {
+				emit(a.MaxSendRate, accountValues(a.Target)...)
+			}
+		}),
+	},
+	reputation("bounce", "Reputation.BounceRate", func(r *inventory.Reputation) *float64 { return r.BounceRatio }),
+	reputation("complaint", "Reputation.ComplaintRate", func(r *inventory.Reputation) *float64 { return r.ComplaintRatio }),
+}
+
+func accountQuota(name, unit, help string, value amount) Family {
+	return Family{
+		Name: "account_send_quota_" + name, Unit: unit, Labels: accountLabels, Help: help,
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
+			if n, ok := value(&a.Quota); ok {
+				emit(n, accountValues(a.Target)...)
+			}
+		}),
+	}
+}
+
+func reputation(name, metric string, value func(*inventory.Reputation) *float64) Family {
+	return Family{
+		Name: "account_" + name + "_ratio", Unit: "ratio", Labels: accountLabels,
+		Help: "The SES account's " + name + " rate over the volume that SES judges it by, 0 to 1. From CloudWatch AWS/SES " + metric + ", read once an hour where user pools send through the account. Absent when unknown.",
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
+			if a.Reputation == nil {
+				return
+			}
+			if n := value(a.Reputation); n != nil {
+				emit(*n, accountValues(a.Target)...)
+			}
+		}),
+	}
+}

@@ -1,0 +1,174 @@
+package collector
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
+)
+
+// noon is when the golden files are of: three hours after the reset.
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+const familyRules = `
+rules:
+  - {id: not-ready, severity: critical, for_each: pool, summary: Not ready, remedy: Fix it., when: '!pool.ready', params: {x: 1}}
+  - {id: off, severity: info, for_each: pool, summary: Is off, remedy: Fix it., when: 'true'}
+  - {id: probation, severity: warning, for_each: account, summary: On probation, remedy: Fix it., when: account.enforcement == "PROBATION"}
+  - {id: unverified, severity: info, for_each: identity, summary: Unverified, remedy: Fix it., when: '!identity.verified'}
+exemptions:
+  - {rule: not-ready, when: pool.name == "exempted", reason: Known., until: 2026-11-24}
+  - {rule: not-ready, when: pool.name == "nobody", reason: Unused.}
+  - {rule: probation, reason: It was., until: 2026-11-01}
+`
+
+// familyWorld has everything that a family can say, and what it must not say.
+func familyWorld(t *testing.T) *rules.Judgement {
+	t.Helper()
+	off := false
+	set, err := rules.Load(rules.Options{Overrides: map[string]rules.Override{"off": {Enabled: &off}}}, rules.File{Name: "test.yaml", Data: []byte(familyRules)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: 9 * time.Hour}
+	start, _ := policy.Window(noon)
+	const main, other = "111122223333", "444455556666"
+	pool := func(region, id, name string, e *inventory.EmailConfiguration) inventory.UserPool {
+		up := inventory.UserPool{ID: region + "_" + id, Name: name, Listed: noon}
+		if e != nil {
+			up.Settings = &inventory.Settings{
+				Described: noon, Confirmed: noon, Sender: inventory.NewSender(inventory.Key{AccountID: main, Region: region}, *e),
+				Tier: "PLUS", Tags: map[string]string{"env": "prod", "hidden": "x"}, AutoVerified: []string{"email"},
+			}
+		}
+		return up
+	}
+	developer := func(identity, from string) *inventory.EmailConfiguration {
+		return &inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:" + main + ":identity/" + identity, From: from}
+	}
+	builtin := &inventory.EmailConfiguration{Mode: inventory.ModeDefault}
+	bounce, complaint := 0.05, 0.001
+	ireland := inventory.Reading{
+		Target: inventory.Target{AccountID: main, AccountName: "main", Region: "eu-west-1"}, Start: noon.Add(-1500 * time.Millisecond), End: noon, PoolsListed: noon,
+		Outcomes: []inventory.Outcome{
+			{API: inventory.APICognito, LastSuccess: noon},
+			{API: inventory.APISES, Class: inventory.Throttled, Message: "slow", LastSuccess: noon.Add(-time.Minute)},
+			{API: inventory.APISTS, Class: inventory.Denied, Message: "no"},
+		},
+		Pools: []inventory.UserPool{
+			pool("eu-west-1", "builtin", "built-in", builtin),
+			pool("eu-west-1", "exempted", "exempted", developer("pending.example", "a@pending.example")),
+			pool("eu-west-1", "lambda", `quotes " and \ <script>`, &inventory.EmailConfiguration{Mode: inventory.ModeDefault, CustomSender: true}),
+			pool("eu-west-1", "mode", "a mode of the future", &inventory.EmailConfiguration{Mode: inventory.ModeUnknown}),
+			pool("eu-west-1", "own", "own", developer("example.com", "a@example.com")),
+			pool("eu-west-1", "undescribed", "", nil),
+		},
+		SES: &inventory.SESState{
+			Confirmed: noon, Sandbox: inventory.Yes, SendingEnabled: inventory.Yes, Enforcement: "PROBATION", Review: "PENDING",
+			Quota: inventory.SendQuota(200, 150), MaxSendRate: 1,
+		},
+		Reputation: &inventory.Reputation{Confirmed: noon, BounceRatio: &bounce, ComplaintRatio: &complaint},
+		Identities: []inventory.Identity{
+			{Name: "example.com", Confirmed: noon, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes},
+			{Name: "pending.example", Confirmed: noon, Status: "PENDING", Verified: inventory.No, SendingEnabled: inventory.No},
+			{Name: "unsettled.example", Confirmed: noon, Status: "TEMPORARY_FAILURE"},
+			{Name: "missing.example", Confirmed: noon, Missing: true},
+		},
+		IdentitiesListed: noon,
+	}
+	// Virginia knows its use from both sources, and is unlimited.
+	virginia := inventory.Reading{
+		Target: inventory.Target{AccountID: main, AccountName: "main", Region: "us-east-1"}, Start: noon, End: noon.Add(time.Second), PoolsListed: noon,
+		Pools: []inventory.UserPool{pool("us-east-1", "shop", "shop", builtin)},
+		SES:   &inventory.SESState{Confirmed: noon, Sandbox: inventory.No, SendingEnabled: inventory.No, Enforcement: "SHUTDOWN", Review: "NONE", Quota: inventory.SendQuota(-1, 9), MaxSendRate: -1},
+		SignUps: &inventory.SignUps{WindowStart: start, Confirmed: noon, Pools: []string{"us-east-1_shop"}, Series: []inventory.SignUpSeries{
+			{PoolID: "us-east-1_shop", ClientID: "web", Points: []inventory.Point{{At: start, N: 20}}},
+		}},
+		Trail: &inventory.Trail{WindowStart: start, Confirmed: noon, Complete: true, Events: []inventory.MailEvent{
+			{ID: "1", At: noon.Add(-time.Hour), PoolID: "us-east-1_shop", Sent: true}, {ID: "2", At: noon.Add(-time.Minute), PoolID: "us-east-1_shop", Failure: inventory.FailedDailyLimit},
+			{ID: "3", At: noon.Add(-time.Minute), Sent: true},
+		}},
+	}
+	// What SES says nothing of has no series; a limit of 0 is used up.
+	silent := inventory.Reading{
+		Target: inventory.Target{AccountID: other, Region: "eu-west-1"}, Start: noon, End: noon,
+		SES: &inventory.SESState{Confirmed: noon, Enforcement: "UNKNOWN"}, Reputation: &inventory.Reputation{Confirmed: noon},
+		Identities: []inventory.Identity{{Name: "example.com", Confirmed: noon, Status: "SUCCESS", Verified: inventory.Yes}},
+	}
+	nothing := inventory.Reading{
+		Target: inventory.Target{AccountID: other, Region: "eu-west-2"}, Start: noon, End: noon,
+		SES: &inventory.SESState{Confirmed: noon, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Quota: inventory.SendQuota(0, 0)},
+	}
+	// A source that has seen nothing yet today counts 0; soon is used up at this pace.
+	frankfurt := inventory.Reading{
+		Target: inventory.Target{AccountID: main, AccountName: "main", Region: "eu-central-1"}, Start: noon, End: noon, PoolsListed: noon,
+		Pools: []inventory.UserPool{pool("eu-central-1", "soon", "soon", builtin)},
+		SignUps: &inventory.SignUps{WindowStart: start, Confirmed: noon, Pools: []string{"eu-central-1_soon"}, Series: []inventory.SignUpSeries{
+			{PoolID: "eu-central-1_soon", ClientID: "web", Points: []inventory.Point{{At: noon.Add(-time.Hour), N: 40}}},
+		}},
+	}
+	// Only where every pool is known are those of an identity counted.
+	const whole = "777788889999"
+	complete := inventory.Reading{
+		Target: inventory.Target{AccountID: whole, Region: "eu-west-1"}, Start: noon, End: noon, PoolsListed: noon, IdentitiesListed: noon,
+		Pools: []inventory.UserPool{{ID: "eu-west-1_only", Listed: noon, Settings: &inventory.Settings{
+			Confirmed: noon, Sender: inventory.NewSender(inventory.Key{AccountID: whole, Region: "eu-west-1"}, inventory.EmailConfiguration{
+				Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:" + whole + ":identity/example.com", From: "a@example.com",
+			}),
+		}}},
+		Identities: []inventory.Identity{
+			{Name: "a.example", Confirmed: noon, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes},
+			{Name: "b.example", Confirmed: noon, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes},
+			{Name: "example.com", Confirmed: noon, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes},
+		},
+	}
+	return set.Judge(inventory.New(noon, []inventory.Reading{ireland, virginia, silent, nothing, frankfurt, complete}, policy))
+}
+
+// TestFamilies compares what each family makes of the world with a golden file
+// of its subject. A family that the files do not show fails.
+func TestFamilies(t *testing.T) {
+	o := options()
+	o.AllIdentities, o.MaxIdentities = true, 2
+	o.Targets = make([]inventory.Target, 7)
+	world := familyWorld(t)
+	for subject, families := range map[string][]Family{
+		"pools": poolFamilies, "pool-quotas": poolQuotaFamilies, "accounts": accountFamilies, "default-quotas": defaultQuotaFamilies,
+		"identities": identityFamilies, "findings": findingFamilies, "targets": targetFamilies,
+	} {
+		got := familiesText(t, o, world, families)
+		for _, f := range families {
+			if name := namespace + "_" + f.Name; !strings.Contains(got, "\n"+name+"{") && !strings.Contains(got, "\n"+name+" ") {
+				t.Errorf("%s has no sample", name)
+			}
+		}
+		golden := filepath.Join("testdata", subject+".prom")
+		if *update {
+			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("the families differ from %s (rewrite with -update):\n%s", golden, got)
+		}
+	}
+}
+
+// TestFamiliesSayNothingOfNothing checks that without any reading no family
+// makes a number up, but for what is configured.
+func TestFamiliesSayNothingOfNothing(t *testing.T) {
+	unread := inventory.Reading{Target: inventory.Target{AccountID: "111122223333", Region: "eu-west-1"}, Unread: true}
+	judged := familyWorld(t).Rules.Judge(inventory.New(noon, []inventory.Reading{unread}, inventory.Policy{}))
+	got := familiesText(t, options(), judged, Families)
+	if want := "# HELP cognito_ses_exporter_targets How many targets, accounts times regions, are configured.\n# TYPE cognito_ses_exporter_targets gauge\ncognito_ses_exporter_targets 1\n"; got != want {
+		t.Errorf("%s", got)
+	}
+}

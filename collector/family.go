@@ -1,0 +1,94 @@
+package collector
+
+import (
+	"slices"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
+)
+
+// Family is one metric: all that is to be known about it, in one place.
+// docs/metrics.md is generated from the table.
+type Family struct {
+	Name   string // without the prefix cognito_ses_
+	Help   string // says which AWS API and field the value comes from
+	Unit   string // e-mails, seconds, ratio, …; empty for a state
+	Labels []string
+	// Counter marks a metric that only rises; the others are gauges.
+	Counter bool
+
+	// Samples emits the samples of one account, label values in the order of
+	// Labels (with the configured tag labels behind them for pool_info).
+	Samples func(v *accountView, emit Emit)
+	// Total emits the samples over all accounts. A family has one of the two,
+	// or none when [Self] counts it.
+	Total func(t *totals, emit Emit)
+}
+
+// Emit takes one sample.
+type Emit func(value float64, labels ...string)
+
+// accountView is what a family may render of one account.
+type accountView struct {
+	*inventory.Account
+	findings   []rules.Finding
+	tags       []TagLabel
+	identities []inventory.UsedIdentity // those that are to be shown
+	dropped    map[inventory.Key]int    // how many identities only the cap keeps out
+}
+
+// totals is what a family may render over all accounts.
+type totals struct {
+	*rules.Judgement
+	targets int // configured
+}
+
+// Families is the registry of the metrics of a publication, in the order of documentation.
+var Families = slices.Concat(poolFamilies, poolQuotaFamilies, accountFamilies, defaultQuotaFamilies, identityFamilies, findingFamilies, targetFamilies)
+
+var (
+	accountLabels  = []string{"account_id", "region"}
+	poolLabels     = []string{"account_id", "region", "user_pool_id"}
+	identityLabels = []string{"account_id", "region", "identity"}
+)
+
+func with(labels []string, more ...string) []string { return slices.Concat(labels, more) }
+
+func poolValues(p *inventory.Pool) []string {
+	return append(accountValues(p.Target), p.ID)
+}
+
+func accountValues(t inventory.Target) []string {
+	return append(make([]string, 0, 10), t.AccountID, t.Region)
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// emitTri emits 1 or 0, and nothing for what is unknown.
+func emitTri(emit Emit, t inventory.Tri, labels ...string) {
+	if t != inventory.Unknown {
+		emit(number(t == inventory.Yes), labels...)
+	}
+}
+
+func stateSet(emit Emit, states []string, state string, labels []string) {
+	for _, s := range states {
+		emit(number(s == state), with(labels, s)...)
+	}
+}
+
+// amount is a number that a quota gives; ok is false where it has none.
+type amount func(q *inventory.Quota) (n float64, ok bool)
+
+// The amounts of a quota. What is unlimited has only a use.
+var (
+	limitOf    amount = func(q *inventory.Quota) (float64, bool) { return q.Limit, q.Finite() }
+	usedOf     amount = func(q *inventory.Quota) (float64, bool) { return q.Used, q.Known }
+	headroomOf amount = func(q *inventory.Quota) (float64, bool) { return q.Headroom(), q.Finite() }
+	ratioOf    amount = func(q *inventory.Quota) (float64, bool) { return q.UsedRatio(), q.Finite() }
+)

@@ -1,0 +1,87 @@
+package collector
+
+import (
+	"slices"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
+)
+
+// eachRule emits a value for each of the rules in use, unless nothing is known
+// to judge.
+func eachRule(f func(t *totals, r *rules.RuleInfo, c rules.Count, emit Emit)) func(*totals, Emit) {
+	return func(t *totals, emit Emit) {
+		if t.PoolsUnknown {
+			return
+		}
+		for i, r := range t.Rules.Rules() {
+			if r.Enabled {
+				f(t, &r, t.Result.Rules[i], emit)
+			}
+		}
+	}
+}
+
+// findingFamilies are the metrics of what the rules say.
+var findingFamilies = []Family{
+	{
+		Name: "finding", Labels: []string{"rule", "severity", "account_id", "region", "user_pool_id", "identity"},
+		Help: "1 for each pool, SES account or identity that a rule flags. user_pool_id is empty for rules about accounts and identities, identity for all but those about identities. Identities that are not shown (see identities in the configuration) are left out.",
+		Samples: func(v *accountView, emit Emit) {
+			for _, f := range v.findings {
+				identity := ""
+				if f.ForEach == rules.ForIdentity {
+					identity = f.Identity
+					if !slices.ContainsFunc(v.identities, func(i inventory.UsedIdentity) bool {
+						return i.Name == identity && i.Target.Region == f.Region
+					}) {
+						continue
+					}
+				}
+				emit(1, f.Rule, string(f.Severity), f.AccountID, f.Region, f.PoolID, identity)
+			}
+		},
+	},
+	{
+		Name: "findings", Labels: []string{"rule", "severity"}, Unit: "findings",
+		Help: "How many pools, SES accounts or identities a rule flags; 0 included.",
+		Total: eachRule(func(_ *totals, r *rules.RuleInfo, c rules.Count, emit Emit) {
+			emit(float64(c.Findings), r.ID, string(r.Severity))
+		}),
+	},
+	{
+		Name: "findings_exempted", Labels: []string{"rule"}, Unit: "findings",
+		Help: "How many findings of a rule an exemption covers; they are in no other metric.",
+		Total: eachRule(func(_ *totals, r *rules.RuleInfo, c rules.Count, emit Emit) {
+			emit(float64(c.Exempted), r.ID)
+		}),
+	},
+	{
+		Name: "findings_undetermined", Labels: []string{"rule"}, Unit: "pools, accounts or identities",
+		Help: "For how many pools, SES accounts or identities unknown facts could decide whether the rule flags them.",
+		Total: eachRule(func(_ *totals, r *rules.RuleInfo, c rules.Count, emit Emit) {
+			emit(float64(c.Undetermined), r.ID)
+		}),
+	},
+	{
+		Name: "rule_info", Labels: []string{"rule", "severity", "summary"},
+		Help: "A rule that is in use, and what it is about; always 1.",
+		Total: eachRule(func(_ *totals, r *rules.RuleInfo, _ rules.Count, emit Emit) {
+			emit(1, r.ID, string(r.Severity), r.Summary)
+		}),
+	},
+	{
+		Name: "rule_exemptions", Labels: []string{"rule", "state"}, Unit: "exemptions",
+		Help: "How many exemptions of a rule have expired and no longer apply (state=expired), or apply to no finding (state=unused).",
+		Total: eachRule(func(t *totals, r *rules.RuleInfo, _ rules.Count, emit Emit) {
+			of := func(all []rules.ExemptionInfo) (n float64) {
+				for _, e := range all {
+					n += number(e.Rule == r.ID)
+				}
+				return n
+			}
+			emit(of(t.Rules.ExpiredExemptions(t.At)), r.ID, "expired")
+			emit(of(t.Rules.UnusedExemptions(t.At, t.Result)), r.ID, "unused")
+		}),
+	},
+}

@@ -1,0 +1,82 @@
+package collector
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+func eachIdentity(f func(*accountView, *inventory.UsedIdentity, Emit)) func(*accountView, Emit) {
+	return func(v *accountView, emit Emit) {
+		for i := range v.identities {
+			f(v, &v.identities[i], emit)
+		}
+	}
+}
+
+func identityValues(i *inventory.UsedIdentity) []string {
+	return append(accountValues(i.Target), i.Name)
+}
+
+// identityFamilies are the metrics of the SES identities that are shown.
+var identityFamilies = []Family{
+	{
+		Name: "identity_verified", Labels: identityLabels,
+		Help: "Whether SES may send as the identity. From SES ListEmailIdentities, VerificationStatus, or GetEmailIdentity, VerifiedForSendingStatus.",
+		Samples: eachIdentity(func(_ *accountView, i *inventory.UsedIdentity, emit Emit) {
+			emitTri(emit, i.Verified, identityValues(i)...)
+		}),
+	},
+	{
+		Name: "identity_sending_enabled", Labels: identityLabels,
+		Help: "Whether sending is enabled for the identity. From SES ListEmailIdentities, SendingEnabled.",
+		Samples: eachIdentity(func(_ *accountView, i *inventory.UsedIdentity, emit Emit) {
+			emitTri(emit, i.SendingEnabled, identityValues(i)...)
+		}),
+	},
+	{
+		Name: "identity_verification_status", Labels: with(identityLabels, "status"),
+		Help: "1 for the identity's verification status. From SES ListEmailIdentities and GetEmailIdentity, VerificationStatus.",
+		Samples: eachIdentity(func(_ *accountView, i *inventory.UsedIdentity, emit Emit) {
+			stateSet(emit, inventory.VerificationStatuses(), i.Status, identityValues(i))
+		}),
+	},
+	{
+		Name: "identity_pools", Labels: identityLabels, Unit: "pools",
+		Help: "How many user pools send as the identity. From the SourceArn of Cognito DescribeUserPool. Absent when the pools of the account are not all known.",
+		Samples: eachIdentity(func(v *accountView, i *inventory.UsedIdentity, emit Emit) {
+			if !v.Incomplete {
+				emit(float64(i.Pools), identityValues(i)...)
+			}
+		}),
+	},
+	{
+		Name: "exporter_identities_dropped", Labels: accountLabels, Unit: "identities",
+		Help: "How many identities are not shown because of identities.max.",
+		Samples: eachReading(func(v *accountView, r *inventory.Reading, emit Emit) {
+			emit(float64(v.dropped[r.Target.Key()]), accountValues(r.Target)...)
+		}),
+	},
+}
+
+// shown picks an account's identities to show, in each region those most in
+// use first, and counts by account and region those that only the cap keeps out.
+func (o *Options) shown(all []inventory.UsedIdentity) (shown []inventory.UsedIdentity, dropped map[inventory.Key]int) {
+	candidates := slices.DeleteFunc(slices.Clone(all), func(i inventory.UsedIdentity) bool {
+		return i.Pools == 0 && !o.AllIdentities || o.ShowIdentity != nil && !o.ShowIdentity(i.Name)
+	})
+	slices.SortStableFunc(candidates, func(a, b inventory.UsedIdentity) int {
+		return cmp.Or(a.Target.Key().Compare(b.Target.Key()), cmp.Compare(b.Pools, a.Pools))
+	})
+	count, dropped := map[inventory.Key]int{}, map[inventory.Key]int{}
+	for _, i := range candidates {
+		k := i.Target.Key()
+		if count[k]++; count[k] > o.MaxIdentities {
+			dropped[k]++
+			continue
+		}
+		shown = append(shown, i)
+	}
+	return shown, dropped
+}

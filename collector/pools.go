@@ -1,0 +1,99 @@
+package collector
+
+import "github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+
+func eachPool(f func(*inventory.Pool, Emit)) func(*accountView, Emit) {
+	return func(v *accountView, emit Emit) {
+		for i := range v.Pools {
+			f(&v.Pools[i], emit)
+		}
+	}
+}
+
+// poolFamilies are the metrics of user pools.
+var poolFamilies = []Family{
+	{
+		Name: "pool_info", Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region"),
+		Help: "A user pool and what does not change often about it; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn. Configured pool tags are labels tag_*.",
+		Samples: func(v *accountView, emit Emit) {
+			for i := range v.Pools {
+				p := &v.Pools[i]
+				settings := p.Settings
+				if settings == nil {
+					settings = &inventory.Settings{}
+				}
+				labels := append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion)
+				for _, t := range v.tags {
+					labels = append(labels, settings.Tags[t.Tag])
+				}
+				emit(1, labels...)
+			}
+		},
+	},
+	{
+		Name: "pool_mode", Labels: with(poolLabels, "mode"),
+		Help: "1 for the mode the pool is in: who sends its e-mail. From Cognito DescribeUserPool, EmailConfiguration.EmailSendingAccount; UNKNOWN when it could not be read or is a value this version does not know.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
+			for _, m := range inventory.Modes() {
+				emit(number(p.Mode() == m), append(poolValues(p), string(m))...)
+			}
+		}),
+	},
+	{
+		Name: "pool_custom_sender", Labels: poolLabels,
+		Help:    "Whether a CustomEmailSender Lambda function sends the pool's e-mail, by means that are not visible here. From Cognito DescribeUserPool, LambdaConfig.CustomEmailSender.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.CustomSender(), poolValues(p)...) }),
+	},
+	{
+		Name: "pool_identity_verified", Labels: poolLabels,
+		Help:    "Whether the identity in the pool's SourceArn is verified, itself or through its domain. From SES ListEmailIdentities and GetEmailIdentity, VerificationStatus and VerifiedForSendingStatus. Absent without identity or when unknown.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.Verified, poolValues(p)...) }),
+	},
+	{
+		Name: "pool_sandbox", Labels: poolLabels,
+		Help: "Whether the SES account that a DEVELOPER pool sends through is in the sandbox. From SES GetAccount, ProductionAccessEnabled, in the identity's region. Absent for other pools or when unknown.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
+			if p.SES != nil {
+				emitTri(emit, p.SES.Sandbox, poolValues(p)...)
+			}
+		}),
+	},
+	{
+		Name: "pool_ready", Labels: poolLabels,
+		Help:    "Whether the pool can send to any external recipient right now, judged from Cognito DescribeUserPool and SES GetAccount, ListEmailIdentities and GetEmailIdentity. Absent when what is unknown could decide, and with a CustomEmailSender Lambda function.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.Ready, poolValues(p)...) }),
+	},
+	{
+		Name: "pool_blocked", Labels: with(poolLabels, "reason"),
+		Help: "1 for each reason that keeps the pool from sending to any external recipient, judged as for cognito_ses_pool_ready.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
+			for _, r := range p.Blocked() {
+				emit(1, append(poolValues(p), string(r))...)
+			}
+		}),
+	},
+	{
+		Name: "pool_emails_sent", Labels: with(poolLabels, "source"), Unit: "e-mails",
+		Help: "How many e-mails a COGNITO_DEFAULT pool sent since the last reset of the default quota, as the source sees them. source=cloudwatch is AWS/Cognito SignUpSuccesses, sign-ups and users created by administrators: too low by resets and resends, too high by e-mails that were suppressed or sent by SMS instead. source=cloudtrail is LookupEvents, every operation that sends e-mail: too low by those whose event does not tell the pool. Absent when unknown.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
+			if p.SentCloudTrail != nil {
+				emit(*p.SentCloudTrail, append(poolValues(p), "cloudtrail")...)
+			}
+			if p.SentCloudWatch != nil {
+				emit(*p.SentCloudWatch, append(poolValues(p), "cloudwatch")...)
+			}
+		}),
+	},
+	{
+		Name: "pool_email_failures", Labels: with(poolLabels, "reason"), Unit: "e-mails",
+		Help: "How many e-mails Cognito did not send since the last reset of the default quota, by reason. From CloudTrail LookupEvents, errorCode and errorMessage. Absent when unknown.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
+			if p.Failures == nil {
+				return
+			}
+			for _, r := range inventory.FailureReasons() {
+				emit(float64(p.Failures[r]), append(poolValues(p), string(r))...)
+			}
+		}),
+	},
+}

@@ -1,0 +1,290 @@
+package inventory
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// Account is what is known of one AWS account at one time, linked and judged.
+// It does not change after [Judge] returned it, so that any number of readers
+// may share it.
+type Account struct {
+	ID, Name string
+	At       time.Time
+
+	Targets  int       // configured, read or not
+	Readings []Reading // sorted by region; without those that are still to be read
+
+	Pools         []Pool          // sorted by region and ID
+	SES           []SESAccount    // sorted by region
+	Identities    []UsedIdentity  // that exist, sorted by region and name
+	DefaultQuotas []SharedQuota   // sorted by region
+	Unattributed  map[Key]float64 // e-mails of the day whose CloudTrail events do not tell the pool; absent when unknown
+
+	// PoolsUnknown says that there are targets whose pools should be known, and
+	// none are: a count of pools or findings would be made up.
+	PoolsUnknown bool
+	// Incomplete says that not every pool of the account is known with its mode.
+	Incomplete bool
+}
+
+// SESAccount is the SES state of one account in one region.
+type SESAccount struct {
+	Target Target
+	SESState
+	Reputation *Reputation // nil when unknown
+	Pools      int         // DEVELOPER pools that send through it, of those that could be described
+}
+
+// UsedIdentity is an identity that exists, and how many pools send as it.
+type UsedIdentity struct {
+	Identity
+	Target Target
+	Pools  int // of those that could be described
+}
+
+// Pool is a user pool linked to what its e-mail depends on.
+type Pool struct {
+	UserPool
+	Target Target
+
+	// Identity is the name of the identity that the pool sends as: the most
+	// specific one that exists and covers the SourceArn's, or the SourceArn's
+	// own when none does or it is not known. Empty without SourceArn.
+	Identity       string
+	IdentityRegion string // "*" for an own FROM in all alternate regions
+	Verified       Tri    // of the identity, itself or through its domain
+	IdentityError  string // why SES could not verify it; empty without an error
+
+	SES        *SESState   // that a DEVELOPER pool sends through; nil for others or when unknown
+	Reputation *Reputation // of that SES account; nil for others or when unknown
+	Quota      Quota       // that applies to the pool's e-mail
+
+	// What a pool with the built-in sender sent since the quota's day began, by
+	// source; nil when unknown.
+	SentCloudWatch, SentCloudTrail *float64
+	Failures                       map[FailureReason]int // e-mails that were not sent, of the day; nil when unknown
+
+	Verdict
+}
+
+// Key returns the pool's key.
+func (p *Pool) Key() PoolKey { return PoolKey{p.Target.Key(), p.ID} }
+
+// Mode returns the pool's mode, ModeUnknown without settings.
+func (p *Pool) Mode() Mode {
+	if p.Settings == nil {
+		return ModeUnknown
+	}
+	return p.Settings.Mode
+}
+
+// CustomSender reports whether a Lambda function takes over the pool's sending.
+func (p *Pool) CustomSender() Tri {
+	if p.Settings == nil {
+		return Unknown
+	}
+	return Known(p.Settings.CustomSender)
+}
+
+// Judge links and judges the readings of one account. It keeps them and must
+// not see them change.
+func Judge(at time.Time, readings []Reading, policy Policy) *Account {
+	readings = slices.Clone(readings)
+	slices.SortStableFunc(readings, func(a, b Reading) int { return a.Target.Key().Compare(b.Target.Key()) })
+	a := &Account{At: at}
+	listed := false
+	for i := range readings {
+		r := &readings[i]
+		a.ID, a.Name = r.Target.AccountID, cmp.Or(a.Name, r.Target.AccountName)
+		a.Incomplete = a.Incomplete || !r.PoolsKnown()
+		if !r.Target.SESOnly {
+			a.Targets++
+			listed = listed || !r.PoolsListed.IsZero() || len(r.Pools) > 0
+		}
+	}
+	a.PoolsUnknown = a.Targets > 0 && !listed
+	l := linker{policy: policy, ledger: newLedger(at, readings, policy), ses: map[string]sesFacts{}}
+	a.DefaultQuotas, a.Unattributed = l.ledger.shared(), l.ledger.unattributed
+	a.Readings = slices.DeleteFunc(readings, func(r Reading) bool { return r.Unread })
+	for i := range a.Readings {
+		l.index(&a.Readings[i])
+	}
+	type identityKey struct{ region, name string }
+	sendAs, sendThrough := map[identityKey]int{}, map[string]int{}
+	for _, r := range a.Readings {
+		for _, up := range r.Pools {
+			p := l.link(r.Target, up)
+			a.Pools = append(a.Pools, p)
+			if p.SES != nil {
+				sendThrough[p.Settings.Regions[0]]++
+			}
+			if p.CustomSender() == No {
+				for _, region := range p.Settings.Regions {
+					sendAs[identityKey{region, CanonicalIdentity(p.Identity)}]++
+				}
+			}
+		}
+	}
+	for _, r := range a.Readings {
+		if r.SES != nil {
+			a.SES = append(a.SES, SESAccount{Target: r.Target, SESState: *r.SES, Reputation: r.Reputation, Pools: sendThrough[r.Target.Region]})
+		}
+		for _, i := range r.Identities {
+			if !i.Missing {
+				a.Identities = append(a.Identities, UsedIdentity{Identity: i, Target: r.Target, Pools: sendAs[identityKey{r.Target.Region, CanonicalIdentity(i.Name)}]})
+			}
+		}
+	}
+	return a
+}
+
+// linker finds what the e-mail of an account's pools depends on.
+type linker struct {
+	policy Policy
+	ledger *ledger
+	ses    map[string]sesFacts // by region
+}
+
+type sesFacts struct {
+	state      *SESState
+	reputation *Reputation
+	identities map[string]Identity // by canonical name
+	complete   bool                // a name that is not in identities does not exist
+}
+
+func (l *linker) index(r *Reading) {
+	f := sesFacts{state: r.SES, reputation: r.Reputation, identities: make(map[string]Identity, len(r.Identities)), complete: !r.IdentitiesListed.IsZero()}
+	for _, i := range r.Identities {
+		f.identities[CanonicalIdentity(i.Name)] = i
+	}
+	l.ses[r.Target.Region] = f
+}
+
+// resolve returns the most specific existing identity that covers name, and
+// whether any one exists and any one is verified.
+func (f sesFacts) resolve(name string) (wins Identity, exists, verified Tri) {
+	exists, verified = No, No
+	for _, candidate := range CoveringIdentities(name) {
+		i, ok := f.identities[candidate]
+		switch {
+		case !ok && !f.complete:
+			exists, verified = exists.Or(Unknown), verified.Or(Unknown)
+		case !ok || i.Missing:
+		default:
+			if wins.Name == "" {
+				wins = i
+			}
+			exists, verified = Yes, verified.Or(i.Verified)
+		}
+	}
+	return wins, exists, verified
+}
+
+// link finds out what the pool's e-mail depends on and judges it.
+func (l *linker) link(t Target, up UserPool) Pool {
+	p := Pool{UserPool: up, Target: t}
+	if up.Settings == nil {
+		return p
+	}
+	p.clear()
+	l.identity(&p)
+	l.account(&p)
+	l.ledger.apply(&p)
+	if p.Settings.CustomSender { // It sends by means that are not visible from here.
+		p.Quota = Quota{Kind: QuotaNone, Known: true, Limit: math.Inf(1)}
+		p.clear()
+		return p
+	}
+	switch p.Settings.Mode {
+	case ModeDefault:
+		p.Quota.Kind = QuotaDefault
+		p.add(DefaultQuotaReached, p.Quota.Reached())
+	case ModeDeveloper:
+		p.Quota.Kind = QuotaSend
+		p.add(SendQuotaReached, p.Quota.Reached())
+	default:
+		p.addAll(Unknown, SendQuotaReached, DefaultQuotaReached)
+	}
+	if l.policy.Enabled {
+		p.conclude()
+	} else {
+		p.conclude(DefaultQuotaReached) // Nobody is asked how much of it is used.
+	}
+	return p
+}
+
+// identity follows the SourceArn.
+func (l *linker) identity(p *Pool) {
+	s := &p.Settings.Sender
+	p.Identity, p.IdentityRegion = s.Identity.Name, s.Identity.Region
+	switch {
+	case s.SourceARN == "":
+		if s.Mode != ModeDefault {
+			p.add(IdentityMissing, p.mode(ModeDeveloper))
+		}
+		return
+	case s.Identity.Name == "": // It is not the ARN of an identity.
+		p.addAll(Unknown, IdentityMissing, IdentityUnverified, CrossAccountIdentity, UnsupportedRegion, FromMismatch)
+		return
+	}
+	p.add(FromMismatch, Known(!s.fromMatches()))
+	if s.CrossAccount {
+		p.add(CrossAccountIdentity, Yes)
+		p.addAll(Unknown, IdentityMissing, IdentityUnverified, UnsupportedRegion) // The other account is not looked at.
+		return
+	}
+	p.Verified = Yes
+	for _, region := range s.Regions {
+		p.add(UnsupportedRegion, mayUse(p.Target.Region, region, s.Mode).Not())
+		identity, exists, verified := l.ses[region].resolve(s.Identity.Name)
+		p.Identity = cmp.Or(identity.Name, p.Identity)
+		p.IdentityError = cmp.Or(p.IdentityError, identity.ErrorType)
+		p.add(IdentityMissing, exists.Not())
+		if exists != No {
+			p.add(IdentityUnverified, verified.Not())
+			// What is not verified cannot send for that reason alone.
+			p.add(SendingDisabled, Known(identity.Verified == Yes && identity.SendingEnabled == No))
+		}
+		p.Verified = p.Verified.And(verified)
+	}
+}
+
+// account finds the SES account that a DEVELOPER pool sends through.
+func (l *linker) account(p *Pool) {
+	developer := p.mode(ModeDeveloper)
+	if developer == Yes && !p.Settings.CustomSender && len(p.Settings.Regions) > 0 {
+		facts := l.ses[p.Settings.Regions[0]]
+		p.SES, p.Reputation = facts.state, facts.reputation
+	}
+	if p.SES == nil {
+		p.addAll(developer.And(Unknown), Sandbox, SendingDisabled, AccountShutdown)
+		return
+	}
+	p.Quota = p.SES.Quota
+	p.add(Sandbox, p.SES.Sandbox)
+	p.add(SendingDisabled, p.SES.SendingEnabled.Not())
+	p.add(AccountShutdown, p.SES.shutDown())
+}
+
+// mode reports whether the pool is in the mode.
+func (p *Pool) mode(m Mode) Tri {
+	if p.Settings.Mode == ModeUnknown {
+		return Unknown
+	}
+	return Known(p.Settings.Mode == m)
+}
+
+// shutDown reports whether AWS has shut the account's sending down.
+func (s *SESState) shutDown() Tri {
+	switch s.Enforcement {
+	case "SHUTDOWN":
+		return Yes
+	case "HEALTHY", "PROBATION":
+		return No
+	default:
+		return Unknown
+	}
+}

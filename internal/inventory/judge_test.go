@@ -1,0 +1,230 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+const (
+	account = "111122223333"
+	arnBase = "arn:aws:ses:eu-west-1:" + account + ":identity/"
+)
+
+func goodSES() *SESState {
+	return &SESState{
+		Confirmed: now, Sandbox: No, SendingEnabled: Yes, Enforcement: "HEALTHY", Review: "GRANTED",
+		Quota: SendQuota(50000, 100), MaxSendRate: 14,
+	}
+}
+
+func verified(name string) Identity {
+	return Identity{Name: name, Confirmed: now, Status: "SUCCESS", Verified: Yes, SendingEnabled: Yes}
+}
+
+func pending(name string) Identity {
+	return Identity{Name: name, Confirmed: now, Status: "PENDING", Verified: No, SendingEnabled: No}
+}
+
+// one judges a single pool in region, with SES facts in eu-west-1.
+func one(region string, e *EmailConfiguration, ses *SESState, listed bool, ids ...Identity) Pool {
+	var s *Settings
+	if e != nil {
+		s = &Settings{Confirmed: now, Sender: NewSender(Key{account, region}, *e)}
+	}
+	pool := Reading{
+		Target: Target{AccountID: account, Region: region},
+		Pools:  []UserPool{{ID: region + "_1", Listed: now, Settings: s}},
+	}
+	facts := Reading{Target: Target{AccountID: account, Region: "eu-west-1"}, SES: ses, Identities: ids}
+	if listed {
+		facts.IdentitiesListed = now
+	}
+	if region == "eu-west-1" {
+		facts.Pools = pool.Pools
+		return Judge(now, []Reading{facts}, Policy{}).Pools[0]
+	}
+	return Judge(now, []Reading{pool, facts}, Policy{}).Pools[0]
+}
+
+func developer(identity, from string) *EmailConfiguration {
+	return &EmailConfiguration{Mode: ModeDeveloper, SourceARN: arnBase + identity, From: from}
+}
+
+func TestVerdict(t *testing.T) {
+	change := func(f func(*SESState)) *SESState {
+		s := goodSES()
+		f(s)
+		return s
+	}
+	domain := developer("example.com", "Example <noreply@example.com>")
+	tests := map[string]struct {
+		region   string
+		settings *EmailConfiguration
+		ses      *SESState
+		unlisted bool
+		ids      []Identity
+		ready    Tri
+		verified Tri
+		blocked  []Reason
+	}{
+		"default sender":          {settings: &EmailConfiguration{Mode: ModeDefault}, ready: Yes},
+		"settings unknown":        {settings: nil, ready: Unknown},
+		"mode unknown":            {settings: &EmailConfiguration{Mode: ModeUnknown}, ready: Unknown},
+		"domain verified":         {settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
+		"domain in another case":  {settings: developer("Example.COM", "a@EXAMPLE.com"), ses: goodSES(), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
+		"parent domain verified":  {settings: developer("mail.example.com", "a@mail.example.com"), ses: goodSES(), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
+		"address by its domain":   {settings: developer("a@example.com", ""), ses: goodSES(), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
+		"address with a label":    {settings: developer("a+x@example.com", ""), ses: goodSES(), ids: []Identity{verified("a@example.com")}, ready: Yes, verified: Yes},
+		"address in another case": {settings: developer("A@example.com", ""), ses: goodSES(), ids: []Identity{verified("a@example.com")}, ready: No, verified: No, blocked: []Reason{IdentityMissing}},
+		"missing":                 {settings: domain, ses: goodSES(), ready: No, verified: No, blocked: []Reason{IdentityMissing}},
+		"no SourceArn":            {settings: &EmailConfiguration{Mode: ModeDeveloper}, ses: goodSES(), ready: No, blocked: []Reason{IdentityMissing}},
+		"unverified":              {settings: domain, ses: goodSES(), ids: []Identity{pending("example.com")}, ready: No, verified: No, blocked: []Reason{IdentityUnverified}},
+		"identities unknown":      {settings: domain, ses: goodSES(), unlisted: true, ready: Unknown},
+		"account unknown":         {settings: domain, ids: []Identity{verified("example.com")}, ready: Unknown, verified: Yes},
+		"known block beats unknown": {
+			settings: domain, ids: []Identity{pending("example.com")},
+			ready: No, verified: No, blocked: []Reason{IdentityUnverified},
+		},
+		"From elsewhere":          {settings: developer("example.com", "a@example.org"), ses: goodSES(), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{FromMismatch}},
+		"From missing on domain":  {settings: developer("example.com", ""), ses: goodSES(), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{FromMismatch}},
+		"From in a suffix domain": {settings: developer("example.com", "a@notexample.com"), ses: goodSES(), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{FromMismatch}},
+		"sandbox":                 {settings: domain, ses: change(func(s *SESState) { s.Sandbox = Yes }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{Sandbox}},
+		"sending disabled":        {settings: domain, ses: change(func(s *SESState) { s.SendingEnabled = No }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{SendingDisabled}},
+		"shut down":               {settings: domain, ses: change(func(s *SESState) { s.Enforcement = "SHUTDOWN" }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{AccountShutdown}},
+		"probation":               {settings: domain, ses: change(func(s *SESState) { s.Enforcement = "PROBATION" }), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
+		"quota reached":           {settings: domain, ses: change(func(s *SESState) { s.Quota.Used = 50000 }), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{SendQuotaReached}},
+		"quota unlimited":         {settings: domain, ses: change(func(s *SESState) { s.Quota = SendQuota(-1, 9) }), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
+		"region backwards":        {region: "eu-central-1", settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
+		"region not allowed":      {region: "eu-north-1", settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{UnsupportedRegion}},
+		"region not in the table": {region: "ap-southeast-6", settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, ready: Unknown, verified: Yes},
+		"other account": {
+			settings: &EmailConfiguration{Mode: ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:999999999999:identity/example.com", From: "a@example.com"},
+			ses:      goodSES(), ids: []Identity{verified("example.com")}, ready: No, blocked: []Reason{CrossAccountIdentity},
+		},
+		"own FROM, unverified": {
+			settings: &EmailConfiguration{Mode: ModeDefault, SourceARN: arnBase + "example.com", From: "a@example.com"},
+			ids:      []Identity{pending("example.com")}, ready: No, verified: No, blocked: []Reason{IdentityUnverified},
+		},
+		"custom sender": {
+			settings: &EmailConfiguration{Mode: ModeDeveloper, SourceARN: arnBase + "example.com", From: "a@example.com", CustomSender: true},
+			ses:      goodSES(), ready: Unknown, verified: No,
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if tt.region == "" {
+				tt.region = "eu-west-1"
+			}
+			p := one(tt.region, tt.settings, tt.ses, !tt.unlisted, tt.ids...)
+			if p.Ready != tt.ready || p.Verified != tt.verified || !slices.Equal(p.Blocked(), tt.blocked) {
+				t.Errorf("ready %v, verified %v, blocked %v; want %v, %v, %v", p.Ready, p.Verified, p.Blocked(), tt.ready, tt.verified, tt.blocked)
+			}
+		})
+	}
+}
+
+func TestMostSpecificIdentityWins(t *testing.T) {
+	p := one("eu-west-1", developer("a@mail.example.com", ""), goodSES(), true, verified("example.com"), pending("mail.example.com"))
+	if p.Identity != "mail.example.com" || p.Verified != Yes {
+		t.Errorf("identity %q verified %v; want mail.example.com, yes through its parent", p.Identity, p.Verified)
+	}
+}
+
+// TestCounts checks what is counted over the pools of an account.
+func TestCounts(t *testing.T) {
+	pool := func(region, id string, e *EmailConfiguration) UserPool {
+		return UserPool{ID: id, Settings: &Settings{Confirmed: now, Sender: NewSender(Key{account, region}, *e)}}
+	}
+	lambda := developer("example.com", "a@example.com")
+	lambda.CustomSender = true
+	missing := Identity{Name: "missing.example", Missing: true}
+	failed := pending("failed.example")
+	failed.ErrorType = "HOST_NOT_FOUND"
+	off := verified("off.example")
+	off.SendingEnabled = No
+	ireland := Reading{
+		Target: Target{AccountID: account, AccountName: "main", Region: "eu-west-1"}, PoolsListed: now, SES: goodSES(), Reputation: &Reputation{Confirmed: now},
+		Pools: []UserPool{
+			pool("eu-west-1", "1", developer("example.com", "a@example.com")),
+			pool("eu-west-1", "2", developer("a@mail.example.com", "")),
+			pool("eu-west-1", "3", lambda),
+			pool("eu-west-1", "4", &EmailConfiguration{Mode: ModeDefault, SourceARN: arnBase + "failed.example", From: "a@failed.example"}),
+			pool("eu-west-1", "5", developer("off.example", "a@off.example")),
+		},
+		Identities: []Identity{verified("example.com"), failed, missing, off, verified("unused.example")}, IdentitiesListed: now,
+	}
+	frankfurt := Reading{Target: Target{AccountID: account, Region: "eu-central-1"}, PoolsListed: now, Pools: []UserPool{
+		pool("eu-central-1", "1", developer("example.com", "a@example.com")),
+	}, SES: goodSES()}
+	unread := Reading{Target: Target{AccountID: account, Region: "us-east-1"}, Unread: true}
+	a := Judge(now, []Reading{ireland, frankfurt}, Policy{})
+	if a.ID != account || a.Name != "main" || a.Targets != 2 || a.Incomplete || a.PoolsUnknown || len(a.Readings) != 2 || !a.At.Equal(now) {
+		t.Errorf("account %s %s, %d targets, incomplete %v, unknown %v", a.ID, a.Name, a.Targets, a.Incomplete, a.PoolsUnknown)
+	}
+	if len(a.SES) != 2 || a.SES[0].Target.Region != "eu-central-1" || a.SES[0].Pools != 0 || a.SES[1].Pools != 4 || a.SES[1].Reputation == nil {
+		t.Errorf("SES %+v", a.SES)
+	}
+	var used []string
+	for _, i := range a.Identities {
+		used = append(used, fmt.Sprint(i.Name, i.Pools))
+	}
+	if want := "[example.com3 failed.example1 off.example1 unused.example0]"; fmt.Sprint(used) != want {
+		t.Errorf("identities %v, want %s", used, want)
+	}
+	pools := map[string]*Pool{}
+	for i := range a.Pools {
+		pools[a.Pools[i].Target.Region+a.Pools[i].ID] = &a.Pools[i]
+	}
+	if p := pools["eu-west-14"]; p.IdentityError != "HOST_NOT_FOUND" || p.Holds(IdentityUnverified) != Yes || p.Holds(SendingDisabled) != No {
+		t.Errorf("failed identity: %+v", p)
+	}
+	if p := pools["eu-west-15"]; p.Holds(SendingDisabled) != Yes || p.Verified != Yes || p.IdentityError != "" {
+		t.Errorf("identity that is off: %+v", p)
+	}
+	if p := pools["eu-west-13"]; p.Quota.Kind != QuotaNone || !p.Quota.Unlimited() || p.SES != nil || p.CustomSender() != Yes {
+		t.Errorf("custom sender: %+v", p)
+	}
+	if p := pools["eu-central-11"]; p.SES == nil || p.Reputation == nil || p.Quota.Kind != QuotaSend || p.Quota.Used != 100 || p.IdentityRegion != "eu-west-1" || p.Key() != (PoolKey{Key{account, "eu-central-1"}, "1"}) {
+		t.Errorf("through another region: %+v", p)
+	}
+	a = Judge(now, []Reading{ireland, unread}, Policy{})
+	if !a.Incomplete || a.Targets != 2 || a.PoolsUnknown || len(a.Readings) != 1 {
+		t.Errorf("with a region to be read: incomplete %v, %d targets, unknown %v, %d readings", a.Incomplete, a.Targets, a.PoolsUnknown, len(a.Readings))
+	}
+	ireland.Pools = append(ireland.Pools, UserPool{ID: "6"})
+	a = Judge(now, []Reading{ireland}, Policy{})
+	if p := a.Pools[5]; !a.Incomplete || p.Mode() != ModeUnknown || p.CustomSender() != Unknown || p.Quota.Kind != QuotaUnknown {
+		t.Errorf("not described: incomplete %v, %+v", a.Incomplete, p)
+	}
+}
+
+// TestSplitRegions checks a pool whose e-mail leaves from two regions: both
+// have to be right, and the first one's quota counts.
+func TestSplitRegions(t *testing.T) {
+	own := &EmailConfiguration{Mode: ModeDefault, SourceARN: "arn:aws:ses:*:" + account + ":identity/example.com", From: "a@example.com"}
+	in := func(region string, id Identity) Reading {
+		return Reading{Target: Target{AccountID: account, Region: region, SESOnly: true}, Identities: []Identity{id}, IdentitiesListed: now}
+	}
+	pool := Reading{
+		Target: Target{AccountID: account, Region: "ca-west-1"}, PoolsListed: now,
+		Pools: []UserPool{{ID: "1", Settings: &Settings{Sender: NewSender(Key{account, "ca-west-1"}, *own)}}},
+	}
+	for name, tt := range map[string]struct {
+		first, second Identity
+		ready         Tri
+		blocked       []Reason
+	}{
+		"both":   {verified("example.com"), verified("example.com"), Yes, nil},
+		"first":  {verified("example.com"), pending("example.com"), No, []Reason{IdentityUnverified}},
+		"second": {verified("other.example"), verified("example.com"), No, []Reason{IdentityMissing}},
+	} {
+		p := Judge(now, []Reading{pool, in("ca-central-1", tt.first), in("us-west-1", tt.second)}, Policy{}).Pools[0]
+		if p.Ready != tt.ready || !slices.Equal(p.Blocked(), tt.blocked) || p.Verified != tt.ready {
+			t.Errorf("%s: ready %s, blocked %v, verified %s", name, p.Ready, p.Blocked(), p.Verified)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package inventory
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestRegions(t *testing.T) {
+	for region, want := range map[string]struct {
+		ses, optIn bool
+		partition  string
+		split      []string
+	}{
+		"eu-west-1":      {true, false, "aws", []string{"eu-west-1"}},
+		"ap-east-1":      {false, true, "aws", []string{"ap-southeast-1", "ap-northeast-1"}},
+		"me-central-1":   {true, true, "aws", []string{"eu-central-1", "eu-west-2"}},
+		"us-gov-west-1":  {true, false, "aws-us-gov", []string{"us-gov-west-1"}},
+		"eusc-de-east-1": {true, false, "aws-eusc", []string{"eusc-de-east-1"}},
+		"cn-north-1":     {true, false, "aws-cn", []string{"cn-north-1"}},
+		"xx-new-9":       {true, true, "aws", []string{"xx-new-9"}},
+	} {
+		if HasSES(region) != want.ses || OptIn(region) != want.optIn || Partition(region) != want.partition || !slices.Equal(splitRegions(region), want.split) {
+			t.Errorf("%s: SES %v, opt-in %v, partition %s, split %v", region, HasSES(region), OptIn(region), Partition(region), splitRegions(region))
+		}
+	}
+	if known := KnownRegions(); !slices.IsSorted(known) || !slices.Contains(known, "eu-west-1") {
+		t.Errorf("known regions %v", known)
+	}
+}
+
+func TestMayUse(t *testing.T) {
+	for _, tt := range []struct {
+		pool, ses string
+		mode      Mode
+		want      Tri
+	}{
+		{"eu-west-1", "eu-west-1", ModeDeveloper, Yes},
+		{"eu-central-1", "us-west-2", ModeDeveloper, Yes},
+		{"eu-central-1", "eu-west-3", ModeDeveloper, No},
+		{"eu-north-1", "eu-west-1", ModeDefault, No},
+		{"eu-north-1", "eu-north-1", ModeDefault, Yes},
+		{"ca-west-1", "ca-central-1", ModeDeveloper, Yes},
+		{"ca-west-1", "us-west-1", ModeDeveloper, No},
+		{"ca-west-1", "us-west-1", ModeDefault, Yes},
+		{"ca-west-1", "ca-west-1", ModeDeveloper, Unknown}, // AWS has since opened SES there.
+		{"ap-east-1", "ap-east-1", ModeDeveloper, No},      // There is no SES.
+		{"ap-southeast-6", "ap-southeast-6", ModeDeveloper, Unknown},
+	} {
+		if got := mayUse(tt.pool, tt.ses, tt.mode); got != tt.want {
+			t.Errorf("a %s pool in %s through %s: %s, want %s", tt.mode, tt.pool, tt.ses, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package inventory
+
+import (
+	"slices"
+	"time"
+)
+
+// AdminClient is the client under which CloudWatch counts the users that an
+// administrator created.
+const AdminClient = "Admin"
+
+// Point is a number of e-mails that were sent at a time.
+type Point struct {
+	At time.Time
+	N  float64
+}
+
+func comparePoints(a, b Point) int { return a.At.Compare(b.At) }
+
+func total(points []Point) (n float64) {
+	for _, p := range points {
+		n += p.N
+	}
+	return n
+}
+
+// SignUps is what CloudWatch counted since a day of the default quota began
+// (AWS/Cognito SignUpSuccesses).
+type SignUps struct {
+	WindowStart time.Time
+	Confirmed   time.Time // when everything was last read up to then
+	Pools       []string  // IDs of the pools that it is about, sorted: those without series had no sign-ups
+	Series      []SignUpSeries
+}
+
+// SignUpSeries is one metric of CloudWatch.
+type SignUpSeries struct {
+	PoolID, ClientID string
+	Through          time.Time // how far it was read
+	Points           []Point   // in periods of five minutes, sorted by time
+}
+
+// CountsSignUps reports whether the sign-ups that CloudWatch counts for the
+// client may each have sent an e-mail through the built-in sender.
+func (s *Settings) CountsSignUps(client string) bool {
+	return s.SendsDefault() && (client == AdminClient || slices.Contains(s.AutoVerified, "email"))
+}

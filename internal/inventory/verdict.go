@@ -1,0 +1,90 @@
+package inventory
+
+import "slices"
+
+// Reason says what keeps a pool from sending to any external recipient.
+type Reason string
+
+// The reasons, in the order in which a person would look at them.
+const (
+	IdentityMissing      Reason = "identity_missing"
+	IdentityUnverified   Reason = "identity_unverified"
+	CrossAccountIdentity Reason = "cross_account_identity"
+	UnsupportedRegion    Reason = "unsupported_region"
+	FromMismatch         Reason = "from_mismatch"
+	Sandbox              Reason = "sandbox"
+	SendingDisabled      Reason = "sending_disabled"
+	AccountShutdown      Reason = "account_shutdown"
+	SendQuotaReached     Reason = "send_quota_reached"
+	DefaultQuotaReached  Reason = "default_quota_reached"
+)
+
+var reasons = [...]Reason{
+	IdentityMissing, IdentityUnverified, CrossAccountIdentity, UnsupportedRegion, FromMismatch,
+	Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached, DefaultQuotaReached,
+}
+
+// Reasons lists every reason.
+func Reasons() []Reason { return slices.Clone(reasons[:]) }
+
+// Verdict says for every reason whether it holds for a pool, and what follows.
+// The zero value knows nothing.
+type Verdict struct {
+	// Ready says whether the pool can send to any external recipient: No as soon
+	// as one reason holds, Unknown when what is unknown could decide, and with a
+	// CustomEmailSender Lambda function, whose means are not visible.
+	Ready Tri
+	holds [len(reasons)]Tri // by index of reasons
+}
+
+// Holds reports whether the reason keeps the pool from sending.
+func (v *Verdict) Holds(r Reason) Tri {
+	i := slices.Index(reasons[:], r)
+	if i < 0 {
+		return Unknown
+	}
+	return v.holds[i]
+}
+
+// Blocked returns each reason that is known to hold.
+func (v *Verdict) Blocked() []Reason {
+	var blocked []Reason
+	for i, holds := range v.holds {
+		if holds == Yes {
+			blocked = append(blocked, reasons[i])
+		}
+	}
+	return blocked
+}
+
+// add takes note of one more fact that decides the reason: it holds as soon as
+// one of them says so.
+func (v *Verdict) add(r Reason, holds Tri) {
+	i := slices.Index(reasons[:], r)
+	v.holds[i] = v.holds[i].Or(holds)
+}
+
+// addAll takes note of a fact that decides several reasons alike.
+func (v *Verdict) addAll(holds Tri, list ...Reason) {
+	for _, r := range list {
+		v.add(r, holds)
+	}
+}
+
+// clear begins a verdict in which no reason holds.
+func (v *Verdict) clear() {
+	for i := range v.holds {
+		v.holds[i] = No
+	}
+}
+
+// conclude works out Ready from the reasons but those that do not count.
+func (v *Verdict) conclude(except ...Reason) {
+	any := No
+	for i, holds := range v.holds {
+		if !slices.Contains(except, reasons[i]) {
+			any = any.Or(holds)
+		}
+	}
+	v.Ready = any.Not()
+}
