@@ -49,14 +49,12 @@ func writeFile(t *testing.T, text string) string {
 // own reads the ambient account in eu-west-1 with nothing but the environment.
 func own(t *testing.T) inventory.Reading {
 	t.Helper()
-	r := newReader(t, awsread.Options{RequestTimeout: 5 * time.Second, DescribeMaxAge: time.Hour})
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	return r.Read(ctx, inventory.Target{Region: "eu-west-1"}, nil)
+	r := newReader(t, awsread.Options{RequestTimeout: time.Minute, DescribeMaxAge: time.Hour})
+	return r.Read(t.Context(), inventory.Target{Region: "eu-west-1"}, nil)
 }
 
 func TestCABundle(t *testing.T) {
-	sim := unserved(t, awssim.Options{NoQuotas: true})
+	sim := simulate(t, awssim.Options{NoQuotas: true})
 	server := httptest.NewUnstartedServer(sim)
 	server.Config.ErrorLog = discard()
 	server.StartTLS()
@@ -66,9 +64,10 @@ func TestCABundle(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
 	t.Setenv("AWS_REGION", "eu-west-1")
 
-	r := newReader(t, awsread.Options{RequestTimeout: 5 * time.Second})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	// Once is enough.
+	r := newReader(t, awsread.Options{RequestTimeout: time.Minute, Observe: func(awsread.Attempt) { cancel() }})
 	untrusted := r.Read(ctx, inventory.Target{Region: "eu-west-1"}, nil)
 	if o, _ := untrusted.Outcome(inventory.APISTS); o.Class != inventory.Unavailable || !strings.Contains(o.Message, "certificate") {
 		t.Errorf("without the bundle: %+v", untrusted.Outcomes)
@@ -82,7 +81,7 @@ func TestCABundle(t *testing.T) {
 
 func TestProfile(t *testing.T) {
 	sim := simulate(t, awssim.Options{NoQuotas: true})
-	isolate(t, sim.http.URL)
+	isolate(t, sim.serve(t).URL)
 	t.Setenv("AWS_CONFIG_FILE", writeFile(t, "[profile base]\nregion = eu-west-1\n\n[profile staging]\nregion = eu-central-1\nsource_profile = base\nrole_arn = "+
 		role(staging).RoleARN+"\nexternal_id = "+external+"\n"))
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", writeFile(t, "[base]\naws_access_key_id = AKIAFILE\naws_secret_access_key = test\n"))
@@ -109,7 +108,7 @@ func TestProfile(t *testing.T) {
 
 func TestWebIdentity(t *testing.T) {
 	sim := simulate(t, awssim.Options{NoQuotas: true})
-	isolate(t, sim.http.URL)
+	isolate(t, sim.serve(t).URL)
 	t.Setenv("AWS_REGION", "eu-west-1")
 	t.Setenv("AWS_ROLE_ARN", role(staging).RoleARN)
 	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", writeFile(t, "eyJhbGciOiJub25lIn0.e30."))
@@ -123,7 +122,7 @@ func TestWebIdentity(t *testing.T) {
 
 func TestNoCredentials(t *testing.T) {
 	sim := simulate(t, awssim.Options{NoQuotas: true})
-	isolate(t, sim.http.URL)
+	isolate(t, sim.serve(t).URL)
 	t.Setenv("AWS_REGION", "eu-west-1")
 	r := own(t)
 	for _, api := range []string{inventory.APISTS, inventory.APICognito, inventory.APISES} {
@@ -145,7 +144,7 @@ func TestProxy(t *testing.T) {
 		complete(t, r)
 		return
 	}
-	sim := unserved(t, awssim.Options{NoQuotas: true})
+	sim := simulate(t, awssim.Options{NoQuotas: true})
 	var proxied atomic.Int64
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Host == "aws.invalid" {

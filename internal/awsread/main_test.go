@@ -1,20 +1,24 @@
 package awsread_test
 
 import (
+	"context"
 	"encoding/json"
-	"flag"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"path"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -25,13 +29,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	// What the tests wait for is the SDK's back-off, not the processor.
-	if err := flag.Set("test.parallel", "64"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	debug.SetGCPercent(400) // The tests are bound by the processor, and keep little.
 	goleak.VerifyTestMain(m)
+}
+
+// inBubble runs the test beside others, on a clock of its own that stands
+// still while anything runs: what waits takes no time, and what runs is never
+// late.
+func inBubble(t *testing.T, test func(*testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, test)
 }
 
 // The accounts of the tests: the ambient credentials' own, and two that are
@@ -57,7 +65,7 @@ const regionYAML = `
 `
 
 // fleet returns three accounts with the same in eu-west-1.
-func fleet(t *testing.T) *awssim.Fleet {
+func fleet(t testing.TB) *awssim.Fleet {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("accounts:\n")
@@ -71,7 +79,7 @@ func fleet(t *testing.T) *awssim.Fleet {
 	return parseFleet(t, b.String())
 }
 
-func parseFleet(t *testing.T, text string) *awssim.Fleet {
+func parseFleet(t testing.TB, text string) *awssim.Fleet {
 	t.Helper()
 	f, err := awssim.ParseFleet([]byte(text))
 	if err != nil {
@@ -84,22 +92,14 @@ func parseFleet(t *testing.T, text string) *awssim.Fleet {
 // true answer through.
 type spoiler func(operation string, body []byte, ask func() []byte) (status int, answer string)
 
-// simulation is a simulated AWS on the loopback, whose answers may be spoilt.
+// simulation is a simulated AWS in the test's own process, whose answers may be
+// spoilt. It serves HTTP as well, to the few tests that are about connections.
 type simulation struct {
 	*awssim.Server
-	http  *httptest.Server
 	spoil atomic.Pointer[spoiler]
 }
 
-func simulate(t *testing.T, o awssim.Options) *simulation {
-	t.Helper()
-	s := unserved(t, o)
-	s.http = httptest.NewServer(s)
-	t.Cleanup(s.http.Close)
-	return s
-}
-
-func unserved(t *testing.T, o awssim.Options) *simulation {
+func simulate(t testing.TB, o awssim.Options) *simulation {
 	t.Helper()
 	if o.Fleet == nil {
 		o.Fleet = fleet(t)
@@ -109,6 +109,100 @@ func unserved(t *testing.T, o awssim.Options) *simulation {
 		t.Fatal(err)
 	}
 	return &simulation{Server: sim}
+}
+
+// RoundTrip answers a request without a network, but otherwise as one: the
+// answer comes when its header does, a broken connection is an error, and the
+// end of the request's context ends either.
+func (s *simulation) RoundTrip(r *http.Request) (*http.Response, error) {
+	served := r.Clone(r.Context())
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	body, w := io.Pipe()
+	a := &answering{ctx: r.Context(), header: http.Header{}, body: w, began: make(chan struct{})}
+	stop := context.AfterFunc(r.Context(), func() { a.end(nil) })
+	go func() {
+		defer stop()
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+				a.end(nil)
+			case http.ErrAbortHandler:
+				a.end(syscall.ECONNRESET)
+			default:
+				panic(p)
+			}
+		}()
+		s.ServeHTTP(a, served)
+	}()
+	<-a.began
+	if a.failed != nil {
+		return nil, a.failed
+	}
+	return &http.Response{
+		StatusCode: a.status, Status: http.StatusText(a.status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: a.sent, Body: body, ContentLength: -1, Request: r,
+	}, nil
+}
+
+// serve serves the simulation over HTTP.
+func (s *simulation) serve(t *testing.T) *httptest.Server {
+	t.Helper()
+	return serve(t, s)
+}
+
+func serve(t *testing.T, h http.Handler) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// answering is an answer on its way.
+type answering struct {
+	ctx    context.Context
+	header http.Header // the handler's
+	body   *io.PipeWriter
+	once   sync.Once
+	began  chan struct{} // closed once what follows is set, by whatever comes first
+	status int
+	sent   http.Header
+	failed error
+}
+
+func (a *answering) begin(status int, err error) {
+	a.once.Do(func() {
+		if a.failed = err; err == nil { // Else the handler may still be writing its header.
+			a.status, a.sent = status, a.header.Clone()
+		}
+		close(a.began)
+	})
+}
+
+func (a *answering) Header() http.Header { return a.header }
+
+func (a *answering) WriteHeader(status int) { a.begin(status, a.ctx.Err()) }
+
+func (a *answering) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(p)
+}
+
+// Flush has nothing to do, since nothing is kept back.
+func (a *answering) Flush() {}
+
+// end ends the answer, which is whole unless it was broken off or the client
+// has gone.
+func (a *answering) end(broken error) {
+	if err := a.ctx.Err(); err != nil {
+		broken = err
+	}
+	a.begin(http.StatusOK, broken)
+	if errors.Is(broken, syscall.ECONNRESET) {
+		broken = io.ErrUnexpectedEOF // So net/http calls a body that is cut off.
+	}
+	_ = a.body.CloseWithError(broken) // It never fails; nil is the end of the body.
 }
 
 func (s *simulation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -171,7 +265,7 @@ func (s *simulation) spoilt(f spoiler) {
 	s.spoil.Store(&f)
 }
 
-func (s *simulation) fault(t *testing.T, faults ...awssim.Fault) {
+func (s *simulation) fault(t testing.TB, faults ...awssim.Fault) {
 	t.Helper()
 	if err := s.SetFaults(faults); err != nil {
 		t.Fatal(err)
@@ -195,18 +289,10 @@ func (s *simulation) patch(t *testing.T, change any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, s.http.URL+"/_fleet", strings.NewReader(string(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := s.http.Client().Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusNoContent {
-		answer, _ := io.ReadAll(res.Body)
-		t.Fatalf("%s %s", res.Status, answer)
+	w := httptest.NewRecorder()
+	s.Server.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPatch, "/_fleet", strings.NewReader(string(data))))
+	if w.Code != http.StatusNoContent {
+		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 }
 
@@ -215,20 +301,27 @@ func role(account string) awsread.Account {
 }
 
 // reader returns a reader of the simulation; change may be nil.
-func (s *simulation) reader(t *testing.T, change func(*awsread.Options)) *awsread.Reader {
+func (s *simulation) reader(t testing.TB, change func(*awsread.Options)) *awsread.Reader {
 	t.Helper()
 	o := awsread.Options{
 		Accounts:       []awsread.Account{{ID: hub}, role(staging), role(sandbox)},
 		DescribeMaxAge: time.Hour, RequestTimeout: 10 * time.Second,
-		Endpoint: s.http.URL, AccessKeyID: "AKIATEST", SecretAccessKey: "wJalrXUtnFEMI",
 	}
 	if change != nil {
 		change(&o)
 	}
+	return s.readerWith(t, o)
+}
+
+// readerWith returns a reader of the simulation with these options alone.
+func (s *simulation) readerWith(t testing.TB, o awsread.Options) *awsread.Reader {
+	t.Helper()
+	o.HTTPClient = &http.Client{Transport: s, Timeout: o.RequestTimeout}
+	o.Endpoint, o.AccessKeyID, o.SecretAccessKey = "http://aws.example", "AKIATEST", "wJalrXUtnFEMI"
 	return newReader(t, o)
 }
 
-func newReader(t *testing.T, o awsread.Options) *awsread.Reader {
+func newReader(t testing.TB, o awsread.Options) *awsread.Reader {
 	t.Helper()
 	r, err := awsread.New(t.Context(), o)
 	if err != nil {

@@ -32,76 +32,79 @@ func TestNonsense(t *testing.T) {
 		"AssumeRole":          xml,
 	} {
 		t.Run(operation, func(t *testing.T) {
-			t.Parallel()
-			sim := simulate(t, awssim.Options{NoQuotas: true})
-			account, api := hub, inventory.APISES
-			switch operation {
-			case "AssumeRole":
-				account, api = staging, inventory.APISTS
-			case "GetCallerIdentity":
-				api = inventory.APISTS
-			case "ListUserPools", "DescribeUserPool":
-				api = inventory.APICognito
-			}
-			at := target(account, "shaky.example")
-			everything := func(o *awsread.Options) { o.DescribeMaxAge = time.Nanosecond }
-			good := sim.reader(t, everything).Read(t.Context(), at, nil)
-			complete(t, good)
-			for _, answer := range answers {
-				sim.spoilt(func(o string, _ []byte, _ func() []byte) (int, string) {
-					if o != operation {
-						return 0, ""
+			inBubble(t, func(t *testing.T) {
+				sim := simulate(t, awssim.Options{NoQuotas: true})
+				account, api := hub, inventory.APISES
+				switch operation {
+				case "AssumeRole":
+					account, api = staging, inventory.APISTS
+				case "GetCallerIdentity":
+					api = inventory.APISTS
+				case "ListUserPools", "DescribeUserPool":
+					api = inventory.APICognito
+				}
+				at := target(account, "shaky.example")
+				everything := func(o *awsread.Options) { o.DescribeMaxAge = time.Nanosecond }
+				good := sim.reader(t, everything).Read(t.Context(), at, nil)
+				complete(t, good)
+				time.Sleep(time.Minute)
+				for _, answer := range answers {
+					sim.spoilt(func(o string, _ []byte, _ func() []byte) (int, string) {
+						if o != operation {
+							return 0, ""
+						}
+						return http.StatusOK, answer
+					})
+					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+					fresh := sim.reader(t, everything).Read(ctx, at, nil)
+					kept := sim.reader(t, everything).Read(ctx, at, &good)
+					cancel()
+					for _, r := range []inventory.Reading{fresh, kept} {
+						if got := class(t, r, api); got != inventory.Invalid {
+							t.Errorf("%q: class %q, want invalid: %+v", answer, got, r.Outcomes)
+						}
 					}
-					return http.StatusOK, answer
-				})
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-				fresh := sim.reader(t, everything).Read(ctx, at, nil)
-				kept := sim.reader(t, everything).Read(ctx, at, &good)
-				cancel()
-				for _, r := range []inventory.Reading{fresh, kept} {
-					if got := class(t, r, api); got != inventory.Invalid {
-						t.Errorf("%q: class %q, want invalid: %+v", answer, got, r.Outcomes)
+					hit := func(o string) bool { return o == operation || api == inventory.APISTS }
+					judgeFresh(t, fresh, func(o string) bool { return hit(o) || o == "DescribeUserPool" && operation == "ListUserPools" })
+					judgeKept(t, kept, good, func(o string) bool { return hit(o) || o == "DescribeUserPool" && operation == "ListUserPools" })
+					if t.Failed() {
+						t.Fatalf("after the answer %q", answer)
 					}
 				}
-				hit := func(o string) bool { return o == operation || api == inventory.APISTS }
-				judgeFresh(t, fresh, func(o string) bool { return hit(o) || o == "DescribeUserPool" && operation == "ListUserPools" })
-				judgeKept(t, kept, good, func(o string) bool { return hit(o) || o == "DescribeUserPool" && operation == "ListUserPools" })
-				if t.Failed() {
-					t.Fatalf("after the answer %q", answer)
-				}
-			}
+			})
 		})
 	}
 }
 
 // TestUnknownValues has answers with values that this program does not know.
 func TestUnknownValues(t *testing.T) {
-	t.Parallel()
-	sim := simulate(t, awssim.Options{NoQuotas: true})
-	sim.spoilt(func(operation string, _ []byte, _ func() []byte) (int, string) {
-		switch operation {
-		case "GetAccount":
-			return http.StatusOK, `{"EnforcementStatus": "ON_FIRE", "ProductionAccessEnabled": true, "Details": {"ReviewDetails": {"Status": "LOST"}}}`
-		case "ListEmailIdentities":
-			return http.StatusOK, `{"EmailIdentities": [{"IdentityName": "example.com", "VerificationStatus": "ODD", "SendingEnabled": true}, {"IdentityName": "example.org"}]}`
-		case "GetEmailIdentity":
-			return http.StatusOK, `{"IdentityType": "DOMAIN", "VerificationStatus": "ODD", "VerifiedForSendingStatus": true}`
-		case "DescribeUserPool":
-			return http.StatusOK, `{"UserPool": {"Id": "` + sim.Fleet().Accounts[0].Regions["eu-west-1"].Pools[0].ID + `", "EmailConfiguration": {"EmailSendingAccount": "PIGEON"}}}`
+	inBubble(t, func(t *testing.T) {
+		sim := simulate(t, awssim.Options{NoQuotas: true})
+		sim.spoilt(func(operation string, _ []byte, _ func() []byte) (int, string) {
+			switch operation {
+			case "GetAccount":
+				return http.StatusOK, `{"EnforcementStatus": "ON_FIRE", "ProductionAccessEnabled": true, "Details": {"ReviewDetails": {"Status": "LOST"}}}`
+			case "ListEmailIdentities":
+				return http.StatusOK, `{"EmailIdentities": [{"IdentityName": "example.com", "VerificationStatus": "ODD", "SendingEnabled": true}, {"IdentityName": "example.org"}]}`
+			case "GetEmailIdentity":
+				return http.StatusOK, `{"IdentityType": "DOMAIN", "VerificationStatus": "ODD", "VerifiedForSendingStatus": true}`
+			case "DescribeUserPool":
+				return http.StatusOK, `{"UserPool": {"Id": "` + sim.Fleet().Accounts[0].Regions["eu-west-1"].Pools[0].ID + `", "EmailConfiguration": {"EmailSendingAccount": "PIGEON"}}}`
+			}
+			return 0, ""
+		})
+		r := sim.reader(t, nil).Read(t.Context(), target(hub, "example.com"), nil)
+		if class(t, r, inventory.APISES) != inventory.OK || r.SES.Enforcement != "UNKNOWN" || r.SES.Review != "" || r.SES.Quota.Known {
+			t.Errorf("SES %+v", r.SES)
 		}
-		return 0, ""
+		if s := pool(t, r, "customers").Settings; s.Mode != inventory.ModeUnknown {
+			t.Errorf("settings %+v", s)
+		}
+		if got := identity(r, "example.com"); got.Status != "UNKNOWN" || got.Verified != inventory.Yes {
+			t.Errorf("%+v", got)
+		}
+		if got := identity(r, "example.org"); got.Status != "UNKNOWN" || got.Verified != inventory.Unknown || got.SendingEnabled != inventory.Unknown {
+			t.Errorf("%+v", got)
+		}
 	})
-	r := sim.reader(t, nil).Read(t.Context(), target(hub, "example.com"), nil)
-	if class(t, r, inventory.APISES) != inventory.OK || r.SES.Enforcement != "UNKNOWN" || r.SES.Review != "" || r.SES.Quota.Known {
-		t.Errorf("SES %+v", r.SES)
-	}
-	if s := pool(t, r, "customers").Settings; s.Mode != inventory.ModeUnknown {
-		t.Errorf("settings %+v", s)
-	}
-	if got := identity(r, "example.com"); got.Status != "UNKNOWN" || got.Verified != inventory.Yes {
-		t.Errorf("%+v", got)
-	}
-	if got := identity(r, "example.org"); got.Status != "UNKNOWN" || got.Verified != inventory.Unknown || got.SendingEnabled != inventory.Unknown {
-		t.Errorf("%+v", got)
-	}
 }

@@ -85,28 +85,29 @@ func TestPolicies(t *testing.T) {
 // TestOperations checks the list itself: what the simulation saw in all that a
 // reader does is on it.
 func TestOperations(t *testing.T) {
-	t.Parallel()
-	sim, seen := everyOperation(t)
-	for _, c := range sim.Calls() {
-		if !slices.ContainsFunc(seen, func(a awsread.Attempt) bool { return a.Operation == c.Operation }) {
-			t.Errorf("%s was not observed", c.Operation)
-		}
-	}
-	for _, a := range seen {
-		if !slices.Contains(awsread.Operations()[a.Service], a.Operation) {
-			t.Errorf("%s:%s is not on the list", a.Service, a.Operation)
-		}
-	}
-	for _, service := range []string{"account", "cognito-idp", "ses", "sts"} {
-		for _, operation := range awsread.Operations()[service] {
-			if operation == "ListUserPoolClients" { // Only for what CloudTrail tells.
-				continue
-			}
-			if !slices.ContainsFunc(seen, func(a awsread.Attempt) bool { return a.Service == service && a.Operation == operation }) {
-				t.Errorf("%s:%s is on the list and was never called", service, operation)
+	inBubble(t, func(t *testing.T) {
+		sim, seen := everyOperation(t)
+		for _, c := range sim.Calls() {
+			if !slices.ContainsFunc(seen, func(a awsread.Attempt) bool { return a.Operation == c.Operation }) {
+				t.Errorf("%s was not observed", c.Operation)
 			}
 		}
-	}
+		for _, a := range seen {
+			if !slices.Contains(awsread.Operations()[a.Service], a.Operation) {
+				t.Errorf("%s:%s is not on the list", a.Service, a.Operation)
+			}
+		}
+		for _, service := range []string{"account", "cognito-idp", "ses", "sts"} {
+			for _, operation := range awsread.Operations()[service] {
+				if operation == "ListUserPoolClients" { // Only for what CloudTrail tells.
+					continue
+				}
+				if !slices.ContainsFunc(seen, func(a awsread.Attempt) bool { return a.Service == service && a.Operation == operation }) {
+					t.Errorf("%s:%s is on the list and was never called", service, operation)
+				}
+			}
+		}
+	})
 }
 
 // everyOperation reads what makes a reader do all that it can.

@@ -64,6 +64,10 @@ type Options struct {
 	CloudTrail bool              // read the events that send e-mail
 	Billed     func(metrics int) // called with how many metrics CloudWatch bills; may be nil
 
+	// HTTPClient, when set, takes the place of the SDK's own, and of
+	// RequestTimeout: a test answers the requests in its own process.
+	HTTPClient aws.HTTPClient
+
 	// Endpoint, when set, is asked in place of AWS, with these static
 	// credentials and nothing taken from the environment.
 	Endpoint, AccessKeyID, SecretAccessKey string
@@ -107,7 +111,10 @@ type clients struct {
 // New prepares a Reader. It makes no AWS call; an error is one of the SDK's
 // own configuration, for example a profile that does not exist.
 func New(ctx context.Context, opts Options) (*Reader, error) {
-	client := awshttp.NewBuildableClient().WithTimeout(opts.RequestTimeout)
+	client := opts.HTTPClient
+	if client == nil {
+		client = awshttp.NewBuildableClient().WithTimeout(opts.RequestTimeout)
+	}
 	r := &Reader{
 		opts:     opts,
 		budgets:  &budgets{rates: opts.Budgets, limiters: map[budgetKey]*rate.Limiter{}},

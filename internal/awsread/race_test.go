@@ -1,5 +1,0 @@
-//go:build race
-
-package awsread
-
-const raceEnabled = true
