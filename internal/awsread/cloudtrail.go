@@ -35,16 +35,16 @@ var mailEvents = map[string]string{
 const trailOverlap = 15 * time.Minute
 
 // readTrail reads the events that may have sent e-mail since the day of the
-// quota began. Each event name goes on from where it was read to.
-func (p *pass) readTrail(ctx context.Context, a *accountState, trail *cloudtrail.Client, cognito *cognitoidentityprovider.Client) {
+// quota began.
+func (p *pass) readTrail(ctx context.Context) {
 	now := time.Now()
-	start, _ := p.r.opts.Quota.Window(now)
-	if len(p.region.Pools) == 0 {
-		p.region.Trail = nil
+	start, _ := p.opts.Quota.Window(now)
+	if len(p.reading.Pools) == 0 {
+		p.reading.Trail = nil
 		return
 	}
 	if ctx.Err() != nil {
-		p.rested(inventory.APICloudTrail)
+		p.skipped(inventory.APICloudTrail)
 		return
 	}
 	p.called(inventory.APICloudTrail)
@@ -56,125 +56,135 @@ func (p *pass) readTrail(ctx context.Context, a *accountState, trail *cloudtrail
 		within, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	before := p.region.Trail
-	next := &inventory.Trail{WindowStart: start, Confirmed: now, Through: map[string]time.Time{}, Gaps: map[string][]inventory.Span{}}
-	events := map[string]inventory.MailEvent{}
+	before := p.reading.Trail
 	if before == nil || !before.WindowStart.Equal(start) {
 		before = &inventory.Trail{}
 	}
+	r := &trailReading{pass: p, events: map[string]inventory.MailEvent{}, settings: make(map[string]*inventory.Settings, len(p.reading.Pools))}
 	for _, e := range before.Events {
-		events[e.ID] = e
+		r.events[e.ID] = e
 	}
-	settings := make(map[string]*inventory.Settings, len(p.region.Pools))
-	for _, up := range p.region.Pools {
-		settings[up.ID] = up.Settings
+	for _, up := range p.reading.Pools {
+		r.settings[up.ID] = up.Settings
 	}
-	var failed error
-	read := func(name string, span inventory.Span) (rest inventory.Span, ok bool) {
-		if failed == nil {
-			// Events come newest first, so what is missing lies before the last one.
-			span.To, failed = p.lookUp(within, a, trail, cognito, name, span, events, settings)
+	next := r.goOn(within, before, start, now)
+	if r.failed != nil && (ctx.Err() != nil || !spent(within, r.failed)) {
+		p.fail(ctx, inventory.APICloudTrail, "LookupEvents", r.failed)
+		if p.reading.Trail != nil && before.WindowStart.IsZero() {
+			return // What was known of the day before says more until it is stale.
 		}
-		return span, failed == nil
 	}
+	p.reading.Trail = next
+}
+
+// spent reports whether the error is only that the time is over.
+func spent(ctx context.Context, err error) bool {
+	own, ok := errors.AsType[*ownError](err)
+	return ctx.Err() != nil || ok && own.class == inventory.Throttled
+}
+
+// trailReading is the reading of CloudTrail's events in one pass.
+type trailReading struct {
+	pass     *pass
+	settings map[string]*inventory.Settings // of the pools, by ID
+	events   map[string]inventory.MailEvent // those that are known, by ID
+	failed   error                          // after it, nothing more is looked up
+}
+
+// goOn reads each event name on from where it was read to.
+func (r *trailReading) goOn(ctx context.Context, before *inventory.Trail, start, now time.Time) *inventory.Trail {
+	next := &inventory.Trail{WindowStart: start, Confirmed: now, Through: map[string]time.Time{}, Gaps: map[string][]inventory.Span{}}
 	// Where the time does not do for all names, each has its turn.
 	names := slices.SortedFunc(maps.Keys(mailEvents), func(a, b string) int {
 		return cmp.Or(before.Through[a].Compare(before.Through[b]), cmp.Compare(a, b))
 	})
 	for _, name := range names {
-		for _, gap := range before.Gaps[name] {
-			if rest, ok := read(name, gap); !ok {
-				next.Gaps[name] = append(next.Gaps[name], rest)
-			}
-		}
 		through, known := before.Through[name]
+		gaps := before.Gaps[name]
 		if !known {
-			if rest, ok := read(name, inventory.Span{From: start, To: now}); !ok {
-				next.Gaps[name] = append(next.Gaps[name], rest)
+			gaps, through = []inventory.Span{{From: start, To: now}}, now
+		}
+		for _, gap := range gaps {
+			// Events come newest first, so what is missing lies before the last one.
+			if gap.To = r.lookUp(ctx, name, gap); r.failed != nil {
+				next.Gaps[name] = append(next.Gaps[name], gap)
 			}
-			next.Through[name] = now
-			continue
 		}
-		from := through.Add(-trailOverlap)
-		if from.Before(start) {
-			from = start
+		if known {
+			from := through.Add(-trailOverlap)
+			if from.Before(start) {
+				from = start
+			}
+			if r.lookUp(ctx, name, inventory.Span{From: from, To: now}); r.failed == nil {
+				through = now // Else the next pass reads on from there.
+			}
 		}
-		next.Through[name] = now
-		if _, ok := read(name, inventory.Span{From: from, To: now}); !ok {
-			next.Through[name] = through // The next pass reads on from there.
-		}
-	}
-	next.Complete = len(next.Through) == len(mailEvents) && len(next.Gaps) == 0
-	for _, through := range next.Through {
+		next.Through[name] = through
 		if through.Before(next.Confirmed) {
 			next.Confirmed = through
 		}
 	}
-	if failed != nil && (ctx.Err() != nil || !spent(within, failed)) {
-		p.fail(ctx, a, inventory.APICloudTrail, "LookupEvents", failed)
-		if p.region.Trail != nil && before.WindowStart.IsZero() {
-			return // What was known of the day before says more until it is stale.
-		}
-	}
-	for _, e := range events {
-		next.Events = append(next.Events, e)
-	}
-	slices.SortFunc(next.Events, func(a, b inventory.MailEvent) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
-	p.region.Trail = next
+	next.Complete = len(next.Gaps) == 0
+	next.Events = slices.SortedFunc(maps.Values(r.events), func(a, b inventory.MailEvent) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
+	})
+	return next
 }
 
-// spent reports whether the error is only that the time is over.
-func spent(ctx context.Context, err error) bool {
-	var budget *budgetError
-	return ctx.Err() != nil || errors.As(err, &budget)
-}
-
-// lookUp adds the events of one name to those known. With an error it returns
-// how far it came: everything from there to the span's end is read.
-func (p *pass) lookUp(ctx context.Context, a *accountState, trail *cloudtrail.Client, cognito *cognitoidentityprovider.Client, name string, span inventory.Span, events map[string]inventory.MailEvent, settings map[string]*inventory.Settings) (reached time.Time, err error) {
+// lookUp adds the events of one name to those known. It returns how far it
+// came: everything from there to the span's end is read. That is not all of it
+// once something failed.
+func (r *trailReading) lookUp(ctx context.Context, name string, span inventory.Span) (reached time.Time) {
 	reached = span.To
-	pages := cloudtrail.NewLookupEventsPaginator(trail, &cloudtrail.LookupEventsInput{
+	pages := cloudtrail.NewLookupEventsPaginator(r.pass.place.cloudtrail, &cloudtrail.LookupEventsInput{
 		StartTime: aws.Time(span.From), EndTime: aws.Time(span.To), MaxResults: aws.Int32(50),
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: types.LookupAttributeKeyEventName, AttributeValue: aws.String(name)}},
 	}, func(o *cloudtrail.LookupEventsPaginatorOptions) { o.StopOnDuplicateToken = true })
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return reached, err
+	for r.failed == nil && pages.HasMorePages() {
+		var page *cloudtrail.LookupEventsOutput
+		if page, r.failed = pages.NextPage(ctx); r.failed != nil {
+			break
 		}
 		for _, listed := range page.Events {
-			id := aws.ToString(listed.EventId)
-			if _, ok := events[id]; ok || id == "" || listed.EventTime == nil || listed.EventTime.Before(span.From) {
-				continue
+			if listed.EventTime != nil && !listed.EventTime.Before(span.From) {
+				r.add(ctx, name, listed)
 			}
-			var record trailRecord
-			if err := json.Unmarshal([]byte(aws.ToString(listed.CloudTrailEvent)), &record); err != nil {
-				continue // One odd event must not hide the others.
-			}
-			client := record.client()
-			pool := record.pool()
-			if pool == "" && client != "" {
-				if pool, err = p.poolOf(ctx, a, cognito, client); err != nil {
-					return reached, err
-				}
-			}
-			e := inventory.MailEvent{
-				ID: id, At: listed.EventTime.UTC(), Operation: mailEvents[name], Page: mailEvents[name] != name,
-				PoolID: pool, ClientID: client, Failure: record.failure(),
-			}
-			about := settings[pool]
-			e.Sent = record.sent(e, about)
-			e.Default = about != nil && about.SendsDefault()
-			if about != nil && !e.Default && e.Failure == "" {
-				continue // It cannot count against the quota, and there may be very many.
-			}
-			events[id] = e
 		}
-		if n := len(page.Events); n > 0 && page.Events[n-1].EventTime != nil {
+		if n := len(page.Events); r.failed == nil && n > 0 && page.Events[n-1].EventTime != nil {
 			reached = page.Events[n-1].EventTime.Add(time.Second) // AWS dates events to the second.
 		}
 	}
-	return span.From, nil
+	if r.failed == nil {
+		return span.From
+	}
+	return reached
+}
+
+// add adds an event, unless it is known or cannot count against the quota.
+func (r *trailReading) add(ctx context.Context, name string, listed types.Event) {
+	id := aws.ToString(listed.EventId)
+	if _, ok := r.events[id]; ok || id == "" || r.failed != nil {
+		return
+	}
+	var record trailRecord
+	if err := json.Unmarshal([]byte(aws.ToString(listed.CloudTrailEvent)), &record); err != nil {
+		return // One odd event must not hide the others.
+	}
+	e := inventory.MailEvent{
+		ID: id, At: listed.EventTime.UTC(), Operation: mailEvents[name], Page: mailEvents[name] != name,
+		PoolID: record.pool(), ClientID: record.client(), Failure: record.failure(),
+	}
+	if e.PoolID == "" && e.ClientID != "" {
+		if e.PoolID, r.failed = r.pass.poolOf(ctx, e.ClientID); r.failed != nil {
+			return
+		}
+	}
+	settings := r.settings[e.PoolID]
+	e.Sent = record.sent(e, settings)
+	e.Default = settings != nil && settings.SendsDefault()
+	if settings == nil || e.Default || e.Failure != "" { // Of the others there may be very many.
+		r.events[id] = e
+	}
 }
 
 // trailRecord is the part of an event of CloudTrail that matters here. Fields
@@ -271,21 +281,30 @@ const clientsAge = time.Hour
 
 var errNoClients = errors.New("the app clients of a pool could not be listed")
 
+// appClients are the app clients in one account and region. Only one pass at a
+// time uses them. They are listed in rounds over the pools, which may take
+// several passes.
+type appClients struct {
+	whole  time.Time         // when the last round was finished; zero once another has begun
+	listed map[string]bool   // pools of the present round
+	pools  map[string]string // by client; kept from one round to the next
+}
+
 // poolOf returns the pool of an app client, empty if there is none. The
 // clients of all pools are listed when one is not known, at most once in a while.
-func (p *pass) poolOf(ctx context.Context, a *accountState, cognito *cognitoidentityprovider.Client, client string) (string, error) {
-	owners := p.r.ownersOf(p.region.Target.Key())
-	if pool, ok := owners.pools[client]; ok || time.Since(owners.listed) < clientsAge && owners.whole {
+func (p *pass) poolOf(ctx context.Context, client string) (string, error) {
+	known := &p.place.appClients
+	if pool, ok := known.pools[client]; ok || time.Since(known.whole) < clientsAge {
 		return pool, nil
 	}
-	if owners.whole {
-		owners.done, owners.whole = map[string]bool{}, false
+	if !known.whole.IsZero() {
+		known.whole, known.listed = time.Time{}, map[string]bool{}
 	}
-	for _, up := range p.region.Pools {
-		if owners.done[up.ID] {
+	for _, up := range p.reading.Pools {
+		if known.listed[up.ID] {
 			continue
 		}
-		pages := cognitoidentityprovider.NewListUserPoolClientsPaginator(cognito,
+		pages := cognitoidentityprovider.NewListUserPoolClientsPaginator(p.place.cognito,
 			&cognitoidentityprovider.ListUserPoolClientsInput{UserPoolId: aws.String(up.ID), MaxResults: aws.Int32(poolsPerPage)},
 			func(o *cognitoidentityprovider.ListUserPoolClientsPaginatorOptions) { o.StopOnDuplicateToken = true })
 		for pages.HasMorePages() {
@@ -297,35 +316,15 @@ func (p *pass) poolOf(ctx context.Context, a *accountState, cognito *cognitoiden
 			case err != nil && spent(ctx, err):
 				return "", err
 			case err != nil:
-				p.fail(ctx, a, inventory.APICognito, "ListUserPoolClients", err)
+				p.fail(ctx, inventory.APICognito, "ListUserPoolClients", err)
 				return "", errNoClients
 			}
 			for _, c := range page.UserPoolClients {
-				owners.pools[aws.ToString(c.ClientId)] = up.ID
+				known.pools[aws.ToString(c.ClientId)] = up.ID
 			}
 		}
-		owners.done[up.ID] = true
+		known.listed[up.ID] = true
 	}
-	owners.listed, owners.whole = time.Now(), true
-	return owners.pools[client], nil
-}
-
-// clientOwners are the pools of the app clients in one account and region.
-// Only one pass at a time uses them.
-type clientOwners struct {
-	listed time.Time         // when the last round was finished
-	whole  bool              // it was, and no new one has begun
-	done   map[string]bool   // pools of the present round
-	pools  map[string]string // by client
-}
-
-func (r *Reader) ownersOf(k inventory.Key) *clientOwners {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	o := r.owners[k]
-	if o == nil {
-		o = &clientOwners{done: map[string]bool{}, pools: map[string]string{}}
-		r.owners[k] = o
-	}
-	return o
+	known.whole = time.Now()
+	return known.pools[client], nil
 }

@@ -27,23 +27,23 @@ const (
 // readSignUps reads how many sign-ups the pools with the built-in sender had
 // since the day of the quota began. Listing is free, values are billed by the
 // metric: so only metrics that had points since they were last read are read.
-func (p *pass) readSignUps(ctx context.Context, a *accountState, client *cloudwatch.Client) {
+func (p *pass) readSignUps(ctx context.Context) {
 	now := time.Now()
-	start, _ := p.r.opts.Quota.Window(now)
+	start, _ := p.opts.Quota.Window(now)
 	settings := map[string]*inventory.Settings{}
 	var pools []string
-	for _, up := range p.region.Pools {
+	for _, up := range p.reading.Pools {
 		if up.Settings != nil && up.Settings.SendsDefault() {
 			settings[up.ID] = up.Settings
 			pools = append(pools, up.ID)
 		}
 	}
 	if len(pools) == 0 {
-		p.region.SignUps = nil
+		p.reading.SignUps = nil
 		return
 	}
 	if ctx.Err() != nil { // Cognito took all the time; CloudWatch is not to blame.
-		p.rested(inventory.APICloudWatch)
+		p.skipped(inventory.APICloudWatch)
 		return
 	}
 	p.called(inventory.APICloudWatch)
@@ -52,7 +52,7 @@ func (p *pass) readSignUps(ctx context.Context, a *accountState, client *cloudwa
 	next := &inventory.SignUps{WindowStart: start, Confirmed: now, Pools: pools}
 	known := map[metric]inventory.SignUpSeries{}
 	recent := now.Sub(start) < recently
-	if before := p.region.SignUps; before != nil && before.WindowStart.Equal(start) {
+	if before := p.reading.SignUps; before != nil && before.WindowStart.Equal(start) {
 		for _, s := range before.Series {
 			known[metric{s.PoolID, s.ClientID}] = s
 		}
@@ -62,9 +62,9 @@ func (p *pass) readSignUps(ctx context.Context, a *accountState, client *cloudwa
 		})
 		recent = recent || same && now.Sub(before.Confirmed) < recently
 	}
-	listed, err := listSignUps(ctx, client, recent)
+	listed, err := p.listSignUps(ctx, recent)
 	if err != nil {
-		p.fail(ctx, a, inventory.APICloudWatch, "ListMetrics", err)
+		p.fail(ctx, inventory.APICloudWatch, "ListMetrics", err)
 		return
 	}
 	var read []inventory.SignUpSeries
@@ -80,8 +80,8 @@ func (p *pass) readSignUps(ctx context.Context, a *accountState, client *cloudwa
 		read = append(read, s)
 	}
 	for chunk := range slices.Chunk(read, queriesPerCall) {
-		if err := p.r.addPoints(ctx, client, chunk, start, now); err != nil {
-			p.fail(ctx, a, inventory.APICloudWatch, "GetMetricData", err)
+		if err := p.addPoints(ctx, chunk, start, now); err != nil {
+			p.fail(ctx, inventory.APICloudWatch, "GetMetricData", err)
 			return
 		}
 	}
@@ -92,7 +92,7 @@ func (p *pass) readSignUps(ctx context.Context, a *accountState, client *cloudwa
 	slices.SortFunc(next.Series, func(a, b inventory.SignUpSeries) int {
 		return metric{a.PoolID, a.ClientID}.compare(metric{b.PoolID, b.ClientID})
 	})
-	p.region.SignUps = next
+	p.reading.SignUps = next
 }
 
 // metric names one series of SignUpSuccesses.
@@ -103,13 +103,13 @@ func (m metric) compare(o metric) int {
 }
 
 // listSignUps lists the metrics of the region, or those of the last three hours.
-func listSignUps(ctx context.Context, client *cloudwatch.Client, recent bool) ([]metric, error) {
+func (p *pass) listSignUps(ctx context.Context, recent bool) ([]metric, error) {
 	in := &cloudwatch.ListMetricsInput{Namespace: aws.String("AWS/Cognito"), MetricName: aws.String("SignUpSuccesses")}
 	if recent {
 		in.RecentlyActive = types.RecentlyActivePt3h
 	}
 	var all []metric
-	pages := cloudwatch.NewListMetricsPaginator(client, in, func(o *cloudwatch.ListMetricsPaginatorOptions) { o.StopOnDuplicateToken = true })
+	pages := cloudwatch.NewListMetricsPaginator(p.place.cloudwatch, in, func(o *cloudwatch.ListMetricsPaginatorOptions) { o.StopOnDuplicateToken = true })
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -135,7 +135,7 @@ func listSignUps(ctx context.Context, client *cloudwatch.Client, recent bool) ([
 }
 
 // addPoints reads the series on from where they were read to.
-func (r *Reader) addPoints(ctx context.Context, client *cloudwatch.Client, series []inventory.SignUpSeries, start, now time.Time) error {
+func (p *pass) addPoints(ctx context.Context, series []inventory.SignUpSeries, start, now time.Time) error {
 	from := now
 	queries := make([]types.MetricDataQuery, 0, len(series))
 	for i, s := range series {
@@ -153,7 +153,7 @@ func (r *Reader) addPoints(ctx context.Context, client *cloudwatch.Client, serie
 	if !from.Before(now) {
 		return nil // The day has only just begun.
 	}
-	points, err := r.metricData(ctx, client, queries, from, now)
+	points, err := p.metricData(ctx, queries, from, now)
 	if err != nil {
 		return err
 	}
@@ -178,14 +178,14 @@ func query(id, namespace, name, stat string, period time.Duration, dimensions ..
 }
 
 // metricData returns the points of each query, sorted by time.
-func (r *Reader) metricData(ctx context.Context, client *cloudwatch.Client, queries []types.MetricDataQuery, from, to time.Time) ([][]inventory.Point, error) {
+func (p *pass) metricData(ctx context.Context, queries []types.MetricDataQuery, from, to time.Time) ([][]inventory.Point, error) {
 	index := make(map[string]int, len(queries))
 	for i, q := range queries {
 		index[aws.ToString(q.Id)] = i
 	}
 	points := make([][]inventory.Point, len(queries))
 	answered := map[string]bool{}
-	pages := cloudwatch.NewGetMetricDataPaginator(client, &cloudwatch.GetMetricDataInput{
+	pages := cloudwatch.NewGetMetricDataPaginator(p.place.cloudwatch, &cloudwatch.GetMetricDataInput{
 		StartTime: aws.Time(from), EndTime: aws.Time(to), MetricDataQueries: queries, ScanBy: types.ScanByTimestampAscending,
 	}, func(o *cloudwatch.GetMetricDataPaginatorOptions) { o.StopOnDuplicateToken = true })
 	for pages.HasMorePages() {
@@ -198,7 +198,7 @@ func (r *Reader) metricData(ctx context.Context, client *cloudwatch.Client, quer
 			i, ok := index[id]
 			if !ok || len(result.Timestamps) != len(result.Values) ||
 				result.StatusCode != types.StatusCodeComplete && result.StatusCode != types.StatusCodePartialData {
-				return nil, errNonsense
+				return nil, errMalformed
 			}
 			answered[id] = true
 			for j, at := range result.Timestamps {
@@ -207,10 +207,10 @@ func (r *Reader) metricData(ctx context.Context, client *cloudwatch.Client, quer
 		}
 	}
 	if len(answered) != len(queries) {
-		return nil, errNonsense
+		return nil, errMalformed
 	}
-	if r.opts.Billed != nil {
-		r.opts.Billed(len(queries))
+	if p.opts.Billed != nil {
+		p.opts.Billed(len(queries))
 	}
 	for i := range points {
 		slices.SortFunc(points[i], func(a, b inventory.Point) int { return a.At.Compare(b.At) })
@@ -225,26 +225,26 @@ const (
 
 // readReputation reads the bounce and complaint rate of an SES account that
 // pools send through.
-func (p *pass) readReputation(ctx context.Context, a *accountState, client *cloudwatch.Client, used []string) {
+func (p *pass) readReputation(ctx context.Context, used []string) {
 	if len(used) == 0 {
-		p.region.Reputation = nil
+		p.reading.Reputation = nil
 		return
 	}
 	now := time.Now()
-	if before := p.region.Reputation; before != nil && now.Sub(before.Confirmed) < inventory.ReputationInterval {
-		p.rested(inventory.APICloudWatch)
+	if before := p.reading.Reputation; before != nil && now.Sub(before.Confirmed) < inventory.ReputationInterval {
+		p.skipped(inventory.APICloudWatch)
 		return
 	}
 	p.called(inventory.APICloudWatch)
-	points, err := p.r.metricData(ctx, client, []types.MetricDataQuery{
+	points, err := p.metricData(ctx, []types.MetricDataQuery{
 		query("bounce", "AWS/SES", "Reputation.BounceRate", "Average", reputationPeriod),
 		query("complaint", "AWS/SES", "Reputation.ComplaintRate", "Average", reputationPeriod),
 	}, now.Add(-reputationLookback), now)
 	if err != nil {
-		p.fail(ctx, a, inventory.APICloudWatch, "GetMetricData", err)
+		p.fail(ctx, inventory.APICloudWatch, "GetMetricData", err)
 		return
 	}
-	p.region.Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: last(points[0]), ComplaintRatio: last(points[1])}
+	p.reading.Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: last(points[0]), ComplaintRatio: last(points[1])}
 }
 
 func last(points []inventory.Point) *float64 {

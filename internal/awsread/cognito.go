@@ -21,24 +21,24 @@ const (
 
 // readPools lists the pools and describes those whose settings are not known
 // to be current. Pools that a failed listing did not show stay as they were.
-func (p *pass) readPools(ctx context.Context, a *accountState, client *cognitoidentityprovider.Client) {
-	known := make(map[string]inventory.UserPool, len(p.region.Pools))
-	for _, up := range p.region.Pools {
+func (p *pass) readPools(ctx context.Context) {
+	known := make(map[string]inventory.UserPool, len(p.reading.Pools))
+	for _, up := range p.reading.Pools {
 		known[up.ID] = up
 	}
 	seen := map[string]bool{}
 	var pools []inventory.UserPool
 	complete, token := true, ""
-	pages := cognitoidentityprovider.NewListUserPoolsPaginator(client,
+	pages := cognitoidentityprovider.NewListUserPoolsPaginator(p.place.cognito,
 		&cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(poolsPerPage)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err == nil && (page.UserPools == nil || repeats(page.NextToken, &token) ||
 			slices.ContainsFunc(page.UserPools, func(d types.UserPoolDescriptionType) bool { return aws.ToString(d.Id) == "" })) {
-			err = errNonsense
+			err = errMalformed
 		}
 		if err != nil {
-			p.fail(ctx, a, inventory.APICognito, "ListUserPools", err)
+			p.fail(ctx, inventory.APICognito, "ListUserPools", err)
 			complete = false
 			break
 		}
@@ -52,7 +52,7 @@ func (p *pass) readPools(ctx context.Context, a *accountState, client *cognitoid
 			up := inventory.UserPool{ID: id, Name: aws.ToString(d.Name), LastModified: aws.ToTime(d.LastModifiedDate), Listed: now}
 			if s := known[id].Settings; s != nil {
 				settings := *s
-				if settings.Modified.Equal(up.LastModified) && now.Sub(settings.Described) < p.r.opts.DescribeMaxAge {
+				if settings.Modified.Equal(up.LastModified) && now.Sub(settings.Described) < p.opts.DescribeMaxAge {
 					settings.Confirmed = now
 				}
 				up.Settings = &settings
@@ -61,7 +61,7 @@ func (p *pass) readPools(ctx context.Context, a *accountState, client *cognitoid
 		}
 	}
 	if complete {
-		p.region.PoolsListed = time.Now()
+		p.reading.PoolsListed = time.Now()
 	} else {
 		for id, up := range known {
 			if !seen[id] {
@@ -69,9 +69,9 @@ func (p *pass) readPools(ctx context.Context, a *accountState, client *cognitoid
 			}
 		}
 	}
-	p.describe(ctx, a, client, pools)
+	p.describe(ctx, pools)
 	slices.SortFunc(pools, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
-	p.region.Pools = pools
+	p.reading.Pools = pools
 }
 
 // repeats reports whether a page leads to itself, and keeps where it leads.
@@ -85,26 +85,26 @@ func repeats(next, last *string) bool {
 
 // describe fills in the settings of the listed pools that need it. One pool's
 // failure leaves the others alone, and its own earlier settings in place.
-func (p *pass) describe(ctx context.Context, a *accountState, client *cognitoidentityprovider.Client, pools []inventory.UserPool) {
+func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
 	var group errgroup.Group
 	group.SetLimit(describesInFlight)
 	for i := range pools {
 		up := &pools[i]
-		if up.Listed.Before(p.region.Start) || up.Settings != nil && !up.Settings.Confirmed.Before(p.region.Start) {
+		if up.Listed.Before(p.reading.Start) || up.Settings != nil && !up.Settings.Confirmed.Before(p.reading.Start) {
 			continue
 		}
 		group.Go(func() error {
-			out, err := client.DescribeUserPool(ctx, &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(up.ID)})
+			out, err := p.place.cognito.DescribeUserPool(ctx, &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(up.ID)})
 			if err == nil && (out.UserPool == nil || aws.ToString(out.UserPool.Id) != up.ID) {
-				err = errNonsense
+				err = errMalformed
 			}
 			if err != nil {
 				if classOf(err) != inventory.NotFound { // Deleted since the listing: the next one will tell.
-					p.fail(ctx, a, inventory.APICognito, "DescribeUserPool", err)
+					p.fail(ctx, inventory.APICognito, "DescribeUserPool", err)
 				}
 				return nil
 			}
-			up.Settings = settingsOf(p.region.Target.Key(), out.UserPool, up.LastModified, time.Now())
+			up.Settings = settingsOf(p.reading.Target.Key(), out.UserPool, up.LastModified, time.Now())
 			return nil
 		})
 	}

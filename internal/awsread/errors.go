@@ -18,90 +18,85 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
 
-// classByCode maps AWS's error codes to classes. Codes that a retry or a
-// status says enough about are not in it.
-var classByCode = map[string]inventory.Class{
-	"TooManyRequestsException": inventory.Throttled,
-	"ThrottlingException":      inventory.Throttled,
-	"Throttling":               inventory.Throttled,
-	"ThrottledException":       inventory.Throttled,
-	"RequestThrottled":         inventory.Throttled,
-	"RequestLimitExceeded":     inventory.Throttled,
-	"LimitExceededException":   inventory.Throttled,
-	"SlowDown":                 inventory.Throttled,
+// classByCode maps AWS's error codes to classes. Codes that a status says
+// enough about are not in it.
+var classByCode = func() map[string]inventory.Class {
+	byCode := map[string]inventory.Class{}
+	for class, codes := range map[inventory.Class]string{
+		inventory.Throttled: "TooManyRequestsException ThrottlingException Throttling ThrottledException RequestThrottled " +
+			"RequestLimitExceeded LimitExceededException SlowDown",
+		inventory.Denied: "AccessDenied AccessDeniedException UnauthorizedOperation NotAuthorizedException UnrecognizedClientException " +
+			"InvalidClientTokenId SignatureDoesNotMatch InvalidSignatureException IncompleteSignature ExpiredToken ExpiredTokenException " +
+			"MissingAuthenticationToken MissingAuthenticationTokenException OptInRequired InvalidIdentityToken",
+		inventory.RegionDisabled: "RegionDisabledException",
+		inventory.NotFound:       "NotFoundException ResourceNotFoundException",
+		inventory.Invalid: "ValidationException ValidationError InvalidParameterException BadRequestException InvalidAction " +
+			"UnknownOperationException",
+		inventory.Unavailable: "InternalErrorException InternalFailure InternalServerError ServiceUnavailable ServiceUnavailableException",
+	} {
+		for code := range strings.FieldsSeq(codes) {
+			byCode[code] = class
+		}
+	}
+	return byCode
+}()
 
-	"AccessDenied":                        inventory.Denied,
-	"AccessDeniedException":               inventory.Denied,
-	"UnauthorizedOperation":               inventory.Denied,
-	"NotAuthorizedException":              inventory.Denied,
-	"UnrecognizedClientException":         inventory.Denied,
-	"InvalidClientTokenId":                inventory.Denied,
-	"SignatureDoesNotMatch":               inventory.Denied,
-	"InvalidSignatureException":           inventory.Denied,
-	"IncompleteSignature":                 inventory.Denied,
-	"ExpiredToken":                        inventory.Denied,
-	"ExpiredTokenException":               inventory.Denied,
-	"MissingAuthenticationToken":          inventory.Denied,
-	"MissingAuthenticationTokenException": inventory.Denied,
-	"OptInRequired":                       inventory.Denied,
-	"InvalidIdentityToken":                inventory.Denied,
-	"RegionDisabledException":             inventory.RegionDisabled,
-	"NotFoundException":                   inventory.NotFound,
-	"ResourceNotFoundException":           inventory.NotFound,
-	"ValidationException":                 inventory.Invalid,
-	"ValidationError":                     inventory.Invalid,
-	"InvalidParameterException":           inventory.Invalid,
-	"BadRequestException":                 inventory.Invalid,
-	"InvalidAction":                       inventory.Invalid,
-	"UnknownOperationException":           inventory.Invalid,
-	"InternalErrorException":              inventory.Unavailable,
-	"InternalFailure":                     inventory.Unavailable,
-	"InternalServerError":                 inventory.Unavailable,
-	"ServiceUnavailable":                  inventory.Unavailable,
-	"ServiceUnavailableException":         inventory.Unavailable,
+// ownError is a failure that this package finds by itself.
+type ownError struct {
+	class        inventory.Class
+	text, remedy string
 }
 
-var errNonsense = errors.New("the answer lacks what AWS always sends; is there a proxy in between?")
+func (e *ownError) Error() string { return e.text }
+
+var errMalformed = &ownError{inventory.Invalid, "malformed response: it lacks what AWS always sends", remedy(inventory.Invalid)}
+
+// is reports whether an error in err's chain is of the type.
+func is[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
+}
+
+// codeOf returns AWS's error code, empty when AWS gave none.
+func codeOf(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api.ErrorCode()
+	}
+	return ""
+}
 
 // classOf classifies an error of an AWS call.
 func classOf(err error) inventory.Class {
 	if err == nil {
 		return inventory.OK
 	}
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		if class, ok := classByCode[api.ErrorCode()]; ok {
-			return class
-		}
+	if class, ok := classByCode[codeOf(err)]; ok {
+		return class
 	}
-	var (
-		budget    *budgetError
-		netErr    net.Error
-		opErr     *net.OpError
-		dnsErr    *net.DNSError
-		status    *smithyhttp.ResponseError
-		syntax    *json.SyntaxError
-		xmlSyntax *xml.SyntaxError
-		deser     *smithy.DeserializationError
-	)
-	switch {
-	case errors.As(err, &budget):
+	if own, ok := errors.AsType[*ownError](err); ok {
+		return own.class
+	}
+	status := 0
+	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
+		status = response.HTTPStatusCode()
+	}
+	network, ok := errors.AsType[net.Error](err)
+	switch text := err.Error(); {
+	case status == http.StatusTooManyRequests:
 		return inventory.Throttled
-	case errors.As(err, &status) && status.HTTPStatusCode() == http.StatusTooManyRequests:
-		return inventory.Throttled
-	case errors.As(err, &status) && status.HTTPStatusCode() >= http.StatusInternalServerError:
+	case status >= http.StatusInternalServerError:
 		return inventory.Unavailable
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+	case errors.Is(err, context.DeadlineExceeded), ok && network.Timeout():
 		return inventory.Timeout
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.As(err, &opErr), errors.As(err, &dnsErr):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), is[*net.OpError](err), is[*net.DNSError](err):
 		return inventory.Unavailable
-	case errors.Is(err, errNonsense), errors.As(err, &syntax), errors.As(err, &xmlSyntax), errors.As(err, &deser):
+	case is[*json.SyntaxError](err), is[*xml.SyntaxError](err), is[*smithy.DeserializationError](err):
 		return inventory.Invalid
-	case strings.Contains(err.Error(), "connection reset"), strings.Contains(err.Error(), "request send failed"):
+	case strings.Contains(text, "connection reset"), strings.Contains(text, "request send failed"):
 		return inventory.Unavailable
-	case strings.Contains(err.Error(), "response did not contain credentials"):
+	case strings.Contains(text, "response did not contain credentials"):
 		return inventory.Invalid
-	case strings.Contains(err.Error(), "get credentials"), strings.Contains(err.Error(), "retrieve credentials"):
+	case strings.Contains(text, "get credentials"), strings.Contains(text, "retrieve credentials"):
 		return inventory.Denied
 	default:
 		return inventory.Other
@@ -111,15 +106,11 @@ func classOf(err error) inventory.Class {
 // isBadToken reports whether AWS did not know the credentials: expired, wrong,
 // or presented in a region that is switched off for the account.
 func isBadToken(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && slices.Contains([]string{
-		"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure",
-	}, api.ErrorCode())
+	return slices.Contains([]string{"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"}, codeOf(err))
 }
 
 func isExpired(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && slices.Contains([]string{"ExpiredToken", "ExpiredTokenException"}, api.ErrorCode())
+	return slices.Contains([]string{"ExpiredToken", "ExpiredTokenException"}, codeOf(err))
 }
 
 // describe words a failure for log and page: the call, the account, the region
@@ -130,15 +121,8 @@ func describe(operation string, t inventory.Target, class inventory.Class, err e
 		account = "of the ambient credentials"
 	}
 	what := remedy(class)
-	var (
-		budget *budgetError
-		wrong  *wrongAccountError
-	)
-	switch {
-	case errors.As(err, &budget):
-		what = "raise request_budgets, or timeout and interval"
-	case errors.As(err, &wrong):
-		what = "give the account a role_arn"
+	if own, ok := errors.AsType[*ownError](err); ok {
+		what = own.remedy
 	}
 	return fmt.Sprintf("%s in account %s, region %s: %s; %s", operation, account, t.Region, cause(err), what)
 }
@@ -146,8 +130,7 @@ func describe(operation string, t inventory.Target, class inventory.Class, err e
 // cause is AWS's own message where there is one, without the request ids that
 // would make every failure look new.
 func cause(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorMessage() != "" {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorMessage() != "" {
 		return api.ErrorCode() + ": " + api.ErrorMessage()
 	}
 	return err.Error()
@@ -164,7 +147,7 @@ func remedy(class inventory.Class) string {
 	case inventory.Unavailable:
 		return "check the network path and the AWS health dashboard"
 	case inventory.RegionDisabled:
-		return "enable the region for the account, or leave it out of regions"
+		return "enable the region for the account, or remove it from regions"
 	case inventory.Invalid:
 		return "check for a proxy or an endpoint that is not AWS"
 	case inventory.OK, inventory.NotFound, inventory.Other:

@@ -41,7 +41,7 @@ func TestClassOf(t *testing.T) {
 		"quota of Cognito":                 {apiError("TooManyRequestsException"), inventory.Throttled},
 		"quota, after the last attempt":    {&retry.MaxAttemptsError{Attempt: 10, Err: apiError("ThrottlingException")}, inventory.Throttled},
 		"429 without a code":               {status(http.StatusTooManyRequests, errors.New("x")), inventory.Throttled},
-		"own budget":                       {&smithy.OperationError{Err: &budgetError{context.DeadlineExceeded}}, inventory.Throttled},
+		"own budget":                       {&smithy.OperationError{Err: &ownError{class: inventory.Throttled}}, inventory.Throttled},
 		"no permission":                    {apiError("AccessDeniedException"), inventory.Denied},
 		"expired":                          {apiError("ExpiredTokenException"), inventory.Denied},
 		"wrong credentials":                {apiError("UnrecognizedClientException"), inventory.Denied},
@@ -63,7 +63,7 @@ func TestClassOf(t *testing.T) {
 		"cut off":                          {&smithy.DeserializationError{Err: io.ErrUnexpectedEOF}, inventory.Unavailable},
 		"not JSON":                         {&smithy.DeserializationError{Err: &json.SyntaxError{}}, inventory.Invalid},
 		"not XML":                          {&xml.SyntaxError{Msg: "x"}, inventory.Invalid},
-		"JSON of something else":           {fmt.Errorf("x: %w", errNonsense), inventory.Invalid},
+		"JSON of something else":           {fmt.Errorf("x: %w", errMalformed), inventory.Invalid},
 		"anything else":                    {errors.New("surprise"), inventory.Other},
 		"a role's answer without a secret": {errors.New("validate credentials, response did not contain credentials"), inventory.Invalid},
 	} {
@@ -103,8 +103,7 @@ func TestRemedies(t *testing.T) {
 		want   string
 	}{
 		{inventory.Target{Region: "eu-west-1"}, io.EOF, "Op in account of the ambient credentials, region eu-west-1: EOF; check for a proxy or an endpoint that is not AWS"},
-		{at, &wrongAccountError{have: "444455556666", want: "111122223333"}, "Op in account 111122223333, region eu-west-1: the ambient credentials belong to account 444455556666, not 111122223333; give the account a role_arn"},
-		{at, &budgetError{errors.New("x")}, "Op in account 111122223333, region eu-west-1: the request budget leaves no room before the target's deadline: x; raise request_budgets, or timeout and interval"},
+		{at, &ownError{inventory.Invalid, "What was found", "do that"}, "Op in account 111122223333, region eu-west-1: What was found; do that"},
 	} {
 		if got := describe("Op", tt.target, inventory.Invalid, tt.err); got != tt.want {
 			t.Errorf("%q,\nwant %q", got, tt.want)

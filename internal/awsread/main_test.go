@@ -39,7 +39,11 @@ func TestMain(m *testing.M) {
 func inBubble(t *testing.T, test func(*testing.T)) {
 	t.Helper()
 	t.Parallel()
-	synctest.Test(t, test)
+	synctest.Test(t, func(t *testing.T) {
+		// The clock stops with the test, so what goes on after it ends before.
+		defer time.Sleep(time.Hour)
+		test(t)
+	})
 }
 
 // The accounts of the tests: the ambient credentials' own, and two that are
@@ -97,6 +101,9 @@ type spoiler func(operation string, body []byte, ask func() []byte) (status int,
 type simulation struct {
 	*awssim.Server
 	spoil atomic.Pointer[spoiler]
+	// hold, when set before the first request, says how long an answer is kept
+	// back.
+	hold func(operation, region string) time.Duration
 }
 
 func simulate(t testing.TB, o awssim.Options) *simulation {
@@ -207,13 +214,17 @@ func (a *answering) end(broken error) {
 
 func (s *simulation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	spoil := s.spoil.Load()
-	if spoil == nil {
+	if spoil == nil && s.hold == nil {
 		s.Server.ServeHTTP(w, r)
 		return
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
+	}
+	operation := operationOf(r, body)
+	if s.hold != nil {
+		time.Sleep(s.hold(operation, regionOf(r)))
 	}
 	again := func() *http.Request {
 		c := r.Clone(r.Context())
@@ -225,7 +236,10 @@ func (s *simulation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Server.ServeHTTP(rec, again())
 		return rec.Body.Bytes()
 	}
-	status, answer := (*spoil)(operationOf(r, body), body, ask)
+	status, answer := 0, ""
+	if spoil != nil {
+		status, answer = (*spoil)(operation, body, ask)
+	}
 	if status == 0 {
 		s.Server.ServeHTTP(w, again())
 		return
@@ -254,6 +268,14 @@ func operationOf(r *http.Request, body []byte) string {
 		return ""
 	}
 	return form.Get("Action")
+}
+
+// regionOf returns the region that the request was signed for.
+func regionOf(r *http.Request) string {
+	if scope := strings.Split(r.Header.Get("Authorization"), "/"); len(scope) > 2 {
+		return scope[2]
+	}
+	return ""
 }
 
 // spoilt sets what spoils the answers; nil ends it.

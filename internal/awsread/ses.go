@@ -18,24 +18,24 @@ import (
 const identitiesPerPage = 1000 // the most that ListEmailIdentities gives
 
 // readAccount reads the account's state.
-func (p *pass) readAccount(ctx context.Context, a *accountState, client *sesv2.Client) {
-	out, err := client.GetAccount(ctx, nil)
+func (p *pass) readAccount(ctx context.Context) {
+	out, err := p.place.ses.GetAccount(ctx, nil)
 	if err == nil && out.SendQuota == nil && out.EnforcementStatus == nil {
-		err = errNonsense // Its booleans would read as sandbox and disabled.
+		err = errMalformed // Its booleans would read as sandbox and disabled.
 	}
 	if err != nil {
-		p.fail(ctx, a, inventory.APISES, "GetAccount", err)
+		p.fail(ctx, inventory.APISES, "GetAccount", err)
 		return
 	}
-	p.region.SES = accountOf(out, time.Now())
+	p.reading.SES = accountOf(out, time.Now())
 }
 
 // used returns the names of the identities in this region that pools of the
 // account send as, as far as they are known.
 func (p *pass) used() []string {
-	names := slices.Clone(p.region.Target.Identities)
-	for _, n := range inventory.Needs(inventory.Reading{Target: p.region.Target, Pools: p.region.Pools}) {
-		if n.Key == p.region.Target.Key() {
+	names := slices.Clone(p.reading.Target.Identities)
+	for _, n := range inventory.Needs(inventory.Reading{Target: p.reading.Target, Pools: p.reading.Pools}) {
+		if n.Key == p.reading.Target.Key() {
 			names = append(names, n.Identities...)
 		}
 	}
@@ -71,24 +71,24 @@ func known(values []string, value, otherwise string) string {
 
 // listIdentities returns what is known of the identities by canonical name,
 // and whether SES just gave the whole list.
-func (p *pass) listIdentities(ctx context.Context, a *accountState, client *sesv2.Client) (facts map[string]inventory.Identity, complete bool) {
-	facts = make(map[string]inventory.Identity, len(p.region.Identities))
+func (p *pass) listIdentities(ctx context.Context) (facts map[string]inventory.Identity, complete bool) {
+	facts = make(map[string]inventory.Identity, len(p.reading.Identities))
 	listed := map[string]inventory.Identity{}
-	for _, i := range p.region.Identities {
+	for _, i := range p.reading.Identities {
 		facts[inventory.CanonicalIdentity(i.Name)] = i
 	}
 	complete = true
 	token, start := "", time.Now()
-	pages := sesv2.NewListEmailIdentitiesPaginator(client,
+	pages := sesv2.NewListEmailIdentitiesPaginator(p.place.ses,
 		&sesv2.ListEmailIdentitiesInput{PageSize: aws.Int32(identitiesPerPage)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err == nil && (page.EmailIdentities == nil || repeats(page.NextToken, &token) ||
 			slices.ContainsFunc(page.EmailIdentities, func(i types.IdentityInfo) bool { return aws.ToString(i.IdentityName) == "" })) {
-			err = errNonsense
+			err = errMalformed
 		}
 		if err != nil {
-			p.fail(ctx, a, inventory.APISES, "ListEmailIdentities", err)
+			p.fail(ctx, inventory.APISES, "ListEmailIdentities", err)
 			complete = false
 			break
 		}
@@ -103,7 +103,7 @@ func (p *pass) listIdentities(ctx context.Context, a *accountState, client *sesv
 	}
 	if complete {
 		facts = listed
-		p.region.IdentitiesListed = start // Not later than any identity's, or one would go stale before its list and count as missing.
+		p.reading.IdentitiesListed = start // Not later than any identity's, or one would go stale before its list and count as missing.
 	} else {
 		maps.Copy(facts, listed)
 	}
@@ -113,13 +113,13 @@ func (p *pass) listIdentities(ctx context.Context, a *accountState, client *sesv
 // readIdentities asks one by one for the identities in use that the list has
 // no final word on: whose status is not SUCCESS, or all of them when there is
 // no list.
-func (p *pass) readIdentities(ctx context.Context, a *accountState, client *sesv2.Client, facts map[string]inventory.Identity, complete bool, used []string) {
+func (p *pass) readIdentities(ctx context.Context, facts map[string]inventory.Identity, complete bool, used []string) {
 	for _, name := range p.wanted(facts, complete, used) {
-		out, err := client.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String(name)})
+		out, err := p.place.ses.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String(name)})
 		now := time.Now()
 		switch {
 		case err == nil && out.IdentityType == "" && out.VerificationStatus == "":
-			p.fail(ctx, a, inventory.APISES, "GetEmailIdentity", errNonsense)
+			p.fail(ctx, inventory.APISES, "GetEmailIdentity", errMalformed)
 		case err == nil:
 			i := inventory.Identity{Name: name, SendingEnabled: facts[name].SendingEnabled, Confirmed: now, Asked: now}
 			if facts[name].Name != "" {
@@ -134,7 +134,7 @@ func (p *pass) readIdentities(ctx context.Context, a *accountState, client *sesv
 		case classOf(err) == inventory.NotFound:
 			facts[name] = inventory.Identity{Name: name, Missing: true, Confirmed: now}
 		default:
-			p.fail(ctx, a, inventory.APISES, "GetEmailIdentity", err)
+			p.fail(ctx, inventory.APISES, "GetEmailIdentity", err)
 		}
 	}
 	identities := make([]inventory.Identity, 0, len(facts))
@@ -142,7 +142,7 @@ func (p *pass) readIdentities(ctx context.Context, a *accountState, client *sesv
 		identities = append(identities, i)
 	}
 	slices.SortFunc(identities, func(a, b inventory.Identity) int { return cmp.Compare(a.Name, b.Name) })
-	p.region.Identities = identities
+	p.reading.Identities = identities
 }
 
 // identityOf takes over one entry of the list. A temporary failure may or may
@@ -174,7 +174,7 @@ func (p *pass) wanted(facts map[string]inventory.Identity, complete bool, used [
 	for _, one := range used {
 		for _, name := range inventory.CoveringIdentities(one) {
 			i, ok := facts[name]
-			if ok && !i.Missing && i.Status == "SUCCESS" && (complete || i.Confirmed.After(p.region.Start)) {
+			if ok && !i.Missing && i.Status == "SUCCESS" && (complete || i.Confirmed.After(p.reading.Start)) {
 				break // Verified; what is less specific does not matter.
 			}
 			if ok && !slices.Contains(listSays, i.Status) || !complete {

@@ -1,0 +1,309 @@
+package awsread
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	awsaccount "github.com/aws/aws-sdk-go-v2/service/account"
+	"github.com/aws/aws-sdk-go-v2/service/account/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// Account says how to get credentials for one account.
+type Account struct {
+	ID         string // 12 digits; empty for the ambient credentials' own
+	RoleARN    string // empty for the ambient credentials
+	ExternalID string // a secret; may be empty
+}
+
+const (
+	sharedTimeout = time.Minute     // of a call that several passes may be waiting for
+	regionsAge    = time.Hour       // how old the list of an account's regions may get
+	regionsRetry  = 5 * time.Minute // after it could not be had
+)
+
+// account is an AWS account as one set of credentials reaches it, in one
+// partition. All targets there share it for as long as the Reader lives; those
+// of the ambient credentials do so whether their account's ID is known or not.
+// It is safe for concurrent use.
+type account struct {
+	reader  *Reader
+	id      string   // of the role's account; empty for the ambient credentials
+	region  string   // where STS and the list of regions are asked
+	session *session // nil for the ambient credentials
+	sharing singleflight.Group
+
+	mu         sync.Mutex        // guards what follows; no call is made while it is held
+	places     map[string]*place // by region
+	owner      string            // whose the ambient credentials are; empty until STS has said so
+	regions    map[string]bool   // those that are on; nil until they were listed once
+	regionsErr error             // of the last listing
+	regionsDue time.Time         // when to list them again
+}
+
+type accountKey struct{ id, partition string }
+
+// account returns the account that the target is read through, made at its
+// first use. Accounts that are not configured use the ambient credentials.
+func (r *Reader) account(t inventory.Target) *account {
+	var conf Account
+	if i := slices.IndexFunc(r.opts.Accounts, func(a Account) bool { return a.ID == t.AccountID && a.RoleARN != "" }); i >= 0 {
+		conf = r.opts.Accounts[i]
+	}
+	key := accountKey{conf.ID, inventory.Partition(t.Region)}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a, ok := r.accounts[key]
+	if !ok {
+		a = &account{reader: r, id: conf.ID, region: r.stsRegion(t.Region), places: map[string]*place{}}
+		if conf.RoleARN != "" {
+			a.session = newSession(sts.NewFromConfig(a.config(inventory.APISTS, a.region, nil)), conf)
+		}
+		r.accounts[key] = a
+	}
+	return a
+}
+
+// stsRegion returns a region of the target's partition in which STS cannot be
+// off, unless the user chose one.
+func (r *Reader) stsRegion(target string) string {
+	partition := inventory.Partition(target)
+	within := func(region string) bool { return region != "" && inventory.Partition(region) == partition }
+	switch {
+	case within(r.opts.STSRegion):
+		return r.opts.STSRegion
+	case within(r.base.Region) && !inventory.OptIn(r.base.Region):
+		return r.base.Region
+	case partition == "aws":
+		return "us-east-1"
+	default:
+		return target
+	}
+}
+
+// config returns the SDK configuration for a client of one API.
+func (a *account) config(api, region string, budgets map[string]*rate.Limiter) aws.Config {
+	cfg := a.reader.base.Copy()
+	cfg.Region = region
+	if a.session != nil {
+		cfg.Credentials = a.session
+	}
+	q := &requests{api: api, budgets: budgets, session: a.session, observe: a.reader.opts.Observe}
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), q.register)
+	return cfg
+}
+
+// place is an account in one region: the clients, with the request budgets that
+// they share, and what outlives a pass.
+type place struct {
+	cognito    *cognitoidentityprovider.Client
+	ses        *sesv2.Client
+	cloudwatch *cloudwatch.Client
+	cloudtrail *cloudtrail.Client
+	appClients appClients
+}
+
+// in returns the account in a region, made at its first use.
+func (a *account) in(region string) *place {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p, ok := a.places[region]
+	if !ok {
+		budgets := newBudgets(a.reader.opts.Budgets)
+		p = &place{
+			cognito:    cognitoidentityprovider.NewFromConfig(a.config(inventory.APICognito, region, budgets)),
+			ses:        sesv2.NewFromConfig(a.config(inventory.APISES, region, budgets)),
+			cloudwatch: cloudwatch.NewFromConfig(a.config(inventory.APICloudWatch, region, budgets)),
+			cloudtrail: cloudtrail.NewFromConfig(a.config(inventory.APICloudTrail, region, budgets)),
+			appClients: appClients{listed: map[string]bool{}, pools: map[string]string{}},
+		}
+		a.places[region] = p
+	}
+	return p
+}
+
+// share makes a call that several passes may need the answer of at the same
+// time. It has a deadline of its own, since no pass may end it for the others;
+// each waits for it as long as it can itself. The call leaves its answer in the
+// account.
+func (a *account) share(ctx context.Context, operation string, call func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	answer := a.sharing.DoChan(operation, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sharedTimeout)
+		defer cancel()
+		return nil, call(ctx)
+	})
+	select {
+	case r := <-answer:
+		return r.Err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// authenticate makes sure that there are credentials and that they belong to
+// the account that is wanted, if any. It returns the account's ID, as far as it
+// is known, and the operation that an error is of.
+func (a *account) authenticate(ctx context.Context, want string) (id, operation string, err error) {
+	if a.session != nil {
+		_, err := a.session.Retrieve(ctx)
+		return a.id, "AssumeRole", err
+	}
+	const ask = "GetCallerIdentity"
+	a.mu.Lock()
+	owner := a.owner
+	a.mu.Unlock()
+	if owner == "" {
+		if err := a.share(ctx, ask, a.identify); err != nil {
+			return want, ask, err
+		}
+		a.mu.Lock()
+		owner = a.owner
+		a.mu.Unlock()
+	}
+	if want != "" && want != owner {
+		return want, ask, &ownError{
+			inventory.Invalid, "the ambient credentials belong to account " + owner + ", not " + want, "give the account a role_arn",
+		}
+	}
+	return owner, ask, nil
+}
+
+// identify asks whose the ambient credentials are.
+func (a *account) identify(ctx context.Context) error {
+	out, err := sts.NewFromConfig(a.config(inventory.APISTS, a.region, nil)).GetCallerIdentity(ctx, nil)
+	if err == nil && aws.ToString(out.Account) == "" {
+		err = errMalformed
+	}
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.owner = *out.Account
+	return nil
+}
+
+// off reports whether a region is switched off for the account. AWS answers
+// there as if the credentials were wrong, so that it has to be asked elsewhere;
+// without the permission to, credentials that STS just accepted and an opt-in
+// region are taken as proof.
+func (a *account) off(ctx context.Context, region string) bool {
+	if !inventory.OptIn(region) {
+		return false
+	}
+	a.mu.Lock()
+	due := !time.Now().Before(a.regionsDue)
+	a.mu.Unlock()
+	if due {
+		_ = a.share(ctx, "ListRegions", a.listRegions) // It is in regionsErr, but for a pass that could not wait.
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.regions != nil {
+		return !a.regions[region]
+	}
+	err := a.regionsErr
+	return classOf(err) == inventory.Denied && !isBadToken(err) && !isExpired(err) // Else it is the credentials, or not known.
+}
+
+// listRegions asks which regions are on. A failure leaves the list as it was.
+func (a *account) listRegions(ctx context.Context) error {
+	on := map[string]bool{}
+	var err error
+	pages := awsaccount.NewListRegionsPaginator(awsaccount.NewFromConfig(a.config("account", a.region, nil)),
+		&awsaccount.ListRegionsInput{MaxResults: aws.Int32(50)},
+		func(o *awsaccount.ListRegionsPaginatorOptions) { o.StopOnDuplicateToken = true })
+	for pages.HasMorePages() && err == nil {
+		var page *awsaccount.ListRegionsOutput
+		if page, err = pages.NextPage(ctx); err != nil {
+			break
+		}
+		for _, region := range page.Regions {
+			switch region.RegionOptStatus {
+			case types.RegionOptStatusEnabled, types.RegionOptStatusEnabledByDefault, types.RegionOptStatusEnabling:
+				on[aws.ToString(region.RegionName)] = true
+			case types.RegionOptStatusDisabled, types.RegionOptStatusDisabling:
+			}
+		}
+	}
+	if err == nil && len(on) == 0 {
+		err = errMalformed // Some regions cannot be off.
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.regionsErr, a.regionsDue = err, time.Now().Add(regionsRetry); err == nil {
+		a.regions, a.regionsDue = on, time.Now().Add(regionsAge)
+	}
+	return err
+}
+
+// session is the credentials that assuming a role gives. They are renewed a
+// minute before they expire, and once AWS calls them expired.
+type session struct {
+	*aws.CredentialsCache
+
+	mu     sync.Mutex // guards what follows
+	issued int        // how often credentials were issued, which numbers them
+}
+
+func newSession(client *sts.Client, conf Account) *session {
+	s := &session{}
+	role := stscreds.NewAssumeRoleProvider(client, conf.RoleARN, func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = "cognito-ses-exporter"
+		if conf.ExternalID != "" {
+			o.ExternalID = aws.String(conf.ExternalID)
+		}
+	})
+	s.CredentialsCache = aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+		ctx, cancel := context.WithTimeout(ctx, sharedTimeout) // The cache has freed it from the deadline of the pass.
+		defer cancel()
+		credentials, err := role.Retrieve(ctx)
+		if err == nil {
+			s.mu.Lock()
+			s.issued++
+			s.mu.Unlock()
+		}
+		return credentials, err
+	}), func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = time.Minute })
+	return s
+}
+
+// generation returns the number of the newest credentials. A nil session, the
+// ambient credentials, has none.
+func (s *session) generation() int {
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.issued
+}
+
+// expired has the credentials renewed at their next use, if they are still
+// those that were the newest when a request began that AWS refused. Whoever
+// comes late with older ones is not to end newer ones.
+func (s *session) expired(generation int) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.issued == generation {
+		s.Invalidate()
+	}
+}

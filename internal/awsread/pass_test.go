@@ -1,0 +1,45 @@
+package awsread
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// TestOneOutcomePerAPI checks that an API has one outcome, whatever the parts
+// of a pass have to say about it, and in whatever order.
+func TestOneOutcomePerAPI(t *testing.T) {
+	t.Parallel()
+	const api = inventory.APICloudWatch
+	before := inventory.Outcome{API: api, Class: inventory.Denied, Message: "of the pass before", LastSuccess: time.Unix(1, 0)}
+	skipped := (*pass).skipped
+	called := (*pass).called
+	failed := func(p *pass, api string) { p.fail(t.Context(), api, "ListMetrics", errors.New("x")) }
+	for _, tt := range []struct {
+		name string
+		does []func(*pass, string)
+		want inventory.Class
+	}{
+		{"skipped twice", []func(*pass, string){skipped, skipped}, before.Class},
+		{"called twice", []func(*pass, string){called, called}, inventory.OK},
+		{"called, then skipped", []func(*pass, string){called, skipped}, inventory.OK},
+		{"skipped, then called", []func(*pass, string){skipped, called}, inventory.OK},
+		{"called, failed and called", []func(*pass, string){called, failed, called}, inventory.Other},
+		{"failed twice, then skipped", []func(*pass, string){failed, failed, skipped}, inventory.Other},
+	} {
+		p := &pass{account: &account{}, asked: map[string]failure{}, skips: map[string]bool{}, prev: &inventory.Reading{Outcomes: []inventory.Outcome{before}}}
+		for _, do := range tt.does {
+			do(p, api)
+		}
+		r := p.finish()
+		if len(r.Outcomes) != 1 || r.Outcomes[0].Class != tt.want {
+			t.Errorf("%s: %+v, want one outcome of class %q", tt.name, r.Outcomes, tt.want)
+			continue
+		}
+		if ok := r.Outcomes[0].LastSuccess.Equal(r.End); ok != (tt.want == inventory.OK) || !ok && !r.Outcomes[0].LastSuccess.Equal(before.LastSuccess) {
+			t.Errorf("%s: last success %s", tt.name, r.Outcomes[0].LastSuccess)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package awsread
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go/middleware"
+	"golang.org/x/time/rate"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// Attempt is one HTTP request to AWS, for counting.
+type Attempt struct {
+	Service   string // as in [inventory.Outcome.API]
+	Operation string
+	Class     inventory.Class // OK when it succeeded
+}
+
+const (
+	throttleAttempts = 10 // a throttled call is worth waiting for; the target's deadline bounds it
+	failureAttempts  = 3  // as in the SDK's standard mode
+	maxBackoff       = 10 * time.Second
+)
+
+// patientRetryer is the SDK's standard mode, with more attempts for throttled
+// calls and without its retry quota, since one bad region must not take the
+// attempts from a good one; jittered back-off comes with it.
+type patientRetryer struct {
+	*retry.Standard
+}
+
+func newRetryer() aws.Retryer {
+	return patientRetryer{retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = throttleAttempts
+		o.MaxBackoff = maxBackoff
+		o.RateLimiter = ratelimit.None
+	})}
+}
+
+// RetryDelay ends the attempts early for anything but throttling, with the
+// call's own error.
+func (r patientRetryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if attempt >= failureAttempts && classOf(err) != inventory.Throttled {
+		return 0, err
+	}
+	return r.Standard.RetryDelay(attempt, err)
+}
+
+// newBudgets returns the token buckets of an account in a region, by operation.
+// Cognito counts its reads of pools together, and those of clients; SES counts
+// every operation by itself. An operation without a bucket has no limit.
+func newBudgets(rates map[string]float64) map[string]*rate.Limiter {
+	budgets := map[string]*rate.Limiter{}
+	for api, operations := range Operations() {
+		limit, ok := rates[api]
+		if !ok {
+			continue
+		}
+		bucket := func() *rate.Limiter { return rate.NewLimiter(rate.Limit(limit), max(1, int(limit))) }
+		shared := bucket()
+		for _, operation := range operations {
+			budgets[operation] = shared
+			if api == inventory.APISES || operation == "ListUserPoolClients" {
+				budgets[operation] = bucket()
+			}
+		}
+	}
+	return budgets
+}
+
+// requests is what happens around the requests of one API's client. It is safe
+// for concurrent use, and lives as long as the client.
+type requests struct {
+	api     string
+	budgets map[string]*rate.Limiter // by operation; may be nil
+	session *session                 // what signs the requests; nil for the ambient credentials
+	observe func(Attempt)            // may be nil
+}
+
+// lastError keeps the error of a call's last attempt.
+type lastError struct{ err error }
+
+type lastErrorKey struct{}
+
+// callsKey is the context's key of a pass's count of requests, an *atomic.Int64.
+type callsKey struct{}
+
+// register puts call before the SDK's retry loop, and attempt into it.
+func (q *requests) register(s *middleware.Stack) error {
+	if err := s.Finalize.Insert(middleware.FinalizeMiddlewareFunc("KeepLastError", q.call), "Retry", middleware.Before); err != nil {
+		return err
+	}
+	return s.Finalize.Insert(middleware.FinalizeMiddlewareFunc("BudgetAndCount", q.attempt), "Retry", middleware.After)
+}
+
+// call sees to it that a deadline within a back-off does not hide what the call
+// was repeated for.
+func (q *requests) call(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+	var last lastError
+	out, md, err := next.HandleFinalize(context.WithValue(ctx, lastErrorKey{}, &last), in)
+	if err != nil && ctx.Err() != nil && last.err != nil {
+		err = last.err
+	}
+	return out, md, err
+}
+
+// attempt makes one request wait for its budget, and counts it.
+func (q *requests) attempt(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+	operation := awsmiddleware.GetOperationName(ctx)
+	if l := q.budgets[operation]; l != nil {
+		if err := l.Wait(ctx); err != nil {
+			return middleware.FinalizeOutput{}, middleware.Metadata{}, &ownError{
+				inventory.Throttled, "the request budget leaves no room before the target's deadline: " + err.Error(),
+				"raise request_budgets, or timeout and interval",
+			}
+		}
+	}
+	generation := q.session.generation() // The request is signed after this, within next.
+	out, md, err := recovered(ctx, in, next)
+	if isExpired(err) {
+		q.session.expired(generation)
+	}
+	if calls, ok := ctx.Value(callsKey{}).(*atomic.Int64); ok && q.api != inventory.APISTS {
+		calls.Add(1)
+	}
+	if last, ok := ctx.Value(lastErrorKey{}).(*lastError); ok && (ctx.Err() == nil || last.err == nil) {
+		last.err = err
+	}
+	if q.observe != nil {
+		q.observe(Attempt{Service: q.api, Operation: operation, Class: classOf(err)})
+	}
+	return out, md, err
+}
+
+// recovered makes an error of a panic: some answers, for example a time that is
+// NaN, make the SDK's decoders panic, in goroutines that only the SDK knows.
+func recovered(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (out middleware.FinalizeOutput, md middleware.Metadata, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: the AWS SDK panicked: %v", errMalformed, p)
+		}
+	}()
+	return next.HandleFinalize(ctx, in)
+}
