@@ -3,6 +3,7 @@ package awsread
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -153,7 +154,7 @@ func (p *pass) addPoints(ctx context.Context, series []inventory.SignUpSeries, s
 	if !from.Before(now) {
 		return nil // The day has only just begun.
 	}
-	points, err := p.metricData(ctx, queries, from, now)
+	points, err := p.metricData(ctx, queries, from, now, math.MaxFloat64)
 	if err != nil {
 		return err
 	}
@@ -177,8 +178,9 @@ func query(id, namespace, name, stat string, period time.Duration, dimensions ..
 	}}
 }
 
-// metricData returns the points of each query, sorted by time.
-func (p *pass) metricData(ctx context.Context, queries []types.MetricDataQuery, from, to time.Time) ([][]inventory.Point, error) {
+// metricData returns the points of each query, sorted by time. Their values are
+// within 0 and most, or the answer is malformed.
+func (p *pass) metricData(ctx context.Context, queries []types.MetricDataQuery, from, to time.Time, most float64) ([][]inventory.Point, error) {
 	index := make(map[string]int, len(queries))
 	for i, q := range queries {
 		index[aws.ToString(q.Id)] = i
@@ -202,6 +204,9 @@ func (p *pass) metricData(ctx context.Context, queries []types.MetricDataQuery, 
 			}
 			answered[id] = true
 			for j, at := range result.Timestamps {
+				if !within(result.Values[j], most) {
+					return nil, fmt.Errorf("%w: a value is %v", errMalformed, result.Values[j])
+				}
 				points[i] = append(points[i], inventory.Point{At: at.UTC(), N: result.Values[j]})
 			}
 		}
@@ -239,13 +244,16 @@ func (p *pass) readReputation(ctx context.Context, used []string) {
 	points, err := p.metricData(ctx, []types.MetricDataQuery{
 		query("bounce", "AWS/SES", "Reputation.BounceRate", "Average", reputationPeriod),
 		query("complaint", "AWS/SES", "Reputation.ComplaintRate", "Average", reputationPeriod),
-	}, now.Add(-reputationLookback), now)
+	}, now.Add(-reputationLookback), now, 1)
 	if err != nil {
 		p.fail(ctx, inventory.APICloudWatch, "GetMetricData", err)
 		return
 	}
 	p.reading.Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: last(points[0]), ComplaintRatio: last(points[1])}
 }
+
+// within reports whether n is a number from 0 to most, which NaN is not.
+func within(n, most float64) bool { return n >= 0 && n <= most }
 
 func last(points []inventory.Point) *float64 {
 	if len(points) == 0 {

@@ -244,6 +244,9 @@ func (s *simulation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Server.ServeHTTP(w, again())
 		return
 	}
+	if protocol := r.Header.Get("Smithy-Protocol"); protocol != "" {
+		w.Header().Set("Smithy-Protocol", protocol)
+	}
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, answer) // A client that left is its own business.
 }
@@ -252,6 +255,9 @@ func (s *simulation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func operationOf(r *http.Request, body []byte) string {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
 		return target[strings.LastIndexByte(target, '.')+1:]
+	}
+	if _, operation, ok := strings.Cut(r.URL.Path, "/operation/"); ok {
+		return operation
 	}
 	switch {
 	case r.URL.Path == "/v2/email/account":

@@ -3,7 +3,9 @@ package awsread
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +30,9 @@ func (p *pass) readAccount(ctx context.Context) {
 		return
 	}
 	p.reading.SES = accountOf(out, time.Now())
+	if p.reading.SES.Quota, p.reading.SES.MaxSendRate, err = quotaOf(out.SendQuota); err != nil {
+		p.fail(ctx, inventory.APISES, "GetAccount", err)
+	}
 }
 
 // used returns the names of the identities in this region that pools of the
@@ -55,10 +60,19 @@ func accountOf(out *sesv2.GetAccountOutput, now time.Time) *inventory.SESState {
 	if d := out.Details; d != nil && d.ReviewDetails != nil {
 		s.Review = known(inventory.ReviewStatuses(), string(d.ReviewDetails.Status), "")
 	}
-	if q := out.SendQuota; q != nil {
-		s.Quota, s.MaxSendRate = inventory.SendQuota(q.Max24HourSend, q.SentLast24Hours), q.MaxSendRate
-	}
 	return s
+}
+
+// quotaOf takes over a quota whose numbers count something; -1 is no limit.
+func quotaOf(q *types.SendQuota) (quota inventory.Quota, rate float64, err error) {
+	counts := func(n float64) bool { return within(n, math.MaxFloat64) }
+	switch {
+	case q == nil:
+		return inventory.Quota{Kind: inventory.QuotaSend}, 0, nil
+	case !counts(q.Max24HourSend) && q.Max24HourSend != -1, !counts(q.MaxSendRate) && q.MaxSendRate != -1, !counts(q.SentLast24Hours):
+		return inventory.Quota{Kind: inventory.QuotaSend}, 0, fmt.Errorf("%w: SendQuota is %v sent of %v, %v per second", errMalformed, q.SentLast24Hours, q.Max24HourSend, q.MaxSendRate)
+	}
+	return inventory.SendQuota(q.Max24HourSend, q.SentLast24Hours), q.MaxSendRate, nil
 }
 
 // known returns value if it is one of the values, else otherwise.

@@ -3,6 +3,7 @@ package awsread_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,10 +12,10 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
 
-// TestNonsense has answers with status 200 that lack what AWS always sends, as
+// TestMalformed has answers with status 200 that lack what AWS always sends, as
 // from a captive portal or somebody else's API. None may become a fact, nor
 // end one.
-func TestNonsense(t *testing.T) {
+func TestMalformed(t *testing.T) {
 	t.Parallel()
 	json := []string{`{}`, ``, `[]`, `"ok"`, `{"status": "ok"}`, `{"message": null}`, `<html></html>`, "\x00\xff"}
 	xml := []string{
@@ -107,4 +108,79 @@ func TestUnknownValues(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// TestNumbers has numbers that count nothing. Only they are unknown.
+func TestNumbers(t *testing.T) {
+	for _, tt := range []struct {
+		quota string
+		class inventory.Class
+		want  inventory.Quota
+		rate  float64
+	}{
+		{`{"Max24HourSend": 200, "MaxSendRate": 1, "SentLast24Hours": 0}`, inventory.OK, inventory.SendQuota(200, 0), 1},
+		{`{"Max24HourSend": 0, "MaxSendRate": 0, "SentLast24Hours": 3}`, inventory.OK, inventory.SendQuota(0, 3), 0},
+		{`{"Max24HourSend": -1, "MaxSendRate": -1, "SentLast24Hours": 5}`, inventory.OK, inventory.SendQuota(-1, 5), -1},
+		{`{"Max24HourSend": -2, "MaxSendRate": 1, "SentLast24Hours": 5}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
+		{`{"Max24HourSend": "NaN", "MaxSendRate": 1, "SentLast24Hours": 5}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
+		{`{"Max24HourSend": "Infinity", "MaxSendRate": 1, "SentLast24Hours": 5}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
+		{`{"Max24HourSend": 200, "MaxSendRate": "NaN", "SentLast24Hours": 5}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
+		{`{"Max24HourSend": 200, "MaxSendRate": -3, "SentLast24Hours": 5}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
+		{`{"Max24HourSend": 200, "MaxSendRate": 1, "SentLast24Hours": -1}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
+		{`{"Max24HourSend": 200, "MaxSendRate": 1, "SentLast24Hours": "-Infinity"}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
+	} {
+		t.Run(tt.quota, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				sim := simulate(t, awssim.Options{NoQuotas: true})
+				sim.spoilt(func(operation string, _ []byte, _ func() []byte) (int, string) {
+					if operation == "GetAccount" {
+						return http.StatusOK, `{"SendQuota": ` + tt.quota + `, "ProductionAccessEnabled": true, "EnforcementStatus": "HEALTHY"}`
+					}
+					return 0, ""
+				})
+				r := sim.reader(t, nil).Read(t.Context(), target(hub), nil)
+				if o, _ := r.Outcome(inventory.APISES); o.Class != tt.class || (o.Message == "") != (tt.class == inventory.OK) {
+					t.Errorf("%+v", o)
+				}
+				if r.SES == nil || r.SES.Sandbox != inventory.No || r.SES.Quota != tt.want || r.SES.MaxSendRate != tt.rate {
+					t.Errorf("SES %+v with quota %+v, want %+v", r.SES, r.SES.Quota, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// TestPanicsOfTheSDK has answers that make the SDK's decoders panic. Each is
+// the failure of one call, not the end of the program.
+func TestPanicsOfTheSDK(t *testing.T) {
+	for operation, answer := range map[string]string{
+		"ListUserPools":    `{"UserPools": [{"Id": "eu-west-1_a", "Name": "a", "LastModifiedDate": "NaN"}]}`,
+		"DescribeUserPool": `{"UserPool": {"Id": "eu-west-1_a", "CreationDate": "NaN"}}`,
+	} {
+		t.Run(operation, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				sim := simulate(t, awssim.Options{NoQuotas: true})
+				reader := sim.reader(t, nil)
+				good := reader.Read(t.Context(), target(hub), nil)
+				time.Sleep(time.Minute)
+				sim.spoilt(func(o string, _ []byte, _ func() []byte) (int, string) {
+					if o != operation {
+						return 0, ""
+					}
+					return http.StatusOK, answer
+				})
+				r := sim.reader(t, nil).Read(t.Context(), target(hub), nil)
+				o, _ := r.Outcome(inventory.APICognito)
+				if o.Class != inventory.Invalid || !strings.Contains(o.Message, operation+" in account "+hub) || !strings.Contains(o.Message, "NaN") {
+					t.Errorf("%+v", o)
+				}
+				if class(t, r, inventory.APISES) != inventory.OK || r.SES == nil {
+					t.Errorf("SES %+v: %+v", r.SES, r.Outcomes)
+				}
+				if kept := reader.Read(t.Context(), target(hub), &good); len(kept.Pools) != 3 || kept.Pools[0].Settings == nil {
+					t.Errorf("pools %+v", kept.Pools)
+				}
+			})
+		})
+	}
 }
