@@ -1,0 +1,418 @@
+package awsread_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// lookUp is a request to LookupEvents.
+type lookUp struct {
+	StartTime, EndTime float64
+	NextToken          string
+	LookupAttributes   []struct{ AttributeValue string }
+}
+
+// span says of when the request asks, as hours and minutes.
+func (l lookUp) span() string {
+	clock := func(seconds float64) string { return time.Unix(int64(seconds), 0).UTC().Format("15:04:05") }
+	return clock(l.StartTime) + " to " + clock(l.EndTime)
+}
+
+// trail is a CloudTrail that says what it is told to, and what it was asked.
+type trail struct {
+	*simulation
+	t      *testing.T
+	answer func(l lookUp, name string) (status int, events string) // no events, if it says 0
+	asked  map[string][]string                                     // spans by event name
+}
+
+func newTrail(t *testing.T) *trail {
+	t.Helper()
+	c := &trail{simulation: simulate(t, awssim.Options{NoQuotas: true}), t: t, asked: map[string][]string{}}
+	c.spoilt(func(operation string, body []byte, _ func() []byte) (int, string) {
+		if operation != "LookupEvents" {
+			return 0, ""
+		}
+		var l lookUp
+		if err := json.Unmarshal(body, &l); err != nil {
+			t.Error(err)
+		}
+		name := l.LookupAttributes[0].AttributeValue
+		c.asked[name] = append(c.asked[name], l.span())
+		status, answer := 0, ""
+		if c.answer != nil {
+			status, answer = c.answer(l, name)
+		}
+		if status == 0 {
+			return http.StatusOK, `{"Events": []}`
+		}
+		return status, answer
+	})
+	time.Sleep(15 * time.Hour) // The day began at 9.
+	return c
+}
+
+func (c *trail) reader() *awsread.Reader {
+	return c.simulation.reader(c.t, func(o *awsread.Options) { o.CloudTrail, o.Quota.Reset = true, 9*time.Hour })
+}
+
+// read reads, and forgets what was asked before.
+func (c *trail) read(r *awsread.Reader, prev *inventory.Reading) *inventory.Reading {
+	clear(c.asked)
+	reading := r.Read(c.t.Context(), target(hub), prev)
+	return &reading
+}
+
+func (c *trail) wantAsked(name string, spans ...string) {
+	c.t.Helper()
+	if got := c.asked[name]; !slices.Equal(got, spans) {
+		c.t.Errorf("%s was looked up from %q, want %q", name, got, spans)
+	}
+}
+
+// event is an event as CloudTrail lists it.
+func event(id string, at time.Time, record string) string {
+	return fmt.Sprintf(`{"EventId": %q, "EventTime": %d, "CloudTrailEvent": %q}`, id, at.Unix(), record)
+}
+
+func eventIDs(r *inventory.Reading) (ids []string) {
+	if r.Trail != nil {
+		for _, e := range r.Trail.Events {
+			ids = append(ids, e.ID)
+		}
+	}
+	return ids
+}
+
+func TestTrailGoesOn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newTrail(t)
+		reader := c.reader()
+		r := c.read(reader, nil)
+		c.wantAsked("SignUp", "09:00:00 to 15:00:00")
+		if len(c.asked) != 12 || r.Trail == nil || !r.Trail.Complete || !r.Trail.Confirmed.Equal(r.Start) {
+			t.Errorf("%d names were looked up: %+v", len(c.asked), r.Trail)
+		}
+		time.Sleep(5 * time.Minute)
+		r = c.read(reader, r)
+		c.wantAsked("SignUp", "14:45:00 to 15:05:00")
+		time.Sleep(17*time.Hour + 55*time.Minute) // 09:00, and another day.
+		r = c.read(reader, r)
+		c.wantAsked("SignUp", "09:00:00 to 09:00:00")
+		time.Sleep(5 * time.Minute)
+		r = c.read(reader, r)
+		c.wantAsked("SignUp", "09:00:00 to 09:05:00")
+		if !r.Trail.Complete || !r.Trail.Confirmed.Equal(r.Start) {
+			t.Errorf("%+v", r.Trail)
+		}
+	})
+}
+
+// TestTrailBreaksOff has a second page that is denied.
+func TestTrailBreaksOff(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newTrail(t)
+		reader := c.reader()
+		at := func(clock string) time.Time {
+			d, err := time.Parse("15:04:05", clock)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return time.Date(2000, 1, 1, d.Hour(), d.Minute(), d.Second(), 0, time.UTC)
+		}
+		c.answer = func(l lookUp, name string) (int, string) {
+			switch {
+			case name != "SignUp":
+				return 0, ""
+			case l.NextToken != "":
+				return http.StatusBadRequest, `{"__type": "AccessDeniedException", "message": "no"}`
+			}
+			return http.StatusOK, `{"NextToken": "more", "Events": [` + event("late", at("14:00:00"), `{}`) + "," + event("early", at("12:30:00"), `{}`) + `]}`
+		}
+		r := c.read(reader, nil)
+		if class(t, *r, inventory.APICloudTrail) != inventory.Denied || r.Trail.Complete || !slices.Equal(eventIDs(r), []string{"early", "late"}) {
+			t.Errorf("%+v: %+v", r.Outcomes, r.Trail)
+		}
+		c.wantAsked("UpdateUserAttributes") // It comes after SignUp.
+		if !r.Trail.Confirmed.Equal(r.Start) {
+			t.Errorf("confirmed up to %s, want %s", r.Trail.Confirmed, r.Start)
+		}
+
+		// The next pass reads what is missing, and what is new; it fails at
+		// once, so that nothing is won.
+		c.answer = func(l lookUp, name string) (int, string) {
+			if name == "SignUp" {
+				return http.StatusBadRequest, `{"__type": "AccessDeniedException", "message": "no"}`
+			}
+			return 0, ""
+		}
+		time.Sleep(20 * time.Minute)
+		r = c.read(reader, r)
+		c.wantAsked("SignUp", "09:00:00 to 12:30:01")
+		c.wantAsked("signup_POST") // Also after it.
+		if r.Trail.Complete || r.Trail.Confirmed.Equal(r.Start) || len(r.Trail.Events) != 2 {
+			t.Errorf("%+v", r.Trail)
+		}
+		c.answer = nil
+		time.Sleep(20 * time.Minute)
+		r = c.read(reader, r)
+		c.wantAsked("SignUp", "09:00:00 to 12:30:01", "14:45:00 to 15:40:00")
+		c.wantAsked("AdminCreateUser", "15:05:00 to 15:40:00")
+		if !r.Trail.Complete || !r.Trail.Confirmed.Equal(r.Start) || !slices.Equal(eventIDs(r), []string{"early", "late"}) {
+			t.Errorf("%+v", r.Trail)
+		}
+
+		// On the next day, the day before is kept until the first success.
+		time.Sleep(24 * time.Hour)
+		c.answer = func(lookUp, string) (int, string) {
+			return http.StatusBadRequest, `{"__type": "AccessDeniedException", "message": "no"}`
+		}
+		kept := c.read(reader, r)
+		if kept.Trail != r.Trail {
+			t.Errorf("%+v", kept.Trail)
+		}
+	})
+}
+
+// TestEventsThatCount has events of each kind, some of them odd.
+func TestEventsThatCount(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newTrail(t)
+		ids := map[string]string{}
+		for _, p := range c.Fleet().Accounts[0].Regions["eu-west-1"].Pools {
+			ids[p.Name] = p.ID
+		}
+		at := time.Now().Add(-time.Hour)
+		of := func(pool, rest string) string {
+			return `{"requestParameters": {"userPoolId": "` + ids[pool] + `"}` + rest + `}`
+		}
+		c.answer = func(_ lookUp, name string) (int, string) {
+			if name != "AdminCreateUser" {
+				return 0, ""
+			}
+			return http.StatusOK, `{"Events": [` + strings.Join([]string{
+				event("built-in", at, of("built-in", "")),
+				event("ses", at, of("customers", "")),
+				event("ses-failed", at, of("customers", `, "errorCode": "TooManyRequestsException"`)),
+				event("no-pool", at, `{}`),
+				event("", at, of("built-in", "")),
+				event("odd", at, `<html>`),
+				event("yesterday", at.Add(-6*time.Hour), of("built-in", "")),
+				`{"EventId": "no-time", "CloudTrailEvent": "{}"}`,
+			}, ",") + `]}`
+		}
+		r := c.read(c.reader(), nil)
+		allOK(t, *r)
+		if got, want := eventIDs(r), []string{"built-in", "no-pool", "ses-failed"}; !slices.Equal(got, want) {
+			t.Errorf("events %q, want %q", got, want)
+		}
+		for _, e := range r.Trail.Events {
+			if e.Default != (e.ID == "built-in") || e.Sent != (e.ID != "ses-failed") || (e.Failure != "") != (e.ID == "ses-failed") || e.Page || e.Operation != "AdminCreateUser" {
+				t.Errorf("%+v", e)
+			}
+		}
+	})
+}
+
+// TestAppClients has events that only name an app client.
+func TestAppClients(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newTrail(t)
+		f := fleet(t)
+		pools := f.Accounts[0].Regions["eu-west-1"].Pools
+		for i := range pools {
+			pools[i].Clients = []awssim.Client{{Name: "web"}}
+		}
+		if err := c.SetFleet(f); err != nil {
+			t.Fatal(err)
+		}
+		pools = c.Fleet().Accounts[0].Regions["eu-west-1"].Pools
+		builtIn := pools[slices.IndexFunc(pools, func(p awssim.Pool) bool { return p.Name == "built-in" })]
+		client := builtIn.Clients[0].ID
+		c.answer = func(_ lookUp, name string) (int, string) {
+			if name != "SignUp" {
+				return 0, ""
+			}
+			return http.StatusOK, `{"Events": [` + event(client+time.Now().String(), time.Now(), `{"requestParameters": {"clientId": "`+client+`"}}`) + `]}`
+		}
+		listed := func() int {
+			n := c.calls(hub, "ListUserPoolClients")
+			c.ResetCalls()
+			return n
+		}
+		reader := c.reader()
+
+		// They cannot be listed: the event has to be read again.
+		c.fault(t, awssim.Fault{Kind: "deny", Operation: "ListUserPoolClients"})
+		r := c.read(reader, nil)
+		o, _ := r.Outcome(inventory.APICognito)
+		if o.Class != inventory.Denied || !strings.Contains(o.Message, "ListUserPoolClients in") || class(t, *r, inventory.APICloudTrail) != inventory.Other {
+			t.Errorf("%+v", r.Outcomes)
+		}
+		if len(r.Trail.Events) != 0 || listed() != 1 {
+			t.Errorf("%+v", r.Trail)
+		}
+
+		// One of the pools was just deleted.
+		gone := pools[slices.IndexFunc(pools, func(p awssim.Pool) bool { return p.Name == "shaky" })].ID
+		spoil := *c.spoil.Load()
+		c.spoilt(func(operation string, body []byte, ask func() []byte) (int, string) {
+			if operation == "ListUserPoolClients" && strings.Contains(string(body), gone) {
+				return http.StatusBadRequest, `{"__type": "ResourceNotFoundException", "message": "User pool does not exist."}`
+			}
+			return spoil(operation, body, ask)
+		})
+		c.fault(t)
+		r = c.read(reader, r)
+		if allOK(t, *r); len(r.Trail.Events) != 1 || r.Trail.Events[0].PoolID != builtIn.ID || !r.Trail.Events[0].Default {
+			t.Errorf("%+v", r.Trail)
+		}
+		if n := listed(); n != 2 {
+			t.Errorf("the clients of %d pools were listed, want 2", n)
+		}
+
+		// Known ones are not listed again, unknown ones once an hour.
+		time.Sleep(2 * time.Hour)
+		r = c.read(reader, r)
+		if n := listed(); n != 0 || len(r.Trail.Events) != 2 {
+			t.Errorf("the clients of %d pools were listed for one that is known: %+v", n, r.Trail)
+		}
+		client = "unknown"
+		for _, tt := range []struct {
+			pause time.Duration
+			want  int
+		}{{0, 2}, {time.Hour - time.Second, 0}, {time.Second, 2}} {
+			time.Sleep(tt.pause)
+			r = c.read(reader, r)
+			if got := listed(); got != tt.want {
+				t.Errorf("after another %s the clients of %d pools were listed, want %d", tt.pause, got, tt.want)
+			}
+		}
+		last := r.Trail.Events[len(r.Trail.Events)-1]
+		if last.PoolID != "" || last.Default || !last.Sent || last.ClientID != "unknown" {
+			t.Errorf("%+v", last)
+		}
+	})
+}
+
+// everything has CloudWatch and CloudTrail read as well.
+func everything(o *awsread.Options) {
+	o.CloudWatch, o.CloudTrail, o.Quota.Reset = true, true, 9*time.Hour
+}
+
+// TestNoTimeLeft has a Cognito that takes all the time of the pass: the others
+// are not to blame, and what was known of them stands.
+func TestNoTimeLeft(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		sim := simulate(t, awssim.Options{NoQuotas: true})
+		sim.hold = func(operation, _ string) time.Duration {
+			if operation == "DescribeUserPool" && time.Now().Hour() == 16 {
+				return 5 * time.Second
+			}
+			return 0
+		}
+		time.Sleep(15 * time.Hour)
+		reader := sim.reader(t, func(o *awsread.Options) { everything(o); o.DescribeMaxAge = time.Hour })
+		sim.fault(t, awssim.Fault{Kind: "deny", Service: "cloudwatch"})
+		first := reader.Read(t.Context(), target(hub), nil)
+		sim.fault(t)
+		time.Sleep(time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		late := reader.Read(ctx, target(hub), &first)
+		if class(t, late, inventory.APICognito) != inventory.Timeout || class(t, late, inventory.APISES) != inventory.OK {
+			t.Errorf("%+v", late.Outcomes)
+		}
+		for api, want := range map[string]inventory.Class{inventory.APICloudWatch: inventory.Denied, inventory.APICloudTrail: inventory.OK} {
+			before, _ := first.Outcome(api)
+			if after, _ := late.Outcome(api); after != before || after.Class != want {
+				t.Errorf("%+v, want that of the pass before, %+v", after, before)
+			}
+		}
+		if late.Trail != first.Trail || late.SignUps != first.SignUps {
+			t.Errorf("%+v, %+v", late.Trail, late.SignUps)
+		}
+	})
+}
+
+// TestNothingToCount has a target without pools, and then one without credentials.
+func TestNothingToCount(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		sim := simulate(t, awssim.Options{NoQuotas: true})
+		reader := sim.reader(t, everything)
+		first := reader.Read(t.Context(), target(staging), nil)
+		if first.SignUps == nil || first.Trail == nil || first.Reputation == nil {
+			t.Errorf("%+v", first)
+		}
+		sim.fault(t, awssim.Fault{Kind: "deny", Account: staging, Service: "sts"})
+		denied := sim.reader(t, everything).Read(t.Context(), target(staging), &first)
+		for _, o := range denied.Outcomes {
+			if o.Class != inventory.Denied || !o.LastSuccess.Equal(first.End) || !strings.HasPrefix(o.Message, "AssumeRole in") {
+				t.Errorf("%+v", o)
+			}
+		}
+		if len(denied.Outcomes) != 5 || denied.SignUps != first.SignUps || denied.Trail != first.Trail {
+			t.Errorf("%+v", denied)
+		}
+		sim.fault(t)
+		f := fleet(t)
+		f.Accounts[1].Regions["eu-west-1"].Pools = nil
+		if err := sim.SetFleet(f); err != nil {
+			t.Fatal(err)
+		}
+		empty := reader.Read(t.Context(), target(staging), &denied)
+		if allOK(t, empty); len(empty.Outcomes) != 3 || empty.SignUps != nil || empty.Trail != nil || empty.Reputation != nil {
+			t.Errorf("%+v", empty)
+		}
+	})
+}
+
+// TestAppClientsTakeTheirTime has app clients whose list does not fit into the
+// time that CloudTrail may take in one pass.
+func TestAppClientsTakeTheirTime(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newTrail(t)
+		c.hold = func(operation, _ string) time.Duration {
+			if operation == "ListUserPoolClients" {
+				return 4 * time.Second
+			}
+			return 0
+		}
+		c.answer = func(_ lookUp, name string) (int, string) {
+			if name != "SignUp" {
+				return 0, ""
+			}
+			return http.StatusOK, `{"Events": [` + event("one", time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC), `{"requestParameters": {"clientId": "unknown"}}`) + `]}`
+		}
+		reader := c.reader()
+		var prev *inventory.Reading
+		for pass := 1; ; pass++ {
+			ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second) // Half of which is time for one pool.
+			r := reader.Read(ctx, target(hub), prev)
+			cancel()
+			allOK(t, r)
+			if o, _ := r.Outcome(inventory.APICloudTrail); o.Class != inventory.OK || r.End.Sub(r.Start) > 6*time.Second {
+				t.Errorf("pass %d took %s: %+v", pass, r.End.Sub(r.Start), o)
+			}
+			if prev = &r; r.Trail.Complete {
+				if pass != 3 || !slices.Equal(eventIDs(prev), []string{"one"}) || c.calls(hub, "ListUserPoolClients") != 5 { // Two of them were cut off.
+					t.Errorf("in pass %d, after %d calls: %+v", pass, c.calls(hub, "ListUserPoolClients"), r.Trail)
+				}
+				return
+			}
+			if pass == 5 {
+				t.Fatalf("%+v", r.Trail)
+			}
+		}
+	})
+}
