@@ -26,7 +26,7 @@ func TestBuiltin(t *testing.T) {
 	for _, r := range s.rules {
 		var fires []string
 		for _, test := range r.text.tests {
-			fires = append(fires, test.fires.value)
+			fires = append(fires, test.fires.Text)
 		}
 		for _, want := range []string{"true", "false", "undetermined"} {
 			// Unknown facts are what facts-stale fires for.

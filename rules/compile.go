@@ -1,8 +1,7 @@
 package rules
 
 import (
-	"fmt"
-	"math"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,7 +10,10 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 )
 
 // The limits of an expression. A unit of cost is about what it takes to look
@@ -59,23 +61,17 @@ var environments = func() map[ForEach]*cel.Env {
 type scope struct {
 	*cel.Env
 	about  ForEach
-	params []string // as they are written in expressions
-	values map[string]any
+	params map[string]ref.Val // by what they are called in expressions
 }
 
 // newScope returns the scope of a rule about e with the params. They are
 // constants to CEL, so that a rule pays nothing for having them.
-func newScope(e ForEach, params map[string]param, order []string) (scope, error) {
-	s := scope{Env: environments[e], about: e, values: map[string]any{}}
+func newScope(e ForEach, params []param) (scope, error) {
+	s := scope{Env: environments[e], about: e, params: map[string]ref.Val{}}
 	var options []cel.EnvOption
-	for _, name := range order {
-		p, ok := params[name]
-		if !ok {
-			continue
-		}
-		s.params = append(s.params, "params."+name)
-		s.values["params."+name] = p.value
-		options = append(options, cel.Constant("params."+name, paramType(p.value), types.DefaultTypeAdapter.NativeToValue(p.value)))
+	for _, p := range params {
+		s.params["params."+p.name] = p.value
+		options = append(options, cel.Constant("params."+p.name, p.typ, p.value))
 	}
 	if options == nil {
 		return s, nil
@@ -85,56 +81,13 @@ func newScope(e ForEach, params map[string]param, order []string) (scope, error)
 	return s, err
 }
 
-func paramType(v any) *cel.Type {
-	switch v.(type) {
-	case int64:
-		return cel.IntType
-	case float64:
-		return cel.DoubleType
-	case bool:
-		return cel.BoolType
-	case []string:
-		return cel.ListType(cel.StringType)
-	case []int64:
-		return cel.ListType(cel.IntType)
-	case []float64:
-		return cel.ListType(cel.DoubleType)
-	case []bool:
-		return cel.ListType(cel.BoolType)
-	default:
-		return cel.StringType
-	}
-}
-
-// describe says in a user's words what may be written for a param like v.
-func describe(v any) string {
-	switch v.(type) {
-	case int64:
-		return "a whole number"
-	case float64:
-		return "a number"
-	case bool:
-		return "true or false"
-	case string:
-		return "text"
-	case []string:
-		return "a list of text"
-	case []int64:
-		return "a list of whole numbers"
-	case []float64:
-		return "a list of numbers"
-	default:
-		return "a list of true or false"
-	}
-}
-
 // compile turns the text into a program that yields a value of type want.
-func (s scope) compile(p *problems, what string, text scalar, want *cel.Type) cel.Program {
-	if n := len([]rune(text.value)); n > maxCharacters {
-		p.add(text.at, "%s has %d characters; %d are the most that are allowed", what, n, maxCharacters)
+func (s scope) compile(p *yamlfile.Problems, what string, text *yamlfile.Node, want *cel.Type) cel.Program {
+	if n := len([]rune(text.Text)); n > maxCharacters {
+		p.Add(text.At(), "%s has %d characters; at most %d are allowed", what, n, maxCharacters)
 		return nil
 	}
-	parsed, issues := s.Parse(text.value)
+	parsed, issues := s.Parse(text.Text)
 	if issues.Err() == nil {
 		var checked *cel.Ast
 		if checked, issues = s.Check(parsed); issues.Err() == nil {
@@ -142,24 +95,24 @@ func (s scope) compile(p *problems, what string, text scalar, want *cel.Type) ce
 		}
 	}
 	for _, e := range issues.Errors() {
-		p.add(text.inside(e.Location.Line(), e.Location.Column()), "%s: %s%s", what, s.explain(e, parsed), caret(e, text.value))
+		p.Add(text.Inside(e.Location.Line(), e.Location.Column()), "%s: %s%s", what, s.explain(e, parsed), caret(e, text.Text))
 	}
 	return nil
 }
 
 // plan makes a program of an expression that is correct by itself.
-func (s scope) plan(p *problems, what string, text scalar, checked *cel.Ast, want *cel.Type) cel.Program {
+func (s scope) plan(p *yamlfile.Problems, what string, text *yamlfile.Node, checked *cel.Ast, want *cel.Type) cel.Program {
 	if got := checked.OutputType(); !got.IsExactType(want) {
-		p.add(text.at, "%s must be of type %s, not %s", what, want, got)
+		p.Add(text.At(), "%s must be of type %s, not %s", what, want, got)
 		return nil
 	}
-	estimate, err := s.EstimateCost(checked, sizes{s.values})
+	estimate, err := s.EstimateCost(checked, sizes{s.params})
 	if err != nil {
-		p.add(text.at, "%s: %v", what, err)
+		p.Add(text.At(), "%s: %v", what, err)
 		return nil
 	}
 	if estimate.Max > maxCost {
-		p.add(text.at, "%s may cost up to %d units to evaluate; %d are the most that are allowed", what, estimate.Max, maxCost)
+		p.Add(text.At(), "%s may cost up to %d units to evaluate; at most %d are allowed", what, estimate.Max, maxCost)
 		return nil
 	}
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
@@ -168,7 +121,7 @@ func (s scope) plan(p *problems, what string, text scalar, checked *cel.Ast, wan
 	}
 	program, err := s.Program(checked, options...)
 	if err != nil {
-		p.add(text.at, "%s: %v", what, err)
+		p.Add(text.At(), "%s: %v", what, err)
 		return nil
 	}
 	return program
@@ -181,13 +134,13 @@ func (s scope) explain(e *cel.Error, parsed *cel.Ast) string {
 	case at == nil:
 	case strings.HasPrefix(e.Message, "undeclared reference to") && at.Kind() != ast.CallKind:
 		message, _, _ := strings.Cut(e.Message, " (in container")
-		return message + "; allowed here: " + strings.Join(append([]string{string(s.about)}, s.params...), ", ")
+		return message + "; allowed here: " + strings.Join(append([]string{string(s.about)}, slices.Sorted(maps.Keys(s.params))...), ", ")
 	case strings.HasPrefix(e.Message, "undeclared reference to"):
 		message, _, _ := strings.Cut(e.Message, " (in container")
 		return message + "; there is no such function"
 	case strings.HasPrefix(e.Message, "undefined field") && at.Kind() == ast.SelectKind:
 		if t := s.typeOf(at.AsSelect().Operand()); t != nil {
-			return e.Message + "; " + t.path + " has " + list(t.names(), "and")
+			return e.Message + "; " + t.path + " has " + yamlfile.Join(t.names(), "and")
 		}
 	case e.Message == "invalid matches argument":
 		return e.Message + "; it must be a regular expression in RE2 syntax that is not too large"
@@ -257,7 +210,7 @@ func (factValidator) Validate(_ *cel.Env, _ cel.ValidatorConfig, a *ast.AST, iss
 
 // sizes tells CEL how large values can be, to find an expression's worst case:
 // params as they are, facts as large as AWS allows, or more.
-type sizes struct{ params map[string]any }
+type sizes struct{ params map[string]ref.Val }
 
 // EstimateSize implements [cost.Estimator].
 func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
@@ -282,28 +235,20 @@ func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 }
 
 // size is how large the param is or, if it is a list, any of its items.
-func size(param any, item bool) int {
-	switch v := param.(type) {
+func size(param ref.Val, item bool) int {
+	largest := 1
+	switch v := param.Value().(type) {
 	case string:
 		return len(v)
-	case []string:
+	case []ref.Val:
 		if !item {
 			return len(v)
 		}
-		longest := 0
-		for _, s := range v {
-			longest = max(longest, len(s))
+		for _, i := range v {
+			largest = max(largest, size(i, false))
 		}
-		return longest
-	case []int64:
-		return len(v)
-	case []float64:
-		return len(v)
-	case []bool:
-		return len(v)
-	default:
-		return 1
 	}
+	return largest
 }
 
 // EstimateCallCost knows that numbers and times are short texts, which CEL does not.
@@ -313,60 +258,4 @@ func (sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, args []cost.A
 	}
 	short := cost.RangedSizeEstimate(0, 64)
 	return cost.NewCallEstimate(cost.FixedCostEstimate(1), &short)
-}
-
-// convert turns an override's value into one of the type of the param's own.
-func convert(value, own any) (any, error) {
-	var converted any
-	var ok bool
-	switch own.(type) {
-	case int64:
-		converted, ok = wholeNumber(value)
-	case float64:
-		converted, ok = anyNumber(value)
-	case bool:
-		converted, ok = value.(bool)
-	case string:
-		converted, ok = value.(string)
-	case []int64:
-		converted, ok = listOf(value, wholeNumber)
-	case []float64:
-		converted, ok = listOf(value, anyNumber)
-	case []bool:
-		converted, ok = listOf(value, func(v any) (bool, bool) { b, ok := v.(bool); return b, ok })
-	case []string:
-		converted, ok = listOf(value, func(v any) (string, bool) { s, ok := v.(string); return s, ok })
-	}
-	if !ok {
-		return nil, fmt.Errorf("must be %s, not %s", describe(own), quote(fmt.Sprint(value)))
-	}
-	return converted, nil
-}
-
-func wholeNumber(value any) (int64, bool) {
-	switch v := value.(type) {
-	case int:
-		return int64(v), true
-	case int64:
-		return v, true
-	default:
-		return 0, false
-	}
-}
-
-func anyNumber(value any) (float64, bool) {
-	if i, ok := wholeNumber(value); ok {
-		return float64(i), true
-	}
-	f, ok := value.(float64)
-	return f, ok && !math.IsNaN(f) && !math.IsInf(f, 0)
-}
-
-func listOf[T any](value any, item func(any) (T, bool)) ([]T, bool) {
-	values, ok := value.([]any)
-	list := make([]T, len(values))
-	for i := 0; ok && i < len(values); i++ {
-		list[i], ok = item(values[i])
-	}
-	return list, ok
 }

@@ -274,7 +274,7 @@ func (res *Result) fire(r *rule, at time.Time, v *variable, about func() Finding
 // say returns the message, or the summary when there is none, when what it
 // needs is unknown, and on an error: a finding is not lost for its text.
 func (t *ruleText) say(message cel.Program, v *variable) (string, error) {
-	summary := strings.TrimSpace(t.summary.value)
+	summary := strings.TrimSpace(t.summary.Text)
 	if message == nil {
 		return summary, nil
 	}

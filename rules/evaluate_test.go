@@ -439,7 +439,7 @@ func TestConcurrent(t *testing.T) {
 }
 
 func TestEmpty(t *testing.T) {
-	for name, s := range map[string]*Set{"no rules": mustLoad(t, Options{}, ""), "no pools": loadBuiltin(t)} {
+	for name, s := range map[string]*Set{"no rules": mustLoad(t, Options{}, "rules: []"), "no pools": loadBuiltin(t)} {
 		snap := fleet(10)
 		if name == "no pools" {
 			snap = inventory.New(now, nil, inventory.Policy{})

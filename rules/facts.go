@@ -382,7 +382,12 @@ var poolType = newType(
 	fact{name: "identity_error", typ: cel.StringType, doc: "why SES could not verify the identity, such as `HOST_NOT_FOUND`; empty without an error", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.IdentityError) })},
 	fact{name: "ready", typ: cel.BoolType, doc: "whether the pool can mail a person outside", not: "facts that could decide are unknown, or a Lambda sends", read: of(func(v *poolView) any { return tri(v.Ready) })},
 	fact{name: "blocked", typ: cel.ListType(cel.StringType), doc: "the reasons that are known to keep it from that, for messages; conditions use `blocked_by`", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any {
-		return types.NewStringList(types.DefaultTypeAdapter, names(v.Blocked()))
+		blocked := v.Blocked()
+		reasons := make([]string, 0, len(blocked))
+		for _, r := range blocked {
+			reasons = append(reasons, string(r))
+		}
+		return types.NewStringList(types.DefaultTypeAdapter, reasons)
 	})},
 	fact{name: "blocked_by", of: blockedByType, doc: "each reason, known or unknown by itself", read: of(func(v *poolView) any { return &v.blockedBy })},
 	fact{name: "tags", typ: cel.MapType(cel.StringType, cel.StringType), doc: "the pool's tags; one that is absent reads as an empty text", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return newTags(s.Tags) })},

@@ -2,11 +2,14 @@ package rules
 
 import (
 	"embed"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"cel.dev/cel-go/cel"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 )
 
 // Severity says how bad it is that a rule fires.
@@ -40,10 +43,10 @@ type Options struct {
 
 // Override changes one rule. What is not set stays as it is.
 type Override struct {
-	Enabled  *bool
-	Severity string
-	Params   map[string]any // values as package yaml decodes them
-	Where    string         // file:line:col of the override for errors, may be empty
+	Enabled  *bool             `yaml:"enabled,omitempty"`
+	Severity Severity          `yaml:"severity,omitempty"`
+	Params   *yamlfile.Node    `yaml:"params,omitempty"` // a mapping
+	At       yamlfile.Position `yaml:"-"`                // of the override itself, for errors
 }
 
 // Set is rules that were loaded, and their exemptions. It does not change; any
@@ -74,24 +77,24 @@ type exemption struct {
 
 // RuleInfo describes a rule.
 type RuleInfo struct {
-	ID       string
-	Severity Severity
-	ForEach  ForEach
-	Summary  string
-	Remedy   string
-	When     string // the condition, in CEL
-	Params   map[string]any
-	Enabled  bool
-	File     string // that it comes from
+	ID       string         `json:"rule"`
+	Severity Severity       `json:"severity"`
+	ForEach  ForEach        `json:"for_each"`
+	Summary  string         `json:"summary"`
+	Remedy   string         `json:"remedy,omitempty"`
+	When     string         `json:"when"`             // the condition, in CEL
+	Params   map[string]any `json:"params,omitempty"` // the values of CEL's, overrides applied
+	Enabled  bool           `json:"enabled"`
+	File     string         `json:"file"` // that it comes from
 }
 
 // ExemptionInfo describes an exemption.
 type ExemptionInfo struct {
-	Rule   string
-	When   string // empty is always
-	Reason string
-	Until  string // the last day that it applies, such as 2027-03-31; may be empty
-	Where  string // file:line:col
+	Rule   string `json:"rule"`
+	When   string `json:"when,omitempty"` // empty is always
+	Reason string `json:"reason"`
+	Until  string `json:"until,omitempty"` // the last day that it applies, such as 2027-03-31; may be empty
+	Where  string `json:"where"`           // file:line:column
 }
 
 //go:embed *.yaml
@@ -115,28 +118,31 @@ func Builtin() []File {
 }
 
 // Load compiles the rules of all files. Its error has a paragraph for each
-// mistake: file:line:col, what is wrong, what is allowed, and for an expression
-// the line with a caret below the mistake.
+// mistake: file:line:column, what is wrong, what is allowed, and for an
+// expression the line with a caret below the mistake.
 func Load(o Options, files ...File) (*Set, error) {
-	l := loader{problems: &problems{}, byID: map[string]*rule{}}
-	var read []*file
+	l := loader{Problems: &yamlfile.Problems{}, byID: map[string]*rule{}}
+	read := make([]file, len(files))
 	for i, src := range files {
-		f := &file{problems: l.problems, name: src.Name, order: i}
-		f.decode(src.Data)
-		read = append(read, f)
+		read[i] = file{Problems: l.Problems, name: src.Name}
+		read[i].decode(src.Data)
 	}
 	for _, f := range read {
 		for i := range f.rules {
-			l.rule(f, &f.rules[i], o.Overrides)
+			l.rule(f.name, &f.rules[i], o.Overrides)
 		}
 	}
-	l.overrides(o.Overrides, len(files))
+	for _, id := range slices.Sorted(maps.Keys(o.Overrides)) {
+		if l.byID[id] == nil {
+			l.Add(o.Overrides[id].At, "unknown rule %s in overrides", yamlfile.Quote(id))
+		}
+	}
 	for _, f := range read {
 		for i := range f.exemptions {
 			l.exemption(&f.exemptions[i])
 		}
 	}
-	if err := l.err(); err != nil {
+	if err := l.Err(); err != nil {
 		return nil, err
 	}
 	return &l.set, nil
@@ -144,134 +150,115 @@ func Load(o Options, files ...File) (*Set, error) {
 
 // loader compiles what the files say.
 type loader struct {
-	*problems
+	*yamlfile.Problems
 	set  Set
 	byID map[string]*rule
 }
 
-func (l *loader) rule(f *file, t *ruleText, overrides map[string]Override) {
-	if !t.id.given() {
+func (l *loader) rule(file string, t *ruleText, overrides map[string]Override) {
+	id := t.id.Text
+	if id == "" {
 		return
 	}
-	id := t.id.value
 	if first, ok := l.byID[id]; ok {
-		l.add(t.id.at, "there already is a rule %s, at %s; give this one another id", quote(id), first.text.id.at)
+		l.Add(t.id.At(), "duplicate rule id %s, first at %s; give this rule another id", yamlfile.Quote(id), first.text.id.At())
 		return
 	}
 	r := &rule{text: t, index: len(l.set.rules), RuleInfo: RuleInfo{
-		ID: id, Severity: Severity(t.severity.value), ForEach: ForEach(t.forEach.value),
-		Summary: strings.TrimSpace(t.summary.value), Remedy: strings.TrimSpace(t.remedy.value),
-		When: strings.TrimSpace(t.when.value), Enabled: true, File: f.name,
+		ID: id, Severity: Severity(t.severity.Text), ForEach: ForEach(t.forEach.Text),
+		Summary: strings.TrimSpace(t.summary.Text), Remedy: strings.TrimSpace(t.remedy.Text),
+		When: strings.TrimSpace(t.when.Text), Enabled: true, File: file,
 	}}
 	l.byID[id] = r
 	l.set.rules = append(l.set.rules, r)
-	o := overrides[id]
-	if o.Enabled != nil {
-		r.Enabled = *o.Enabled
-	}
-	if o.Severity != "" {
-		r.Severity = Severity(o.Severity)
-	}
-	params := map[string]param{}
+	params := l.override(r, overrides[id])
 	r.Params = map[string]any{}
-	for name, p := range t.params {
-		if value, ok := o.Params[name]; ok {
-			if v, err := convert(value, p.value); err == nil { // Else overrides says so.
-				p.value = v
-			}
-		}
-		params[name], r.Params[name] = p, p.value
+	for _, p := range params {
+		r.Params[p.name] = p.value.Value()
 	}
 	if rootTypes[r.ForEach] == nil {
 		return // Without, there is nothing to compile against.
 	}
-	r.when, r.message = t.compile(l.problems, params)
+	r.when, r.message = t.compile(l.Problems, params)
 	l.tests(t)
 }
 
+// override applies o to the rule, and returns the rule's params with those of o.
+func (l *loader) override(r *rule, o Override) []param {
+	if o.Enabled != nil {
+		r.Enabled = *o.Enabled
+	}
+	if o.Severity != "" {
+		r.Severity = o.Severity
+		if !slices.Contains(Severities(), o.Severity) {
+			l.Add(o.At, "severity of rule %s must be %s, not %s", r.ID, yamlfile.Join(Severities(), "or"), yamlfile.Quote(string(o.Severity)))
+		}
+	}
+	params := slices.Clone(r.text.params)
+	if o.Params == nil {
+		return params
+	}
+	fields := make([]yamlfile.Field, len(params))
+	for i := range params {
+		p := &params[i]
+		fields[i] = yamlfile.Field{Name: p.name, Decode: func(n *yamlfile.Node) {
+			if v := decode(l.Problems, n, "param "+p.name+" of rule "+r.ID, p.typ); v != nil {
+				p.value = v
+			}
+		}}
+	}
+	l.Mapping(o.Params, "the params of rule "+r.ID, fields...)
+	return params
+}
+
 // compile compiles the rule's expressions with the params.
-func (t *ruleText) compile(p *problems, params map[string]param) (when, message cel.Program) {
-	s, err := newScope(ForEach(t.forEach.value), params, t.paramNames)
+func (t *ruleText) compile(p *yamlfile.Problems, params []param) (when, message cel.Program) {
+	s, err := newScope(ForEach(t.forEach.Text), params)
 	if err != nil {
-		p.add(t.id.at, "the params cannot be used: %v", err)
+		p.Add(t.id.At(), "the params cannot be used: %v", err)
 		return nil, nil
 	}
-	if t.when.given() {
-		when = s.compile(p, "when", t.when, cel.BoolType)
+	if t.when.Text != "" {
+		when = s.compile(p, "when", &t.when, cel.BoolType)
 	}
-	if t.message.given() {
-		message = s.compile(p, "message", t.message, cel.StringType)
+	if t.message.Text != "" {
+		message = s.compile(p, "message", &t.message, cel.StringType)
 	}
 	return when, message
 }
 
 // tests checks what can be wrong with the tests before they run.
 func (l *loader) tests(t *ruleText) {
+	want := ForEach(t.forEach.Text)
 	for i := range t.tests {
 		test := &t.tests[i]
 		switch {
 		case test.facts == nil:
-			l.add(test.at, "a test must have the key %s with the facts", t.forEach.value)
-		case test.about.value != t.forEach.value:
-			l.add(test.about.at, "the rule is for each %s; its tests must give the facts of one, not of one %s", t.forEach.value, test.about.value)
+			l.Add(test.at, "a test must have the key %s with the facts", want)
+		case test.about != want:
+			l.Add(test.facts.At(), "a test of a rule with for_each: %s must have its facts under the key %s, not %s", want, want, test.about)
 		default:
-			test.root = test.about.file.object(rootTypes[ForEach(t.forEach.value)], test.facts)
+			test.root = l.object(rootTypes[want], test.facts)
 		}
 	}
-}
-
-// overrides checks the overrides of all rules.
-func (l *loader) overrides(overrides map[string]Override, files int) {
-	for _, id := range sortedKeys(overrides) {
-		o := overrides[id]
-		at := position{order: files, file: o.Where}
-		if o.Where == "" {
-			at.file = "overrides"
-		}
-		r, ok := l.byID[id]
-		if !ok {
-			l.add(at, "there is no rule %s to override", quote(id))
-			continue
-		}
-		if o.Severity != "" && !slices.Contains(Severities(), Severity(o.Severity)) {
-			l.add(at, "severity of rule %s must be %s, not %s", id, list(names(Severities()), "or"), quote(o.Severity))
-		}
-		for _, name := range sortedKeys(o.Params) {
-			p, ok := r.text.params[name]
-			if !ok {
-				l.add(at, "rule %s has no param %s; %s", id, quote(name), r.text.allowedParams())
-				continue
-			}
-			if _, err := convert(o.Params[name], p.value); err != nil {
-				l.add(at, "param %s of rule %s %v", name, id, err)
-			}
-		}
-	}
-}
-
-func (t *ruleText) allowedParams() string {
-	if len(t.params) == 0 {
-		return "it has none"
-	}
-	return "it has " + list(t.paramNames, "and")
 }
 
 func (l *loader) exemption(t *exemptionText) {
-	if !t.rule.given() {
+	if t.rule.Text == "" {
 		return
 	}
-	r, ok := l.byID[t.rule.value]
+	r, ok := l.byID[t.rule.Text]
 	if !ok {
-		l.add(t.rule.at, "there is no rule %s to be exempted from", quote(t.rule.value))
+		l.Add(t.rule.At(), "unknown rule %s in an exemption", yamlfile.Quote(t.rule.Text))
 		return
 	}
 	e := &exemption{index: len(l.set.exemptions), through: t.through, ExemptionInfo: ExemptionInfo{
-		Rule: r.ID, When: strings.TrimSpace(t.when.value), Reason: strings.TrimSpace(t.reason.value),
-		Until: t.until.value, Where: t.at.String(),
+		Rule: r.ID, When: strings.TrimSpace(t.when.Text), Reason: strings.TrimSpace(t.reason.Text),
+		Until: t.until.Text, Where: t.at.String(),
 	}}
-	if t.when.given() && rootTypes[r.ForEach] != nil {
+	if t.when.Text != "" && rootTypes[r.ForEach] != nil {
 		s := scope{Env: environments[r.ForEach], about: r.ForEach}
-		e.when = s.compile(l.problems, "when", t.when, cel.BoolType)
+		e.when = s.compile(l.Problems, "when", &t.when, cel.BoolType)
 	}
 	l.set.exemptions = append(l.set.exemptions, e)
 	r.exemptions = append(r.exemptions, e)
@@ -293,13 +280,4 @@ func (s *Set) Exemptions() []ExemptionInfo {
 		infos = append(infos, e.ExemptionInfo)
 	}
 	return infos
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -8,6 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 )
 
 var update = flag.Bool("update", false, "write the expected errors of testdata anew")
@@ -66,47 +72,73 @@ rules:
       - {name: unlimited, pool: {name: b, quota: {used: 5, unlimited: true}, failures: {throttled: 2}}, fires: false}
 `
 
+// params parses the params of an override.
+func params(t *testing.T, text string) *yamlfile.Node {
+	t.Helper()
+	var p yamlfile.Problems
+	n := yamlfile.Parse(&p, yamlfile.Format{Nulls: true, Aliases: true}, "config.yaml", []byte(text))
+	if err := p.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 func TestOverrides(t *testing.T) {
 	off := false
-	s := mustLoad(t, Options{Overrides: map[string]Override{"it": {Enabled: &off, Severity: "critical", Params: map[string]any{
-		"ratio": 1, "count": int64(4), "word": "y", "flag": true, "words": []any{"c"}, "counts": []any{7}, "ratios": []any{0.25, 1}, "flags": []any{}, "none": []any{"z"},
-	}}}}, withParams)
+	s := mustLoad(t, Options{Overrides: map[string]Override{"it": {Enabled: &off, Severity: "critical", Params: params(t,
+		"{ratio: 1, count: 4, word: 12, flag: , words: [c], counts: [7], ratios: [0.25, 1], flags: [], none: [z]}",
+	)}}}, withParams)
 	if err := s.Test(); err != nil {
 		t.Error(err) // The tests are those of the file's own params.
 	}
-	want := RuleInfo{
-		ID: "it", Severity: Critical, ForEach: ForPool, Summary: "It", Remedy: "Fix it.", File: "test.yaml", When: s.rules[0].When,
-		Params: map[string]any{
-			"ratio": 1.0, "count": int64(4), "word": "y", "flag": true, "words": []string{"c"},
-			"counts": []int64{7}, "ratios": []float64{0.25, 1}, "flags": []bool{}, "none": []string{"z"},
-		},
+	got, err := json.Marshal(s.Rules()[0])
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := s.Rules()[0]; !reflect.DeepEqual(got, want) {
-		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	when, err := json.Marshal(s.Rules()[0].When)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"rule":"it","severity":"critical","for_each":"pool","summary":"It","remedy":"Fix it.","when":` + string(when) +
+		`,"params":{"count":4,"counts":[7],"flag":true,"flags":[],"none":["z"],"ratio":1,"ratios":[0.25,1],"word":"12","words":["c"]},"enabled":false,"file":"test.yaml"}`
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestOverrideTypes checks that a param keeps its type, whatever is written for it.
+func TestOverrideTypes(t *testing.T) {
+	s := mustLoad(t, Options{Overrides: map[string]Override{"it": {Params: params(t, "{ratio: 1, word: 12, ratios: [1], flags: []}")}}}, withParams)
+	for name, want := range map[string]any{
+		"ratio": 1.0, "word": "12", "ratios": []ref.Val{types.Double(1)}, "flags": []ref.Val{}, "count": int64(3), "none": []ref.Val{},
+	} {
+		if got := s.Rules()[0].Params[name]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is %#v, want %#v", name, got, want)
+		}
 	}
 }
 
 func TestWrongOverrides(t *testing.T) {
+	at := yamlfile.Position{File: "config.yaml", Line: 7, Column: 3}
+	const allowed = `; allowed are ratio, count, word, flag, words, counts, ratios, flags and none`
 	tests := map[string]struct {
 		override Override
 		err      string
 	}{
-		"severity": {Override{Severity: "bad", Where: "config.yaml:7:3"}, `config.yaml:7:3: severity of rule it must be info, warning or critical, not "bad"`},
-		"no param": {
-			Override{Params: map[string]any{"rate": 1}},
-			`overrides: rule it has no param "rate"; it has ratio, count, word, flag, words, counts, ratios, flags and none`,
-		},
-		"number":      {Override{Params: map[string]any{"ratio": "1"}}, `overrides: param ratio of rule it must be a number, not "1"`},
-		"whole":       {Override{Params: map[string]any{"count": 1.5}}, `overrides: param count of rule it must be a whole number, not "1.5"`},
-		"text":        {Override{Params: map[string]any{"word": 1}}, `overrides: param word of rule it must be text, not "1"`},
-		"boolean":     {Override{Params: map[string]any{"flag": "yes"}}, `overrides: param flag of rule it must be true or false, not "yes"`},
-		"no list":     {Override{Params: map[string]any{"words": "a"}}, `overrides: param words of rule it must be a list of text, not "a"`},
-		"list":        {Override{Params: map[string]any{"counts": []any{1, "a"}}}, `overrides: param counts of rule it must be a list of whole numbers, not "[1 a]"`},
-		"numbers":     {Override{Params: map[string]any{"ratios": []any{true}}}, `overrides: param ratios of rule it must be a list of numbers, not "[true]"`},
-		"booleans":    {Override{Params: map[string]any{"flags": []any{1}}}, `overrides: param flags of rule it must be a list of true or false, not "[1]"`},
-		"no value":    {Override{Params: map[string]any{"ratio": nil}}, `overrides: param ratio of rule it must be a number, not "<nil>"`},
-		"a mapping":   {Override{Params: map[string]any{"word": map[string]any{}}}, `overrides: param word of rule it must be text, not "map[]"`},
-		"in the list": {Override{Params: map[string]any{"words": []any{[]any{"a"}}}}, `overrides: param words of rule it must be a list of text, not "[[a]]"`},
+		"severity":    {Override{Severity: "bad", At: at}, `config.yaml:7:3: severity of rule it must be info, warning or critical, not "bad"`},
+		"no param":    {Override{Params: params(t, "{rate: 1}")}, `config.yaml:1:2: unknown key "rate" in the params of rule it (did you mean ratio?)` + allowed},
+		"number":      {Override{Params: params(t, "{ratio: '1'}")}, `config.yaml:1:9: param ratio of rule it must be a finite number, not "1"`},
+		"infinite":    {Override{Params: params(t, "{ratio: .inf}")}, `config.yaml:1:9: param ratio of rule it must be a finite number, not ".inf"`},
+		"whole":       {Override{Params: params(t, "{count: 1.5}")}, `config.yaml:1:9: param count of rule it must be a whole number of at most 64 bits, not "1.5"`},
+		"string":      {Override{Params: params(t, "{word: [a]}")}, `config.yaml:1:8: param word of rule it must be a string, not a list`},
+		"boolean":     {Override{Params: params(t, "{flag: yes}")}, `config.yaml:1:8: param flag of rule it must be true or false, not "yes"`},
+		"no list":     {Override{Params: params(t, "{words: a}")}, `config.yaml:1:9: param words of rule it must be a list, not "a"`},
+		"an item":     {Override{Params: params(t, "{counts: [1, a]}")}, `config.yaml:1:14: an item of param counts of rule it must be a whole number of at most 64 bits, not "a"`},
+		"numbers":     {Override{Params: params(t, "{ratios: [true]}")}, `config.yaml:1:11: an item of param ratios of rule it must be a finite number, not "true"`},
+		"booleans":    {Override{Params: params(t, "{flags: [1]}")}, `config.yaml:1:10: an item of param flags of rule it must be true or false, not "1"`},
+		"a mapping":   {Override{Params: params(t, "{word: {}}")}, `config.yaml:1:8: param word of rule it must be a string, not a mapping`},
+		"in the list": {Override{Params: params(t, "{words: [[a]]}")}, `config.yaml:1:10: an item of param words of rule it must be a string, not a list`},
+		"no mapping":  {Override{Params: params(t, "[a]")}, `config.yaml:1:1: the params of rule it must be a mapping of keys to values, not a list`},
 	}
 	for name, test := range tests {
 		_, err := Load(Options{Overrides: map[string]Override{"it": test.override}}, File{"test.yaml", []byte(withParams)})
@@ -114,9 +146,20 @@ func TestWrongOverrides(t *testing.T) {
 			t.Errorf("%s: error\n%v\nwant\n%v", name, err, test.err)
 		}
 	}
-	_, err := Load(Options{Overrides: map[string]Override{"that": {}}}, Builtin()...)
-	if want := `overrides: there is no rule "that" to override`; err == nil || err.Error() != want {
+	_, err := Load(Options{Overrides: map[string]Override{"that": {At: at}}}, Builtin()...)
+	if want := `config.yaml:7:3: unknown rule "that" in overrides`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+	_, err = Load(Options{Overrides: map[string]Override{"it": {Params: params(t, "{a: 1}")}}}, File{"test.yaml", []byte(onePool("true", `"it"`))})
+	if want := `config.yaml:1:2: unknown key "a" in the params of rule it; no keys are allowed here`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// TestMinimal checks that the rule file which the error of an empty one shows is right.
+func TestMinimal(t *testing.T) {
+	if s := mustLoad(t, Options{}, format.Minimal); len(s.Rules()) != 1 {
+		t.Errorf("%d rules", len(s.Rules()))
 	}
 }
 
@@ -135,7 +178,7 @@ func TestFiles(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := Load(Options{}, rule, File{"b.yaml", rule.Data})
-	if want := `b.yaml:2:9: there already is a rule "it", at a.yaml:2:9; give this one another id`; err == nil || err.Error() != want {
+	if want := `b.yaml:2:9: duplicate rule id "it", first at a.yaml:2:9; give this rule another id`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
@@ -154,7 +197,7 @@ func TestBombs(t *testing.T) {
 		"nested comprehensions":   {nest(6), "may cost up to"},
 		"deeply nested":           {strings.Repeat("(", 2000) + "true" + strings.Repeat(")", 2000), "recursion"},
 		"nodes":                   {strings.Repeat("true && ", 500) + "[1,2,3].all(x, x > 0)" + strings.Repeat(" && true", 4), "exceeds limit of 1000"},
-		"long":                    {`"` + strings.Repeat("a", 5000) + `" != ""`, "4096 are the most"},
+		"long":                    {`"` + strings.Repeat("a", 5000) + `" != ""`, "at most 4096 are allowed"},
 		"format":                  {`"%.999999999f".format([1.0]) != ""`, "precision"},
 		"regular expression":      {`pool.name.matches("((a{100}){100}){100}")`, "invalid matches argument"},
 		"large expression":        {`pool.name.matches("(a{1000}){2}")`, "invalid matches argument"},
@@ -187,10 +230,10 @@ func TestCostLimit(t *testing.T) {
 func TestLimits(t *testing.T) {
 	rule := strings.TrimPrefix(onePool("true", `"it"`), "rules:\n")
 	for want, data := range map[string]string{
-		"big.yaml: the file is larger than 1048576 bytes, which is the most that is read": "rules: []\n#" + strings.Repeat(" ", maxSize),
-		"big.yaml: the file has 501 rules; 500 are the most that are read":                "rules:\n" + strings.Repeat(rule, 501),
-		"big.yaml: the file has 5001 tests; 5000 are the most that are read":              "rules:\n" + rule + "    tests:\n" + strings.Repeat("      - {name: a, pool: {}, fires: true}\n", 5001),
-		"big.yaml:7:11: when has 4104 characters; 4096 are the most that are allowed":     onePool(strings.Repeat("1 == 1 && ", 410)+"true", `"it"`),
+		"big.yaml: the file is larger than 1048576 bytes, the most that is allowed": "rules: []\n#" + strings.Repeat(" ", 1<<20),
+		"big.yaml: the file has 501 rules; at most 500 are allowed":                 "rules:\n" + strings.Repeat(rule, 501),
+		"big.yaml: the file has 5001 tests; at most 5000 are allowed":               "rules:\n" + rule + "    tests:\n" + strings.Repeat("      - {name: a, pool: {}, fires: true}\n", 5001),
+		"big.yaml:7:11: when has 4104 characters; at most 4096 are allowed":         onePool(strings.Repeat("1 == 1 && ", 410)+"true", `"it"`),
 	} {
 		if _, err := Load(Options{}, File{"big.yaml", []byte(data)}); err == nil || err.Error() != want {
 			t.Errorf("error\n%.300v\nwant\n%s", err, want)

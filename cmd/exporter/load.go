@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
@@ -34,10 +34,11 @@ func loader(f *flags) func() (*settings, error) {
 		default:
 			c, err = config.Load(f.configFile)
 		}
+		dir := filepath.Dir(f.configFile)
 		if err != nil {
 			return nil, err
 		}
-		set, err := loadRules(c, filepath.Dir(f.configFile))
+		set, err := loadRules(&c.Rules, dir)
 		if err != nil {
 			return nil, err
 		}
@@ -46,40 +47,38 @@ func loader(f *flags) func() (*settings, error) {
 }
 
 // loadRules reads, compiles and tests the rules. Paths are relative to dir.
-func loadRules(c *config.Config, dir string) (*rules.Set, error) {
+func loadRules(r *config.Rules, dir string) (*rules.Set, error) {
 	var files []rules.File
-	if c.Rules.Builtin {
+	if r.Builtin {
 		files = rules.Builtin()
 	}
-	for _, pattern := range c.Rules.Files {
+	var errs []error
+	for _, pattern := range r.Files {
 		path := pattern
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
 		names, err := filepath.Glob(path)
 		if err == nil && len(names) == 0 {
-			err = errors.New("there is no such file")
+			err = errors.New("no such file")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("rules.files: %s: %w", pattern, err)
+			errs = append(errs, fmt.Errorf("rules.files: %s: %w", pattern, err))
 		}
 		for _, name := range names {
-			data, err := os.ReadFile(name)
+			data, err := yamlfile.Read(name)
 			if err != nil {
-				return nil, fmt.Errorf("rules.files: %w", err)
+				errs = append(errs, fmt.Errorf("rules.files: %w", err))
+				continue
 			}
 			files = append(files, rules.File{Name: name, Data: data})
 		}
 	}
-	o := rules.Options{Overrides: map[string]rules.Override{}}
-	for id, override := range c.Rules.Overrides {
-		o.Overrides[id] = rules.Override{Enabled: override.Enabled, Severity: override.Severity, Params: override.Params, Where: override.Where}
+	set, err := rules.Load(rules.Options{Overrides: r.Overrides}, files...)
+	if err == nil {
+		err = set.Test()
 	}
-	set, err := rules.Load(o, files...)
-	if err != nil {
-		return nil, err
-	}
-	return set, set.Test()
+	return set, errors.Join(append(errs, err)...)
 }
 
 // shard is one of several exporters that share the accounts. All targets of an

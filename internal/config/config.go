@@ -2,8 +2,8 @@
 // gently, and what to show of it.
 //
 // It exists so that a mistake in the file is found before anything is served,
-// with its line and with what is allowed instead, and so that every default
-// stands in one place. A [Config] that this package hands out is complete and
+// with its place and with what is allowed instead, and so that every default
+// is in one place. A [Config] that this package hands out is complete and
 // valid; nobody else fills in or checks anything.
 //
 // It must not know AWS's SDK, Prometheus metrics or HTTP, and asks neither the
@@ -13,20 +13,16 @@
 package config
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
-	"gopkg.in/yaml.v3"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
 // AWS's own quotas in requests per second, for each account and region.
@@ -38,7 +34,7 @@ const (
 )
 
 // Config is a whole configuration, with every default filled in. The functions
-// of this package, and yaml when it decodes one, only ever give a valid one.
+// of this package only ever return a valid one.
 type Config struct {
 	Regions        []string       `yaml:"regions"`  // of the accounts that list none
 	Accounts       []Account      `yaml:"accounts"` // none: the ambient credentials' own
@@ -59,17 +55,9 @@ type Config struct {
 
 // Rules says which rules judge the pools.
 type Rules struct {
-	Files     []string             `yaml:"files"` // paths or patterns, from the configuration file's directory
-	Builtin   bool                 `yaml:"builtin"`
-	Overrides map[string]*Override `yaml:"overrides"` // by the rule's id
-}
-
-// Override changes one rule. What is not set stays as it is.
-type Override struct {
-	Enabled  *bool          `yaml:"enabled,omitempty"`
-	Severity string         `yaml:"severity,omitempty"`
-	Params   map[string]any `yaml:"params,omitempty"` // as package yaml decodes them; package rules checks them
-	Where    string         `yaml:"-"`                // file:line
+	Files     []string                  `yaml:"files"` // paths or patterns, from the configuration file's directory
+	Builtin   bool                      `yaml:"builtin"`
+	Overrides map[string]rules.Override `yaml:"overrides"` // by the rule's id; package rules checks them
 }
 
 // Account is an AWS account to read.
@@ -174,65 +162,38 @@ func Default() *Config {
 	return c
 }
 
-// Load reads the file at path. An error lists every mistake in the file, each
-// on a line of its own that starts with path and line number.
+// format is that of a configuration file.
+var format = yamlfile.Format{Name: "configuration file", Minimal: "regions: [eu-west-1]", Aliases: true, Nulls: true}
+
+// Load reads the file at path. Its error lists every mistake in the file, each
+// on a line of its own that begins with file, line and column.
 func Load(path string) (*Config, error) {
-	data, err := readFile(path)
+	data, err := yamlfile.Read(path)
 	if err != nil {
-		var perr *fs.PathError
-		if errors.As(err, &perr) {
-			err = perr.Err // The path stands in front already.
-		}
-		return nil, fmt.Errorf("%s: the configuration file cannot be read: %w", path, err)
+		return nil, err
 	}
 	return Parse(path, data)
 }
 
-// readFile reads a little more than Parse accepts at most, whatever path is.
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // Nothing was written.
-	return io.ReadAll(io.LimitReader(f, maxSize+1))
-}
-
 // Parse is [Load] for a file's content; name stands for its path in errors.
 func Parse(name string, data []byte) (*Config, error) {
-	d := newDecoder()
-	c := d.config(d.parse(data))
-	if err := d.err(name + ":"); err != nil {
-		return nil, err
+	var p yamlfile.Problems
+	d := decoder{Problems: &p, node: map[any]*yamlfile.Node{}, broken: map[any]struct{}{}}
+	c := defaults()
+	if root := yamlfile.Parse(&p, format, name, data); root != nil {
+		d.value(root, reflect.ValueOf(c).Elem(), "the file")
+		c.derive(d.set)
+		d.check(c)
 	}
-	for _, o := range c.Rules.Overrides {
-		o.Where = fmt.Sprintf("%s:%d", name, d.line[o])
+	if err := p.Err(); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
 
-// UnmarshalYAML decodes and validates, like [Parse].
-func (c *Config) UnmarshalYAML(n *yaml.Node) error {
-	d := newDecoder()
-	got := d.config(n)
-	if err := d.err("line "); err != nil {
-		return err
-	}
-	*c = *got
-	return nil
-}
-
 // Redacted returns the configuration as YAML, defaults filled in and secrets
-// blotted out.
-func (c *Config) Redacted() string {
-	var b bytes.Buffer
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := errors.Join(e.Encode(c), e.Close()); err != nil {
-		panic("config: types that YAML cannot show: " + err.Error())
-	}
-	return b.String()
-}
+// hidden.
+func (c *Config) Redacted() string { return yamlfile.Marshal(c) }
 
 // Targets returns the accounts in their regions, sorted. Without accounts,
 // AccountID is empty; without regions as well, there is one target, whose

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"gopkg.in/yaml.v3"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 )
 
 // keyPaths returns every key that a type has, such as accounts[].id.
@@ -24,8 +24,8 @@ func keyPaths(prefix string, t reflect.Type) []string {
 		if inner.Kind() == reflect.Slice {
 			path, inner = path+"[]", inner.Elem()
 		}
-		if inner.Kind() == reflect.Map && inner.Elem().Kind() == reflect.Pointer {
-			path, inner = path+".ID", inner.Elem().Elem()
+		if inner.Kind() == reflect.Map {
+			path, inner = path+".ID", inner.Elem()
 			paths = append(paths, path)
 		}
 		if inner.Kind() == reflect.Struct && inner != reflect.TypeFor[Regexp]() {
@@ -35,39 +35,33 @@ func keyPaths(prefix string, t reflect.Type) []string {
 	return paths
 }
 
-// written returns the keys that stand in a YAML tree, with their scalar values.
-func written(prefix string, n *yaml.Node, found map[string]string) {
-	switch n.Kind {
-	case yaml.DocumentNode:
-		written(prefix, n.Content[0], found)
-	case yaml.SequenceNode:
-		for _, item := range n.Content {
-			written(prefix+"[]", item, found)
+// written returns the keys that are in a YAML tree, with their scalar values.
+func written(prefix string, n *yamlfile.Node, found map[string]string) {
+	for _, item := range n.Items {
+		written(prefix+"[]", item, found)
+	}
+	if prefix != "" {
+		prefix += "."
+	}
+	for _, p := range n.Pairs {
+		key := prefix + p.Key.Text
+		if prefix == "rules.overrides." {
+			key = prefix + "ID"
 		}
-	case yaml.MappingNode:
-		if prefix != "" {
-			prefix += "."
-		}
-		for i := 0; i < len(n.Content); i += 2 {
-			key := prefix + n.Content[i].Value
-			if prefix == "rules.overrides." {
-				key = prefix + "ID"
-			}
-			found[key] = n.Content[i+1].Value
-			written(key, n.Content[i+1], found)
-		}
-	default:
+		found[key] = p.Value.Text
+		written(key, p.Value, found)
 	}
 }
 
 func tree(t *testing.T, data string) map[string]string {
 	t.Helper()
-	var n yaml.Node
-	if err := yaml.Unmarshal([]byte(data), &n); err != nil {
+	var p yamlfile.Problems
+	n := yamlfile.Parse(&p, format, "x", []byte(data))
+	if err := p.Err(); err != nil {
 		t.Fatal(err)
 	}
 	found := map[string]string{}
-	written("", &n, found)
+	written("", n, found)
 	return found
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 )
 
 const (
@@ -28,7 +29,7 @@ const maxExternalID = 1224
 
 var (
 	knownRegions = inventory.KnownRegions()
-	allRegions   = list(knownRegions, "and")
+	allRegions   = yamlfile.Join(knownRegions, "and")
 	// knownPartitions are those with user pools.
 	knownPartitions = func() []string {
 		var partitions []string
@@ -60,7 +61,7 @@ func (d *decoder) check(c *Config) {
 		}
 	}
 	if p := &c.Identities.Show; d.sound(p) && *p != ShowUsed && *p != ShowAll {
-		d.fail(p, "show must be %s or %s, not %s", ShowUsed, ShowAll, quote(string(*p)))
+		d.fail(p, "show must be %s or %s, not %s", ShowUsed, ShowAll, yamlfile.Quote(string(*p)))
 	}
 	if p := &c.Identities.Max; d.sound(p) && *p < 1 {
 		d.fail(p, "max must be at least 1, not %d", *p)
@@ -111,7 +112,7 @@ func (d *decoder) checkDurations(c *Config) {
 	atLeast("describe_max_age", &c.DescribeMaxAge)
 }
 
-// checkRegions reports whether every region of the list is known and there once.
+// checkRegions reports whether every region of the list is known and listed once.
 func (d *decoder) checkRegions(regions *[]string) bool {
 	sound := d.sound(regions)
 	first := map[string]int{}
@@ -122,10 +123,10 @@ func (d *decoder) checkRegions(regions *[]string) bool {
 		case !d.sound(p):
 			sound = false
 		case again:
-			d.fail(p, "region %s is listed twice, first on line %d; list it once", quote(*p), line)
+			d.fail(p, "region %s is listed twice, first on line %d; list it once", yamlfile.Quote(*p), line)
 			sound = false
 		default:
-			first[*p] = d.line[p]
+			first[*p] = d.line(p)
 			sound = d.checkRegion(p) && sound
 		}
 	}
@@ -137,10 +138,10 @@ func (d *decoder) checkRegion(p *string) bool {
 		return true
 	}
 	hint := "allowed are " + allRegions
-	if near := d.nearest(*p, knownRegions); len(near) > 0 {
-		hint = "did you mean " + list(near, "or") + "?"
+	if near := d.Nearest(*p, knownRegions); near != "" {
+		hint = "did you mean " + near + "?"
 	}
-	d.fail(p, "unknown region %s; %s", quote(*p), hint)
+	d.fail(p, "unknown region %s; %s", yamlfile.Quote(*p), hint)
 	return false
 }
 
@@ -161,14 +162,14 @@ func (d *decoder) checkAccounts(c *Config, globalSound bool) {
 			if line, again := first[a.ID]; again {
 				d.fail(&a.ID, "account %s is listed twice, first on line %d; list it once, with all its regions", a.ID, line)
 			} else {
-				first[a.ID] = d.line[&a.ID]
+				first[a.ID] = d.line(&a.ID)
 			}
 		}
 		roleSound := d.checkRole(a)
 		if a.RoleARN == "" && roleSound {
 			if ambient != nil {
-				d.fail(a, "role_arn is missing; only one account can do without, since the ambient credentials "+
-					"belong to one, and the account on line %d does", d.line[ambient])
+				d.fail(a, "role_arn is missing; only one account may omit it, since the ambient credentials "+
+					"belong to one account, and the account on line %d omits it", d.line(ambient))
 			} else {
 				ambient = a
 			}
@@ -190,19 +191,19 @@ func (d *decoder) checkID(a *Account) bool {
 	case !d.set(&a.ID):
 		d.fail(a, "id is missing; give the account's 12 digits")
 	case !accountID.MatchString(a.ID):
-		d.fail(&a.ID, "id must be the 12 digits of an AWS account, not %s", quote(a.ID))
+		d.fail(&a.ID, "id must be the 12 digits of an AWS account, not %s", yamlfile.Quote(a.ID))
 	default:
 		return true
 	}
 	return false
 }
 
-// checkRole reports whether role_arn is right, or left out.
+// checkRole reports whether role_arn is right, or omitted.
 func (d *decoder) checkRole(a *Account) bool {
 	if d.sound(&a.ExternalID, &a.RoleARN) && a.ExternalID != "" {
 		switch id := string(a.ExternalID); {
 		case a.RoleARN == "":
-			d.fail(&a.ExternalID, "external_id needs role_arn, the role that asks for it; add that or leave both out")
+			d.fail(&a.ExternalID, "external_id needs role_arn; add it or omit both")
 		case len(id) > maxExternalID || !externalID.MatchString(id):
 			d.fail(&a.ExternalID, "external_id must be 2 to %d letters, digits and _+=,.@:/-", maxExternalID)
 		}
@@ -215,11 +216,11 @@ func (d *decoder) checkRole(a *Account) bool {
 	}
 	part := roleARN.FindStringSubmatch(a.RoleARN)
 	if part == nil {
-		d.fail(&a.RoleARN, "role_arn must be like arn:aws:iam::111122223333:role/NAME, not %s", quote(a.RoleARN))
+		d.fail(&a.RoleARN, "role_arn must be like arn:aws:iam::111122223333:role/NAME, not %s", yamlfile.Quote(a.RoleARN))
 		return false
 	}
 	if !slices.Contains(knownPartitions, part[1]) {
-		d.fail(&a.RoleARN, "unknown partition %s in role_arn; allowed are %s", quote(part[1]), list(knownPartitions, "and"))
+		d.fail(&a.RoleARN, "unknown partition %s in role_arn; allowed are %s", yamlfile.Quote(part[1]), yamlfile.Join(knownPartitions, "and"))
 		return false
 	}
 	if d.sound(&a.ID) && a.ID != part[2] && accountID.MatchString(a.ID) {
@@ -266,12 +267,12 @@ func (d *decoder) checkTags(tags []string) {
 			continue
 		}
 		if !tagName.MatchString(*p) {
-			d.fail(p, "a tag's name must be 1 to 128 letters, digits, spaces and _.:/=+-@, not %s", quote(*p))
+			d.fail(p, "a tag's name must be 1 to 128 letters, digits, spaces and _.:/=+-@, not %s", yamlfile.Quote(*p))
 			continue
 		}
 		label := tagLabel(*p)
 		if other, taken := first[label]; taken {
-			d.fail(p, "tag %s becomes label %s, as tag %s on line %d does; keep one of them", quote(*p), label, quote(*other), d.line[other])
+			d.fail(p, "tag %s becomes label %s, as tag %s on line %d does; keep one of them", yamlfile.Quote(*p), label, yamlfile.Quote(*other), d.line(other))
 			continue
 		}
 		first[label] = p
@@ -292,15 +293,11 @@ func (d *decoder) checkDefaultQuota(q *DefaultQuota) {
 		d.fail(p, "limit must be at least 1, not %d", *p)
 	}
 	if p := &q.Scope; d.sound(p) && !slices.Contains(inventory.Scopes(), *p) {
-		var scopes []string
-		for _, s := range inventory.Scopes() {
-			scopes = append(scopes, string(s))
-		}
-		d.fail(p, "scope must be %s, not %s", list(scopes, "or"), quote(string(*p)))
+		d.fail(p, "scope must be %s, not %s", yamlfile.Join(inventory.Scopes(), "or"), yamlfile.Quote(string(*p)))
 	}
 	if p := &q.Reset; d.sound(p) {
 		if at, err := p.parse(); err != nil || len(*p) != len("09:00") || at%(5*time.Minute) != 0 {
-			d.fail(p, "reset must be a time of day in UTC such as 09:00, in steps of five minutes, not %s", quote(string(*p)))
+			d.fail(p, "reset must be a time of day in UTC such as 09:00, in steps of five minutes, not %s", yamlfile.Quote(string(*p)))
 		}
 	}
 }
