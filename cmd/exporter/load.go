@@ -36,6 +36,11 @@ func loader(f *flags) func() (*settings, error) {
 		}
 		dir := filepath.Dir(f.configFile)
 		if err != nil {
+			var invalid *config.Invalid
+			if errors.As(err, &invalid) { // The mistakes of the rule files are reported with it.
+				_, rulesErr := loadRules(&invalid.Rules, dir)
+				err = errors.Join(err, rulesErr)
+			}
 			return nil, err
 		}
 		set, err := loadRules(&c.Rules, dir)

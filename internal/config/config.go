@@ -165,8 +165,15 @@ func Default() *Config {
 // format is that of a configuration file.
 var format = yamlfile.Format{Name: "configuration file", Minimal: "regions: [eu-west-1]", Aliases: true, Nulls: true}
 
-// Load reads the file at path. Its error lists every mistake in the file, each
-// on a line of its own that begins with file, line and column.
+// Invalid is the error of a configuration that has mistakes. It lists every
+// one, each in a line of its own that begins with file, line and column.
+type Invalid struct {
+	error
+	Rules Rules // as far as they could be read, so that the rule files can be checked as well
+}
+
+// Load reads the file at path. Its error is an [*Invalid], unless the file
+// cannot be read at all.
 func Load(path string) (*Config, error) {
 	data, err := yamlfile.Read(path)
 	if err != nil {
@@ -186,7 +193,8 @@ func Parse(name string, data []byte) (*Config, error) {
 		d.check(c)
 	}
 	if err := p.Err(); err != nil {
-		return nil, err
+		c.Rules.Files = slices.DeleteFunc(c.Rules.Files, func(path string) bool { return path == "" }) // Those are mistakes.
+		return nil, &Invalid{err, c.Rules}
 	}
 	return c, nil
 }

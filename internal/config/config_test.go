@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -130,6 +131,19 @@ func TestLoadUnreadable(t *testing.T) {
 		if c, err := Load(path); c != nil || err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
+	}
+}
+
+// The rules of a file with mistakes come with the error, so that the rule files
+// can be checked as well.
+func TestInvalidRules(t *testing.T) {
+	_, err := Parse("x", []byte(`{interval: 1s, rules: {builtin: false, files: [a.yaml, "", [b]], overrides: {c: {enabled: false}}}}`))
+	var invalid *Invalid
+	if !errors.As(err, &invalid) {
+		t.Fatalf("error %v is no *Invalid", err)
+	}
+	if r := invalid.Rules; r.Builtin || !slices.Equal(r.Files, []string{"a.yaml"}) || *r.Overrides["c"].Enabled {
+		t.Errorf("the rules are %+v", r)
 	}
 }
 
