@@ -9,7 +9,7 @@ import (
 
 // eachRule emits a value for each of the rules in use, unless nothing is known
 // to judge.
-func eachRule(f func(t *totals, r *rules.RuleInfo, c rules.Count, emit Emit)) func(*totals, Emit) {
+func eachRule(f func(t *totals, r *rules.Rule, c rules.Count, emit Emit)) func(*totals, Emit) {
 	return func(t *totals, emit Emit) {
 		if t.PoolsUnknown {
 			return
@@ -45,36 +45,36 @@ var findingFamilies = []Family{
 	{
 		Name: "findings", Labels: []string{"rule", "severity"}, Unit: "findings",
 		Help: "How many pools, SES accounts or identities a rule flags; 0 included.",
-		Total: eachRule(func(_ *totals, r *rules.RuleInfo, c rules.Count, emit Emit) {
+		Total: eachRule(func(_ *totals, r *rules.Rule, c rules.Count, emit Emit) {
 			emit(float64(c.Findings), r.ID, string(r.Severity))
 		}),
 	},
 	{
 		Name: "findings_exempted", Labels: []string{"rule"}, Unit: "findings",
 		Help: "How many findings of a rule an exemption covers; they are in no other metric.",
-		Total: eachRule(func(_ *totals, r *rules.RuleInfo, c rules.Count, emit Emit) {
+		Total: eachRule(func(_ *totals, r *rules.Rule, c rules.Count, emit Emit) {
 			emit(float64(c.Exempted), r.ID)
 		}),
 	},
 	{
 		Name: "findings_undetermined", Labels: []string{"rule"}, Unit: "pools, accounts or identities",
 		Help: "For how many pools, SES accounts or identities unknown facts could decide whether the rule flags them.",
-		Total: eachRule(func(_ *totals, r *rules.RuleInfo, c rules.Count, emit Emit) {
+		Total: eachRule(func(_ *totals, r *rules.Rule, c rules.Count, emit Emit) {
 			emit(float64(c.Undetermined), r.ID)
 		}),
 	},
 	{
 		Name: "rule_info", Labels: []string{"rule", "severity", "summary"},
 		Help: "A rule that is in use, and what it is about; always 1.",
-		Total: eachRule(func(_ *totals, r *rules.RuleInfo, _ rules.Count, emit Emit) {
+		Total: eachRule(func(_ *totals, r *rules.Rule, _ rules.Count, emit Emit) {
 			emit(1, r.ID, string(r.Severity), r.Summary)
 		}),
 	},
 	{
 		Name: "rule_exemptions", Labels: []string{"rule", "state"}, Unit: "exemptions",
 		Help: "How many exemptions of a rule have expired and no longer apply (state=expired), or apply to no finding (state=unused).",
-		Total: eachRule(func(t *totals, r *rules.RuleInfo, _ rules.Count, emit Emit) {
-			of := func(all []rules.ExemptionInfo) (n float64) {
+		Total: eachRule(func(t *totals, r *rules.Rule, _ rules.Count, emit Emit) {
+			of := func(all []rules.Exemption) (n float64) {
 				for _, e := range all {
 					n += number(e.Rule == r.ID)
 				}

@@ -154,11 +154,11 @@ func compareFindings(a, b Finding) int {
 }
 
 // ExpiredExemptions returns those that no longer apply.
-func (s *Set) ExpiredExemptions(at time.Time) []ExemptionInfo {
-	var expired []ExemptionInfo
+func (s *Set) ExpiredExemptions(at time.Time) []Exemption {
+	var expired []Exemption
 	for _, e := range s.exemptions {
 		if e.expired(at) {
-			expired = append(expired, e.ExemptionInfo)
+			expired = append(expired, e.Exemption)
 		}
 	}
 	return expired
@@ -166,12 +166,12 @@ func (s *Set) ExpiredExemptions(at time.Time) []ExemptionInfo {
 
 // UnusedExemptions returns those of enabled rules that apply to no finding of
 // the result, and have not expired.
-func (s *Set) UnusedExemptions(at time.Time, r *Result) []ExemptionInfo {
-	var unused []ExemptionInfo
+func (s *Set) UnusedExemptions(at time.Time, r *Result) []Exemption {
+	var unused []Exemption
 	for _, rule := range s.rules {
 		for _, e := range rule.exemptions {
 			if rule.Enabled && !e.expired(at) && !r.used[e.index] {
-				unused = append(unused, e.ExemptionInfo)
+				unused = append(unused, e.Exemption)
 			}
 		}
 	}
@@ -183,8 +183,8 @@ func findingAbout(t inventory.Target) Finding {
 }
 
 // by returns the enabled rules about e.
-func (s *Set) by(e ForEach) []*rule {
-	var rules []*rule
+func (s *Set) by(e ForEach) []*compiledRule {
+	var rules []*compiledRule
 	for _, r := range s.rules {
 		if r.ForEach == e && r.Enabled {
 			rules = append(rules, r)
@@ -218,7 +218,7 @@ func run(p cel.Program, v *variable) (out ref.Val, err error) {
 }
 
 // judge evaluates the rules for one object; about says what it is.
-func (res *Result) judge(rules []*rule, at time.Time, root *object, about func() Finding) {
+func (res *Result) judge(rules []*compiledRule, at time.Time, root *object, about func() Finding) {
 	v := &variable{name: root.kind.path, root: root}
 	for _, r := range rules {
 		out, err := run(r.when, v)
@@ -233,14 +233,14 @@ func (res *Result) judge(rules []*rule, at time.Time, root *object, about func()
 	}
 }
 
-func (res *Result) fail(r *rule, err error) {
+func (res *Result) fail(r *compiledRule, err error) {
 	c := &res.Rules[r.index]
 	c.Errors++
 	c.FirstError = cmp.Or(c.FirstError, err.Error())
 }
 
 // fire takes note of a finding, unless it is exempted.
-func (res *Result) fire(r *rule, at time.Time, v *variable, about func() Finding) {
+func (res *Result) fire(r *compiledRule, at time.Time, v *variable, about func() Finding) {
 	exempted := false
 	for _, e := range r.exemptions {
 		if e.expired(at) {
@@ -300,4 +300,4 @@ func shorten(s string) string {
 	return s[:end] + "…"
 }
 
-func (e *exemption) expired(at time.Time) bool { return !e.through.IsZero() && !at.Before(e.through) }
+func (e *compiledExemption) expired(at time.Time) bool { return !e.through.IsZero() && !at.Before(e.through) }

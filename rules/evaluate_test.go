@@ -376,7 +376,7 @@ exemptions:
 	if want := map[string]int{"b-pools": 1, "accounts": 1}; !reflect.DeepEqual(exempted, want) {
 		t.Errorf("exempted %v, want %v", exempted, want)
 	}
-	reasons := func(infos []ExemptionInfo) string {
+	reasons := func(infos []Exemption) string {
 		var s []string
 		for _, i := range infos {
 			s = append(s, i.Reason)

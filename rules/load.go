@@ -52,44 +52,44 @@ type Override struct {
 // Set is rules that were loaded, and their exemptions. It does not change; any
 // number of goroutines may use it.
 type Set struct {
-	rules      []*rule
-	exemptions []*exemption
+	rules      []*compiledRule
+	exemptions []*compiledExemption
 }
 
-// rule is a compiled rule.
-type rule struct {
-	RuleInfo
+// compiledRule is a rule that can be evaluated.
+type compiledRule struct {
+	Rule
 	index   int
 	text    *ruleText
 	when    cel.Program
 	message cel.Program // nil: the summary
 
-	exemptions []*exemption
+	exemptions []*compiledExemption
 }
 
-// exemption is a compiled exemption.
-type exemption struct {
-	ExemptionInfo
+// compiledExemption is an exemption that can be evaluated.
+type compiledExemption struct {
+	Exemption
 	index   int
 	through time.Time   // it applies before; zero is always
 	when    cel.Program // nil is always true
 }
 
-// RuleInfo describes a rule.
-type RuleInfo struct {
+// Rule describes a rule, as the JSON of /api/v1/rules does.
+type Rule struct {
 	ID       string         `json:"rule"`
 	Severity Severity       `json:"severity"`
 	ForEach  ForEach        `json:"for_each"`
 	Summary  string         `json:"summary"`
 	Remedy   string         `json:"remedy,omitempty"`
 	When     string         `json:"when"`             // the condition, in CEL
-	Params   map[string]any `json:"params,omitempty"` // the values of CEL's, overrides applied
+	Params   map[string]any `json:"params,omitempty"` // numbers, strings, booleans or lists of them; overrides applied
 	Enabled  bool           `json:"enabled"`
 	File     string         `json:"file"` // that it comes from
 }
 
-// ExemptionInfo describes an exemption.
-type ExemptionInfo struct {
+// Exemption describes an exemption.
+type Exemption struct {
 	Rule   string `json:"rule"`
 	When   string `json:"when,omitempty"` // empty is always
 	Reason string `json:"reason"`
@@ -121,7 +121,7 @@ func Builtin() []File {
 // mistake: file:line:column, what is wrong, what is allowed, and for an
 // expression the line with a caret below the mistake.
 func Load(o Options, files ...File) (*Set, error) {
-	l := loader{Problems: &yamlfile.Problems{}, byID: map[string]*rule{}}
+	l := loader{Problems: &yamlfile.Problems{}, byID: map[string]*compiledRule{}}
 	read := make([]file, len(files))
 	for i, src := range files {
 		read[i] = file{Problems: l.Problems, name: src.Name}
@@ -152,7 +152,7 @@ func Load(o Options, files ...File) (*Set, error) {
 type loader struct {
 	*yamlfile.Problems
 	set  Set
-	byID map[string]*rule
+	byID map[string]*compiledRule
 }
 
 func (l *loader) rule(file string, t *ruleText, overrides map[string]Override) {
@@ -164,7 +164,7 @@ func (l *loader) rule(file string, t *ruleText, overrides map[string]Override) {
 		l.Add(t.id.At(), "duplicate rule id %s, first at %s; give this rule another id", yamlfile.Quote(id), first.text.id.At())
 		return
 	}
-	r := &rule{text: t, index: len(l.set.rules), RuleInfo: RuleInfo{
+	r := &compiledRule{text: t, index: len(l.set.rules), Rule: Rule{
 		ID: id, Severity: Severity(t.severity.Text), ForEach: ForEach(t.forEach.Text),
 		Summary: strings.TrimSpace(t.summary.Text), Remedy: strings.TrimSpace(t.remedy.Text),
 		When: strings.TrimSpace(t.when.Text), Enabled: true, File: file,
@@ -184,7 +184,7 @@ func (l *loader) rule(file string, t *ruleText, overrides map[string]Override) {
 }
 
 // override applies o to the rule, and returns the rule's params with those of o.
-func (l *loader) override(r *rule, o Override) []param {
+func (l *loader) override(r *compiledRule, o Override) []param {
 	if o.Enabled != nil {
 		r.Enabled = *o.Enabled
 	}
@@ -252,7 +252,7 @@ func (l *loader) exemption(t *exemptionText) {
 		l.Add(t.rule.At(), "unknown rule %s in an exemption", yamlfile.Quote(t.rule.Text))
 		return
 	}
-	e := &exemption{index: len(l.set.exemptions), through: t.through, ExemptionInfo: ExemptionInfo{
+	e := &compiledExemption{index: len(l.set.exemptions), through: t.through, Exemption: Exemption{
 		Rule: r.ID, When: strings.TrimSpace(t.when.Text), Reason: strings.TrimSpace(t.reason.Text),
 		Until: t.until.Text, Where: t.at.String(),
 	}}
@@ -265,19 +265,19 @@ func (l *loader) exemption(t *exemptionText) {
 }
 
 // Rules describes every rule, in the order of the files.
-func (s *Set) Rules() []RuleInfo {
-	var infos []RuleInfo
+func (s *Set) Rules() []Rule {
+	var infos []Rule
 	for _, r := range s.rules {
-		infos = append(infos, r.RuleInfo)
+		infos = append(infos, r.Rule)
 	}
 	return infos
 }
 
 // Exemptions describes every exemption, in the order of the files.
-func (s *Set) Exemptions() []ExemptionInfo {
-	var infos []ExemptionInfo
+func (s *Set) Exemptions() []Exemption {
+	var infos []Exemption
 	for _, e := range s.exemptions {
-		infos = append(infos, e.ExemptionInfo)
+		infos = append(infos, e.Exemption)
 	}
 	return infos
 }

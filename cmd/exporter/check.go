@@ -31,7 +31,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 		return exitUsage
 	}
 	for _, id := range f.check.rules {
-		if !slices.ContainsFunc(s.rules.Rules(), func(r rules.RuleInfo) bool { return r.ID == id && r.Enabled }) {
+		if !slices.ContainsFunc(s.rules.Rules(), func(r rules.Rule) bool { return r.ID == id && r.Enabled }) {
 			return fail(exitUsage, fmt.Errorf("--rule: there is no rule %q, or it is not enabled", id))
 		}
 	}

@@ -36,7 +36,7 @@ type report struct {
 	Undetermined map[string]int         `json:"undetermined"` // by rule
 	Errors       map[string]ruleError   `json:"rule_errors"`
 	Unreadable   []unreadable           `json:"unreadable"`
-	rules        []rules.RuleInfo       // that judged
+	rules        []rules.Rule           // that judged
 	bySeverity   map[rules.Severity]int // findings
 }
 

@@ -279,7 +279,7 @@ func (s *site) rules(w http.ResponseWriter, _ *http.Request) {
 	v := s.view()
 	s.render(w, "rules", "Rules", struct {
 		Rules           []apiRule
-		Exemptions      []rules.ExemptionInfo
-		Expired, Unused []rules.ExemptionInfo
+		Exemptions      []rules.Exemption
+		Expired, Unused []rules.Exemption
 	}{v.rulesJSON(), v.Rules.Exemptions(), v.Rules.ExpiredExemptions(v.At), v.Rules.UnusedExemptions(v.At, v.Result)})
 }
