@@ -103,6 +103,7 @@ func TestDerivedDefaults(t *testing.T) {
 		{"{}", "5m", "15m", "6h", "15s"},
 		{"interval: 10s", "10s", "30s", "6h", "10s"},
 		{"interval: 12h", "12h", "1d12h", "12h", "15s"},
+		{"interval: 90d", "90d", "270d", "90d", "15s"},
 		{"timeout: 5s", "5s", "15m", "6h", "5s"},
 		{"{interval: 1m, stale_after: 2m, describe_max_age: 1m}", "1m", "2m", "1m", "15s"},
 		{"interval:", "5m", "15m", "6h", "15s"},
@@ -323,6 +324,7 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	f.Add([]byte("interval: 200d"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("x.yaml", data)
 		if (c == nil) == (err == nil) {

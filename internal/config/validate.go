@@ -14,6 +14,7 @@ import (
 const (
 	minInterval = model.Duration(10 * time.Second)
 	maxDuration = model.Duration(365 * 24 * time.Hour)
+	maxInterval = model.Duration(90 * 24 * time.Hour) // stale_after, by default three of them, has to be less than maxDuration
 	maxTags     = 20 // each makes the info series of every pool longer
 )
 
@@ -71,12 +72,13 @@ func (d *decoder) check(c *Config) {
 func (d *decoder) checkDurations(c *Config) {
 	if d.sound(&c.Interval) && c.Interval < minInterval {
 		d.fail(&c.Interval, "interval must be at least %s, not %s", minInterval, c.Interval)
+	} else if c.Interval > maxInterval {
+		d.fail(&c.Interval, "interval must be at most %s, not %s", maxInterval, c.Interval)
 	}
 	for _, f := range []struct {
 		key   string
 		value *model.Duration
 	}{
-		{"interval", &c.Interval},
 		{"timeout", &c.Timeout},
 		{"stale_after", &c.StaleAfter},
 		{"describe_max_age", &c.DescribeMaxAge},
