@@ -28,11 +28,11 @@ type Finding struct {
 	AccountID   string   `json:"account_id"`
 	AccountName string   `json:"account_name,omitempty"`
 	Region      string   `json:"region"`
-	PoolID      string   `json:"user_pool_id,omitempty"` // of a pool
-	PoolName    string   `json:"pool_name,omitempty"`    // of a pool
-	Identity    string   `json:"identity,omitempty"`     // that a pool sends as, may be empty; or the identity
+	PoolID      string   `json:"user_pool_id,omitempty"` // empty unless it is about a pool
+	PoolName    string   `json:"pool_name,omitempty"`    // empty unless it is about a pool
+	Identity    string   `json:"identity,omitempty"`     // of a pool: the identity it sends as, may be empty; of an identity: its name
 	Summary     string   `json:"summary"`                // what the rule is about
-	Message     string   `json:"message"`                // what is wrong here; the summary without a message
+	Message     string   `json:"message"`                // what is wrong in this case; the summary if the rule has no message
 	Remedy      string   `json:"remedy,omitempty"`
 }
 
@@ -42,16 +42,16 @@ func (f *Finding) Pool() inventory.PoolKey {
 	return inventory.PoolKey{Key: inventory.Key{AccountID: f.AccountID, Region: f.Region}, ID: f.PoolID}
 }
 
-// Count is what became of one rule.
+// Count is the outcome of one rule.
 type Count struct {
 	Findings     int
 	Exempted     int    // findings that an exemption covers, which are not in Findings
-	Undetermined int    // pools, accounts or identities whose unknown facts could decide
+	Undetermined int    // pools, accounts or identities that the rule could not judge because of unknown facts
 	Errors       int    // how often it could not be evaluated
-	FirstError   string // empty without any
+	FirstError   string // empty without errors
 }
 
-// Result is what a [Set] says of one account, or of several ([Judgement]).
+// Result has the findings of a [Set] in one account, or in several ([Judgement]).
 type Result struct {
 	Findings []Finding // sorted by severity, the worst first, then rule, account, region and id
 	Rules    []Count   // in the order of [Set.Rules]
@@ -98,7 +98,7 @@ func (s *Set) Evaluate(a *inventory.Account) *Result {
 	return res
 }
 
-// Judgement is a snapshot and what a set of rules says of it. It does not change.
+// Judgement is a snapshot with the findings of a set of rules in it. It is immutable.
 type Judgement struct {
 	*inventory.Snapshot
 	Rules  *Set
@@ -117,7 +117,7 @@ func (s *Set) Judge(snap *inventory.Snapshot) *Judgement {
 			return nil
 		})
 	}
-	_ = group.Wait() // Its functions return none.
+	_ = group.Wait() // The functions return no error.
 	return &Judgement{Snapshot: snap, Rules: s, Each: each, Result: s.total(each)}
 }
 
@@ -193,7 +193,7 @@ func (s *Set) by(e ForEach) []*compiledRule {
 	return rules
 }
 
-// variable gives an expression the only variable that it has.
+// variable is the only variable of an expression.
 type variable struct {
 	name string
 	root *object
@@ -205,8 +205,8 @@ func (v *variable) ResolveName(name string) (any, bool) { return v.root, name ==
 // Parent implements [cel.Activation].
 func (*variable) Parent() cel.Activation { return nil }
 
-// run evaluates the program. A panic becomes an error: no expression may take
-// the exporter down.
+// run evaluates the program. A panic becomes an error: no expression may
+// end the exporter.
 func run(p cel.Program, v *variable) (out ref.Val, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -217,7 +217,8 @@ func run(p cel.Program, v *variable) (out ref.Val, err error) {
 	return out, err
 }
 
-// judge evaluates the rules for one object; about says what it is.
+// judge evaluates the rules for one object. about returns a finding with the
+// object's names.
 func (res *Result) judge(rules []*compiledRule, at time.Time, root *object, about func() Finding) {
 	v := &variable{name: root.kind.path, root: root}
 	for _, r := range rules {
@@ -239,7 +240,7 @@ func (res *Result) fail(r *compiledRule, err error) {
 	c.FirstError = cmp.Or(c.FirstError, err.Error())
 }
 
-// fire takes note of a finding, unless it is exempted.
+// fire records a finding, unless an exemption covers it.
 func (res *Result) fire(r *compiledRule, at time.Time, v *variable, about func() Finding) {
 	exempted := false
 	for _, e := range r.exemptions {
@@ -272,7 +273,7 @@ func (res *Result) fire(r *compiledRule, at time.Time, v *variable, about func()
 }
 
 // say returns the message, or the summary when there is none, when what it
-// needs is unknown, and on an error: a finding is not lost for its text.
+// needs is unknown, and on an error: an error in its message must not hide a finding.
 func (t *ruleText) say(message cel.Program, v *variable) (string, error) {
 	summary := strings.TrimSpace(t.summary.Text)
 	if message == nil {

@@ -33,10 +33,10 @@ type fact struct {
 	typ  *cel.Type
 	doc  string
 	not  string             // when it is unknown; empty is never
-	of   *objectType        // the type of a fact that has facts of its own
+	of   *objectType        // the type of a fact that contains other facts
 	read func(from any) any // a CEL value, an *object, or nil when unknown
 
-	unknown *types.Unknown // says which one
+	unknown *types.Unknown // says which fact is unknown
 	field   *types.FieldType
 }
 
@@ -121,9 +121,9 @@ func (o *object) fact(i int) ref.Val {
 	}
 }
 
-// ConvertToNative implements ref.Val; no function asks for it.
+// ConvertToNative implements ref.Val. No function of CEL calls it.
 func (o *object) ConvertToNative(reflect.Type) (any, error) {
-	return nil, fmt.Errorf("%s has no other form", o.kind.path)
+	return nil, fmt.Errorf("%s cannot be converted to a Go value", o.kind.path)
 }
 
 // ConvertToType implements ref.Val.
@@ -131,7 +131,7 @@ func (o *object) ConvertToType(t ref.Type) ref.Val {
 	if t == types.TypeType {
 		return o.kind.typ
 	}
-	return types.NewErr("%s cannot be turned into %s", o.kind.path, t.TypeName())
+	return types.NewErr("%s cannot be converted to %s", o.kind.path, t.TypeName())
 }
 
 // Equal implements ref.Val.
@@ -143,7 +143,7 @@ func (o *object) Type() ref.Type { return o.kind.typ }
 // Value implements ref.Val.
 func (o *object) Value() any { return o }
 
-// tags are a pool's tags; one that is absent reads as an empty text.
+// tags are a pool's tags. A tag that the pool does not have is an empty string.
 type tags struct{ traits.Mapper }
 
 func newTags(m map[string]string) tags {
@@ -162,8 +162,7 @@ func (t tags) Get(key ref.Val) ref.Val {
 	return v
 }
 
-// The values that facts are read as. What is empty or zero where that means
-// unknown is nil.
+// These functions make CEL values of Go values. An unknown value is nil.
 
 func text(s string) any { return types.String(s) }
 
@@ -219,17 +218,17 @@ func quotaType[T any](path string, get func(*T) *inventory.Quota) *objectType {
 	}
 	return newType(
 		path,
-		fact{name: "kind", typ: cel.StringType, doc: "`default` or `send`; `none` when a Lambda sends the pool's mail", not: "the mode is unknown", read: of(func(v *T) any { return textOrUnknown(string(get(v).Kind)) })},
+		fact{name: "kind", typ: cel.StringType, doc: "`default` or `send`; `none` when a CustomEmailSender Lambda function sends the pool's e-mail", not: "the mode is unknown", read: of(func(v *T) any { return textOrUnknown(string(get(v).Kind)) })},
 		fact{name: "limit", typ: cel.DoubleType, doc: "e-mails; infinite when unlimited", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Limit) })},
 		fact{name: "used", typ: cel.DoubleType, doc: "e-mails", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Used) })},
-		fact{name: "headroom", typ: cel.DoubleType, doc: "e-mails that are left, never less than 0", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Headroom()) })},
+		fact{name: "headroom", typ: cel.DoubleType, doc: "e-mails that are left, at least 0", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Headroom()) })},
 		fact{name: "used_ratio", typ: cel.DoubleType, doc: "used part of the limit; 0 when unlimited, 1 when the limit is 0", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.UsedRatio()) })},
 		fact{name: "unlimited", typ: cel.BoolType, doc: "whether there is no limit", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return boolean(q.Unlimited()) })},
 	)
 }
 
-// poolView is one pool as rules see it. It is loaded with one pool after
-// another, so that judging a pool does not allocate its objects.
+// poolView is one pool as rules see it. It is reused for all pools of
+// an account, so that judging a pool does not allocate objects.
 type poolView struct {
 	*inventory.Pool
 	at         time.Time
@@ -269,10 +268,10 @@ func poolSES(read func(*inventory.SESState) any) func(any) any {
 
 var poolSESType = newType(
 	"pool.ses",
-	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it may only mail verified recipients", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return tri(a.Sandbox) })},
+	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it can send only to verified recipients", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return tri(a.Sandbox) })},
 	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return tri(a.SendingEnabled) })},
-	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Enforcement) })},
-	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Review) })},
+	fact{name: "enforcement", typ: cel.StringType, doc: "status of the account: `HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Enforcement) })},
+	fact{name: "review", typ: cel.StringType, doc: "status of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Review) })},
 	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *poolView) any { return bounce(v.Reputation) })},
 	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *poolView) any { return complaint(v.Reputation) })},
 )
@@ -320,11 +319,11 @@ var blockedDocs = map[inventory.Reason]string{
 	inventory.IdentityMissing:      "the identity does not exist, or a DEVELOPER pool has none",
 	inventory.IdentityUnverified:   "the identity is not verified",
 	inventory.CrossAccountIdentity: "the identity belongs to another account",
-	inventory.UnsupportedRegion:    "the identity's region cannot be used from the pool's",
+	inventory.UnsupportedRegion:    "pools of this region cannot send through the identity's region",
 	inventory.FromMismatch:         "From does not belong to the identity",
 	inventory.Sandbox:              "SES is in the sandbox",
 	inventory.SendingDisabled:      "sending is disabled, for the account or the identity",
-	inventory.AccountShutdown:      "SES has shut the account's sending down",
+	inventory.AccountShutdown:      "SES has paused the account's sending",
 	inventory.SendQuotaReached:     "the send quota is used up",
 	inventory.DefaultQuotaReached:  "the default quota is used up",
 }
@@ -368,7 +367,7 @@ var poolType = newType(
 	fact{name: "region", typ: cel.StringType, doc: "of the pool", read: of(func(v *poolView) any { return text(v.Target.Region) })},
 	fact{name: "mode", typ: cel.StringType, doc: "`COGNITO_DEFAULT` or `DEVELOPER`", not: "the pool could not be described, or has a mode that AWS added later", read: of(func(v *poolView) any { return textOrUnknown(string(v.Mode())) })},
 	fact{name: "tier", typ: cel.StringType, doc: "feature plan such as `ESSENTIALS`", not: "the pool could not be described, or AWS does not say", read: setting(func(s *inventory.Settings) any { return textOrUnknown(s.Tier) })},
-	fact{name: "custom_sender", typ: cel.BoolType, doc: "whether a CustomEmailSender Lambda sends the pool's mail", not: "the pool could not be described", read: of(func(v *poolView) any { return tri(v.CustomSender()) })},
+	fact{name: "custom_sender", typ: cel.BoolType, doc: "whether a CustomEmailSender Lambda function sends the pool's e-mail", not: "the pool could not be described", read: of(func(v *poolView) any { return tri(v.CustomSender()) })},
 	fact{name: "source_arn", typ: cel.StringType, doc: "of the identity; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.SourceARN) })},
 	fact{name: "from", typ: cel.StringType, doc: "the FROM address; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.From) })},
 	fact{name: "reply_to", typ: cel.StringType, doc: "the REPLY-TO address; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.ReplyTo) })},
@@ -380,8 +379,8 @@ var poolType = newType(
 	fact{name: "identity_region", typ: cel.StringType, doc: "of the identity, `*` for every alternate region; empty without one", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.IdentityRegion) })},
 	fact{name: "identity_verified", typ: cel.BoolType, doc: "whether the identity is verified, itself or through its domain", not: "the pool has no identity, or identities could not be read", read: of(func(v *poolView) any { return tri(v.Verified) })},
 	fact{name: "identity_error", typ: cel.StringType, doc: "why SES could not verify the identity, such as `HOST_NOT_FOUND`; empty without an error", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.IdentityError) })},
-	fact{name: "ready", typ: cel.BoolType, doc: "whether the pool can mail a person outside", not: "facts that could decide are unknown, or a Lambda sends", read: of(func(v *poolView) any { return tri(v.Ready) })},
-	fact{name: "blocked", typ: cel.ListType(cel.StringType), doc: "the reasons that are known to keep it from that, for messages; conditions use `blocked_by`", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any {
+	fact{name: "ready", typ: cel.BoolType, doc: "whether the pool can send to any external recipient", not: "facts that could decide are unknown, or a Lambda function sends", read: of(func(v *poolView) any { return tri(v.Ready) })},
+	fact{name: "blocked", typ: cel.ListType(cel.StringType), doc: "the reasons that are known to block the pool, for messages; conditions use `blocked_by`", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any {
 		blocked := v.Blocked()
 		reasons := make([]string, 0, len(blocked))
 		for _, r := range blocked {
@@ -389,9 +388,9 @@ var poolType = newType(
 		}
 		return types.NewStringList(types.DefaultTypeAdapter, reasons)
 	})},
-	fact{name: "blocked_by", of: blockedByType, doc: "each reason, known or unknown by itself", read: of(func(v *poolView) any { return &v.blockedBy })},
-	fact{name: "tags", typ: cel.MapType(cel.StringType, cel.StringType), doc: "the pool's tags; one that is absent reads as an empty text", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return newTags(s.Tags) })},
-	fact{name: "quota", of: poolQuotaType, doc: "the quota that applies to the pool's mail: the default quota for `COGNITO_DEFAULT`, the send quota of its SES account for `DEVELOPER`", read: of(func(v *poolView) any { return &v.quotaFacts })},
+	fact{name: "blocked_by", of: blockedByType, doc: "each reason, which can be known or unknown", read: of(func(v *poolView) any { return &v.blockedBy })},
+	fact{name: "tags", typ: cel.MapType(cel.StringType, cel.StringType), doc: "the pool's tags; a tag that the pool does not have is an empty string", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return newTags(s.Tags) })},
+	fact{name: "quota", of: poolQuotaType, doc: "the quota that applies to the pool's e-mail: the default quota for `COGNITO_DEFAULT`, the send quota of its SES account for `DEVELOPER`", read: of(func(v *poolView) any { return &v.quotaFacts })},
 	fact{name: "quota_exhaustion", typ: cel.TimestampType, doc: "when the default quota is forecast to run out", not: "the quota lasts until the reset, or usage is unknown", read: of(func(v *poolView) any {
 		if v.Quota.Exhaustion.IsZero() {
 			return nil
@@ -447,11 +446,11 @@ var accountType = newType(
 	"account",
 	fact{name: "account_id", typ: cel.StringType, doc: "12 digits", read: of(func(v *accountView) any { return text(v.Target.AccountID) })},
 	fact{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *accountView) any { return text(v.Target.AccountName) })},
-	fact{name: "region", typ: cel.StringType, doc: "of the SES state", read: of(func(v *accountView) any { return text(v.Target.Region) })},
-	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it may only mail verified recipients", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.Sandbox) })},
+	fact{name: "region", typ: cel.StringType, doc: "region of SES", read: of(func(v *accountView) any { return text(v.Target.Region) })},
+	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it can send only to verified recipients", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.Sandbox) })},
 	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.SendingEnabled) })},
-	fact{name: "enforcement", typ: cel.StringType, doc: "`HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "AWS has none or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Enforcement) })},
-	fact{name: "review", typ: cel.StringType, doc: "of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "AWS has none or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Review) })},
+	fact{name: "enforcement", typ: cel.StringType, doc: "status of the account: `HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "AWS gives no status, or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Enforcement) })},
+	fact{name: "review", typ: cel.StringType, doc: "status of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "AWS gives no status, or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Review) })},
 	fact{name: "quota", of: accountQuotaType, doc: "the send quota, over a rolling 24 hours", read: of(func(v *accountView) any { return &v.quotaFacts })},
 	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return bounce(v.Reputation) })},
 	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return complaint(v.Reputation) })},
@@ -494,7 +493,7 @@ var identityType = newType(
 // rootTypes are the types of the variables that expressions see.
 var rootTypes = map[ForEach]*objectType{ForPool: poolType, ForAccount: accountType, ForIdentity: identityType}
 
-// factTypes has the types of all facts that have facts, by their CEL name.
+// factTypes has the types of all facts that contain other facts, by CEL name.
 var factTypes = func() map[string]*objectType {
 	all := map[string]*objectType{}
 	for _, root := range rootTypes {
