@@ -11,8 +11,8 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
-// The JSON of /api/v1, which docs/api.schema.json describes. Facts that are
-// unknown are left out.
+// The JSON of /api/v1, which docs/api.schema.json describes. Unknown facts are
+// omitted.
 type (
 	apiPool struct {
 		ID             string                          `json:"user_pool_id"`
@@ -221,14 +221,14 @@ func (s *site) apiSummary(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// json answers as Prometheus's own API does.
+// json answers in the format of Prometheus's API.
 func (s *site) json(w http.ResponseWriter, code int, data any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	body := map[string]any{"status": "success", "data": data}
 	if code != http.StatusOK {
-		body = map[string]any{"status": "error", "errorType": "not_found", "error": "there is nothing of that name"}
+		body = map[string]any{"status": "error", "errorType": "not_found", "error": "not found"}
 	}
 	if err := json.NewEncoder(w).Encode(body); err != nil {
 		s.o.Logger.Debug("Answering failed", "err", err)

@@ -13,7 +13,7 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
-// view is a publication, arranged for the pages. It does not change.
+// view is a publication, arranged for the pages. It is immutable but for sorted.
 type view struct {
 	*rules.Judgement
 
@@ -28,7 +28,7 @@ type view struct {
 	Elsewhere               []rules.Finding // about SES accounts and identities
 
 	mu     sync.Mutex
-	sorted map[string][]*row // by order, made when it is first asked for
+	sorted map[string][]*row // by order, filled on first use; guarded by mu
 }
 
 type account struct{ ID, Name string }
@@ -38,7 +38,7 @@ type severityCount struct {
 	N        int
 }
 
-// row is a pool with what the rules say of it.
+// row is a pool with its findings.
 type row struct {
 	*inventory.Pool
 	Findings []rules.Finding
@@ -57,7 +57,7 @@ func (r row) State() string {
 	}
 }
 
-// Worst is the worst severity of the findings, empty without any.
+// Worst is the worst severity of the findings, empty without findings.
 func (r row) Worst() rules.Severity {
 	if len(r.Findings) == 0 {
 		return ""
@@ -70,7 +70,7 @@ func (r row) Path() string {
 	return "/pools/" + r.Target.AccountID + "/" + r.Target.Region + "/" + r.ID
 }
 
-// pool returns the pool that the request's path names, nil without one.
+// pool returns the pool that the request's path names, or nil if it is unknown.
 func (v *view) pool(r *http.Request) *row {
 	id, account := r.PathValue("id"), r.PathValue("account")
 	if account == "" {
@@ -147,7 +147,7 @@ func arrange(j *rules.Judgement) *view {
 	return v
 }
 
-// urgency orders pools for who looks for trouble.
+// urgency orders pools: those with problems first.
 func urgency(r row) int {
 	switch {
 	case r.Ready == inventory.No:
@@ -161,7 +161,7 @@ func urgency(r row) int {
 	}
 }
 
-// filter says which pools are asked for; empty fields ask for all.
+// filter selects pools. An empty field selects all.
 type filter struct {
 	Account, Region, Mode, State, Severity, Text, Sort string
 
@@ -173,7 +173,7 @@ const (
 	mostRows = 1000
 )
 
-// parseFilter reads a query. What makes no sense asks for nothing special.
+// parseFilter reads a query. Invalid values are ignored.
 func parseFilter(q url.Values) filter {
 	number := func(key string, otherwise, least, most int) int {
 		n, err := strconv.Atoi(q.Get(key))
@@ -218,7 +218,7 @@ func (f filter) fits(r *row) bool {
 		(f.Text == "" || strings.Contains(r.search, strings.ToLower(f.Text)))
 }
 
-// orders are the columns to sort by; a minus before one turns it round.
+// orders are the columns to sort by; a minus before the name reverses the order.
 var orders = map[string]func(a, b *row) int{
 	"account": func(a, b *row) int {
 		return cmp.Or(cmp.Compare(a.Target.AccountName, b.Target.AccountName), cmp.Compare(a.Target.AccountID, b.Target.AccountID))
@@ -232,7 +232,7 @@ var orders = map[string]func(a, b *row) int{
 	"quota":    func(a, b *row) int { return cmp.Compare(usedRatio(a), usedRatio(b)) },
 }
 
-// usedRatio is below 0 where there is none.
+// usedRatio is below 0 where the quota is unknown or unlimited.
 func usedRatio(r *row) float64 {
 	if r.Quota.Finite() {
 		return r.Quota.UsedRatio()
@@ -240,7 +240,7 @@ func usedRatio(r *row) float64 {
 	return -1
 }
 
-// inOrder returns the rows in the order that is asked for.
+// inOrder returns the rows sorted by a column of [orders].
 func (v *view) inOrder(by string) []*row {
 	column, down := strings.CutPrefix(by, "-")
 	order, ok := orders[column]
@@ -286,14 +286,14 @@ func (v *view) find(f filter) (page []*row, total int) {
 type explanation struct{ Text, Remedy string }
 
 var explanations = map[inventory.Reason]explanation{
-	inventory.IdentityMissing:      {"SES has no identity of that name in that region, or the pool names none.", "Create and verify the identity there, or let the pool use one that exists."},
+	inventory.IdentityMissing:      {"SES has no identity of that name in that region, or the pool has no SourceArn.", "Create and verify the identity there, or set the pool to an identity that exists."},
 	inventory.IdentityUnverified:   {"SES has not verified the identity, nor a domain that covers it.", "Publish the DNS records that SES shows for the domain, or follow the link in the e-mail that SES sent to the address."},
 	inventory.CrossAccountIdentity: {"The identity belongs to another account, which Cognito does not allow.", "Verify an identity in the pool's own account."},
-	inventory.UnsupportedRegion:    {"Pools in this region cannot send through SES in the identity's region.", "Verify the identity in a region that the pool may use."},
+	inventory.UnsupportedRegion:    {"Pools in this region cannot send through SES in the identity's region.", "Verify the identity in a region that the pool can send through."},
 	inventory.FromMismatch:         {"The From address does not belong to the identity, or is missing with a domain.", "Set From to an address in the identity's domain."},
 	inventory.Sandbox:              {"The SES account is in the sandbox: it can send only to verified addresses.", "Ask SES for production access in that region."},
-	inventory.SendingDisabled:      {"Sending is switched off for the SES account or the identity.", "Find out who switched it off and why, then switch it on."},
-	inventory.AccountShutdown:      {"AWS has shut down the SES account's sending.", "Fix the cause and answer AWS's case."},
+	inventory.SendingDisabled:      {"Sending is disabled for the SES account or the identity.", "Find out who disabled it and why, then enable it."},
+	inventory.AccountShutdown:      {"SES has paused the account's sending.", "Remove the cause and answer AWS's support case."},
 	inventory.SendQuotaReached:     {"The SES account has reached its send quota of the last 24 hours.", "Ask SES for a higher send quota, or wait."},
 	inventory.DefaultQuotaReached:  {"The daily quota of Cognito's built-in sender is used up.", "Move the pool to its own SES identity, or wait for the reset."},
 }

@@ -1,6 +1,6 @@
 // Package web serves the pages, their data as JSON, the configuration, health,
-// readiness and the reload. It reads what it is given and must not know AWS,
-// the collector or where the configuration comes from.
+// readiness and the reload. It must not know AWS, the collector or where
+// the configuration comes from.
 package web
 
 import (
@@ -31,14 +31,14 @@ type Options struct {
 	Version       string
 	TelemetryPath string
 	Metrics       http.Handler
-	View          func() *rules.Judgement     // what is shown now; it does not change
+	View          func() *rules.Judgement     // what is shown now; immutable
 	Ready         func() bool                 // has every target been read once?
 	Config        func() string               // the effective configuration without secrets
 	Reload        func(context.Context) error // nil switches POST /-/reload off
 	Logger        *slog.Logger
 }
 
-// site is what the routes share.
+// site has what the routes share.
 type site struct {
 	o     Options
 	views views
@@ -47,13 +47,13 @@ type site struct {
 
 func (s *site) view() *view { return s.views.of(s.o.View()) }
 
-// route is a pattern of [http.ServeMux] and what answers it.
+// route is a pattern of [http.ServeMux] and its handler.
 type route struct {
 	pattern string
 	answer  http.HandlerFunc
 }
 
-// routes lists everything that is served but the metrics.
+// routes lists everything that is served except the metrics.
 func (s *site) routes() []route {
 	return []route{
 		{"GET /{$}", s.index},
@@ -77,8 +77,8 @@ func (s *site) routes() []route {
 	}
 }
 
-// Reserved reports whether the path, or one below which it lies, is served
-// already, so that the metrics cannot have it.
+// Reserved reports whether a page has the path or its first element, so that the
+// metrics cannot be served there.
 func Reserved(path string) bool {
 	first := func(path string) string {
 		part, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
@@ -123,26 +123,26 @@ func text(w http.ResponseWriter, code int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	_, _ = io.WriteString(w, body) // The client has gone; nobody is left to tell.
+	_, _ = io.WriteString(w, body) // It fails only if the client has disconnected.
 }
 
 func (s *site) reload(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case s.o.Reload == nil:
-		text(w, http.StatusForbidden, "Reloading over HTTP is off; start with --web.enable-lifecycle.\n")
+		text(w, http.StatusForbidden, "Reloading over HTTP is disabled; start the exporter with --web.enable-lifecycle.\n")
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
 		text(w, http.StatusMethodNotAllowed, "Use POST.\n")
 	default:
 		if err := s.o.Reload(r.Context()); err != nil {
-			text(w, http.StatusInternalServerError, fmt.Sprintf("The old configuration stays in force: %v\n", err))
+			text(w, http.StatusInternalServerError, fmt.Sprintf("Reloading failed; the old configuration stays active: %v\n", err))
 			return
 		}
 		text(w, http.StatusOK, "Reloaded.\n")
 	}
 }
 
-// functions are what the templates need beyond their data.
+// functions are those that the templates call.
 var functions = template.FuncMap{
 	"number": func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) },
 	"percent": func(ratio float64) string {
@@ -177,7 +177,7 @@ var functions = template.FuncMap{
 	},
 }
 
-// render writes a page. It is written only when it is whole.
+// render writes a page, or an error if the template fails.
 func (s *site) render(w http.ResponseWriter, name, title string, data any) {
 	var b bytes.Buffer
 	page := struct {
@@ -195,7 +195,7 @@ func (s *site) render(w http.ResponseWriter, name, title string, data any) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	_, _ = w.Write(b.Bytes()) // The client has gone; nobody is left to tell.
+	_, _ = w.Write(b.Bytes()) // It fails only if the client has disconnected.
 }
 
 func (s *site) index(w http.ResponseWriter, r *http.Request) {
@@ -231,7 +231,7 @@ func (s *site) index(w http.ResponseWriter, r *http.Request) {
 	s.render(w, "index", "User pools", data)
 }
 
-// column is a heading that sorts.
+// column is a table heading with a link that sorts by it.
 type column struct {
 	Title, Link string
 	Order       string // ascending, descending or none
@@ -252,7 +252,7 @@ func columns(f filter) []column {
 	return all
 }
 
-// poolByID leads to the page of the pool that is meant by an ID alone.
+// poolByID redirects to the page of the pool with the ID.
 func (s *site) poolByID(w http.ResponseWriter, r *http.Request) {
 	row := s.view().pool(r)
 	if row == nil {
@@ -272,7 +272,7 @@ func (s *site) pool(w http.ResponseWriter, r *http.Request) {
 }
 
 func noPool(w http.ResponseWriter) {
-	text(w, http.StatusNotFound, "There is no such user pool, or it is no longer known.\n")
+	text(w, http.StatusNotFound, "No user pool with this ID is known.\n")
 }
 
 func (s *site) rules(w http.ResponseWriter, _ *http.Request) {
