@@ -301,4 +301,6 @@ func shorten(s string) string {
 	return s[:end] + "…"
 }
 
-func (e *compiledExemption) expired(at time.Time) bool { return !e.through.IsZero() && !at.Before(e.through) }
+func (e *compiledExemption) expired(at time.Time) bool {
+	return !e.through.IsZero() && !at.Before(e.through)
+}

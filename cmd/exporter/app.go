@@ -18,7 +18,8 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
-// app runs one generation at a time: what was built from one configuration.
+// app runs one generation, which is everything that is built from one
+// configuration. During a reload it runs two.
 type app struct {
 	load   func() (*settings, error)
 	logger *slog.Logger
@@ -30,7 +31,7 @@ type app struct {
 
 	reloading sync.Mutex                 // one reload at a time
 	serving   atomic.Pointer[generation] // what is shown
-	newest    *generation                // runs already; guarded by reloading
+	newest    *generation                // started last, maybe not shown yet; guarded by reloading
 }
 
 type generation struct {
@@ -51,9 +52,8 @@ func (a *app) observe(t awsread.Attempt) {
 	}
 }
 
-// reload builds a new generation and starts it. The old one goes on being
-// shown until the new one has read every target once; when anything fails, it
-// stays.
+// reload builds a new generation and starts it. The old one is shown
+// until the new one has read every target once, or for good if anything fails.
 func (a *app) reload(ctx context.Context) error {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
@@ -61,7 +61,7 @@ func (a *app) reload(ctx context.Context) error {
 	a.self.Reloaded(err == nil)
 	if err != nil {
 		if a.newest != nil {
-			a.logger.Error("Reloading the configuration failed; the old one goes on running", "err", err)
+			a.logger.Error("Reloading the configuration failed; the old one stays active", "err", err)
 		}
 		return err
 	}
@@ -69,7 +69,7 @@ func (a *app) reload(ctx context.Context) error {
 	next.cancel, next.done = cancel, make(chan struct{})
 	go func() {
 		defer close(next.done)
-		_ = next.collector.Run(runCtx) // It ends only with its context.
+		_ = next.collector.Run(runCtx) // It returns only when its context ends.
 	}()
 	previous, shown := a.newest, a.serving.Load()
 	a.newest = next
@@ -80,13 +80,13 @@ func (a *app) reload(ctx context.Context) error {
 	case previous != shown:
 		previous.cancel() // It will never be shown.
 	}
-	shown.collector.Retire() // Its facts go on being shown until they are stale.
+	shown.collector.Retire() // Its facts are shown until they are stale.
 	go func() {
 		select {
 		case <-next.collector.Done():
 			a.reloading.Lock()
 			defer a.reloading.Unlock()
-			if a.newest == next { // Else another reload has just ended it.
+			if a.newest == next { // Otherwise another reload has ended it.
 				a.serving.Swap(next).cancel()
 				a.logger.Info("The new configuration is being served")
 			}
@@ -109,7 +109,7 @@ func (a *app) build(ctx context.Context) (*generation, error) {
 	return &generation{config: s.config, collector: collector.New(reader, o)}, nil
 }
 
-// reader returns what reads AWS by the settings, and how to collect with it.
+// reader returns a reader of AWS with the settings, and the collector's options.
 func (a *app) reader(ctx context.Context, s *settings) (*awsread.Reader, collector.Options, error) {
 	c := s.config
 	accounts := make([]awsread.Account, 0, len(c.Accounts))
@@ -139,7 +139,7 @@ func (a *app) reader(ctx context.Context, s *settings) (*awsread.Reader, collect
 			targets[i].Region = reader.Region()
 		}
 		if targets[i].Region == "" {
-			return nil, collector.Options{}, errors.New("no region: set AWS_REGION, or list regions in the file that --config.file names")
+			return nil, collector.Options{}, errors.New("no region: set AWS_REGION, or set regions in the file of --config.file")
 		}
 	}
 	tags := make([]collector.TagLabel, 0, len(c.Tags))

@@ -32,7 +32,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	}
 	for _, id := range f.check.rules {
 		if !slices.ContainsFunc(s.rules.Rules(), func(r rules.Rule) bool { return r.ID == id && r.Enabled }) {
-			return fail(exitUsage, fmt.Errorf("--rule: there is no rule %q, or it is not enabled", id))
+			return fail(exitUsage, fmt.Errorf("--rule: no enabled rule %q exists", id))
 		}
 	}
 	var calls atomic.Int64
@@ -72,7 +72,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	}
 }
 
-// progress shows on a terminal how far the reading is.
+// progress shows on a terminal how many targets were read.
 type progress struct {
 	w     io.Writer
 	calls *atomic.Int64
@@ -95,7 +95,7 @@ func (p *progress) show(done, total int) {
 	}
 	elapsed := time.Since(p.start)
 	left := time.Duration(float64(elapsed) / float64(done) * float64(total-done)).Round(time.Second)
-	_, _ = fmt.Fprintf(p.w, "\r\033[K%d of %d targets, %d calls, about %s left", done, total, p.calls.Load(), left)
+	_, _ = fmt.Fprintf(p.w, "\r\033[Ktargets read: %d of %d, calls: %d, about %s left", done, total, p.calls.Load(), left)
 }
 
 func (p *progress) end() {
@@ -115,7 +115,7 @@ type unreadable struct {
 }
 
 // notRead lists what could not be read, each common cause once. A region that
-// is switched off has nothing to read.
+// is disabled for its account is omitted.
 func notRead(s *inventory.Snapshot) []unreadable {
 	all := []unreadable{}
 	for r := range s.Readings() {

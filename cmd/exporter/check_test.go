@@ -121,9 +121,9 @@ func TestCheckUnreadable(t *testing.T) {
 func TestCheckUsage(t *testing.T) {
 	for _, tt := range []struct{ config, arg, want string }{
 		{"", "--output=xml", "enum value must be one of"},
-		{"", "--rule=nope", `there is no rule "nope"`},
+		{"", "--rule=nope", `no enabled rule "nope"`},
 		{"regionz: [eu-west-1]", "--output=json", "config.yaml:1: unknown key"},
-		{"rules: {files: [missing.yaml]}", "--output=json", "missing.yaml: there is no such file"},
+		{"rules: {files: [missing.yaml]}", "--output=json", "missing.yaml: no such file"},
 		{"rules: {overrides: {nope: {enabled: false}}}", "--output=json", "config.yaml:1: there is no rule"},
 	} {
 		code, out, errs := runCheck(t, awssim.Demo(), nil, tt.config, tt.arg)
@@ -218,5 +218,13 @@ func TestForeignTextStaysText(t *testing.T) {
 	_, out, _ = runCheck(t, fleet, nil, "", "--output=csv")
 	if strings.Contains(out, ",=HYPERLINK") || strings.Contains(out, `,"=HYPERLINK`) {
 		t.Errorf("a formula in\n%s", out)
+	}
+}
+
+func TestCount(t *testing.T) {
+	for n, want := range map[int]string{0: "0 pools", 1: "1 pool", 2: "2 pools"} {
+		if got := count(n, "pool"); got != want {
+			t.Errorf("count(%d) = %q, want %q", n, got, want)
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // demoConfig reads everything that the simulated AWS of the demo has, and a
-// region that is switched off.
+// region that is disabled.
 const demoConfig = `
 regions: [eu-west-1, eu-central-1, us-east-1]
 accounts:
@@ -42,7 +42,7 @@ func startDemo(ctx context.Context) (string, error) {
 		return "", err
 	}
 	server := &http.Server{Handler: sim, ReadHeaderTimeout: headerTimeout}
-	context.AfterFunc(ctx, func() { _ = server.Close() }) // Serve's error tells.
+	context.AfterFunc(ctx, func() { _ = server.Close() }) // Serve returns then.
 	go func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			panic(err) // A loopback listener does not fail while it is open.

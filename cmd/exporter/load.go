@@ -87,11 +87,11 @@ func loadRules(r *config.Rules, dir string) (*rules.Set, error) {
 }
 
 // shard is one of several exporters that share the accounts. All targets of an
-// account are in the same one, since a verdict takes more than one region. The
-// zero shard is everything.
+// account are in the same one, since a verdict can need several regions. The
+// zero value is all targets.
 type shard struct{ index, count int }
 
-// parseShard reads INDEX/COUNT; empty is everything.
+// parseShard reads INDEX/COUNT. An empty string selects all targets.
 func parseShard(text string) (shard, error) {
 	if text == "" {
 		return shard{}, nil

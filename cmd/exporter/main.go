@@ -82,20 +82,20 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	app.Terminate(func(int) { done = true })
 	app.HelpFlag.Short('h')
 	app.Version(version.Print(name)).VersionFlag.Short('V')
-	app.Flag("config.file", "Configuration file. Without one, the ambient credentials' own account in the ambient region.").StringVar(&f.configFile)
-	app.Flag("config.check", "Check the configuration file and exit: 0 when it is good, 1 when not.").BoolVar(&f.configCheck)
-	share := app.Flag("shard", "Read only a share of the accounts, INDEX/COUNT with an index from 0, where several exporters share them.").String()
-	app.Flag("demo", "Show a simulated AWS with every mode, state and trouble. Needs no AWS account, file or network.").BoolVar(&f.demo)
-	serve := app.Command("serve", "Serve the metrics. This is what happens without a command.").Default()
+	app.Flag("config.file", "Configuration file. By default, the account and region of the ambient credentials are read.").StringVar(&f.configFile)
+	app.Flag("config.check", "Check the configuration file and exit: 0 if it is valid, 1 if not.").BoolVar(&f.configCheck)
+	share := app.Flag("shard", "Read only a share of the accounts: INDEX/COUNT, with an index from 0. Several exporters can share the accounts of one configuration.").String()
+	app.Flag("demo", "Read a simulated AWS with examples of every mode, state and finding. Needs no AWS account, configuration or network.").BoolVar(&f.demo)
+	serve := app.Command("serve", "Serve the metrics. This is the default command.").Default()
 	serve.Flag("web.enable-lifecycle", "Allow POST /-/reload.").BoolVar(&f.lifecycle)
 	serve.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&f.telemetry)
 	f.web.WebListenAddresses = serve.Flag("web.listen-address", "Address to listen on; may be repeated.").Default(":10057").Strings()
 	f.web.WebConfigFile = serve.Flag("web.config.file", "File with TLS and basic-auth settings, as in every Prometheus exporter.").Default("").String()
 	system := false
 	f.web.WebSystemdSocket = &system
-	check := app.Command("check", "Read every target once and judge it by the rules. Exit code 0: nothing to complain about; 1: findings; 2: a target could not be read; 3: wrong flags or configuration.")
+	check := app.Command("check", "Read every target once and judge it by the rules. Exit code 0: no findings of the severity of --fail-on; 1: findings; 2: a target could not be read; 3: wrong flags or configuration.")
 	check.Flag("output", "Format of the findings: "+strings.Join(formats(), ", ")+".").Short('o').Default("table").EnumVar(&f.check.output, formats()...)
-	check.Flag("fail-on", "The mildest severity that makes the exit code 1: info, warning or critical.").Default("warning").EnumVar(&f.check.failOn, "info", "warning", "critical")
+	check.Flag("fail-on", "The lowest severity that makes the exit code 1: info, warning or critical.").Default("warning").EnumVar(&f.check.failOn, "info", "warning", "critical")
 	check.Flag("rule", "Judge by this rule only; may be repeated.").StringsVar(&f.check.rules)
 	promslogflag.AddFlags(app, &f.log)
 	if f.command, err = app.Parse(args); err == nil {
@@ -104,7 +104,7 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	return f, done, err
 }
 
-// run is the program without the process around it.
+// run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-chan os.Signal) int {
 	f, done, err := parse(args, stdout)
 	switch {
@@ -114,11 +114,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 		_, _ = fmt.Fprintf(stderr, "%s: %v; see --help\n", name, err)
 		return exitUsage
 	case f.command == "serve" && (!telemetryPath.MatchString(f.telemetry) || web.Reserved(f.telemetry)):
-		_, _ = fmt.Fprintf(stderr, "%s: --web.telemetry-path must be a path of letters, digits and -._~/ that no page has\n", name)
+		_, _ = fmt.Fprintf(stderr, "%s: --web.telemetry-path must be a path of letters, digits and -._~/ that is not the path of a page\n", name)
 		return exitUsage
 	}
 	if f.demo && f.configFile != "" {
-		_, _ = fmt.Fprintf(stderr, "%s: --demo brings its own configuration; omit --config.file\n", name)
+		_, _ = fmt.Fprintf(stderr, "%s: --demo has its own configuration; omit --config.file\n", name)
 		return exitUsage
 	}
 	f.log.Writer = stderr
@@ -129,7 +129,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 			_, _ = fmt.Fprintln(stderr, err)
 			return exitFailure
 		}
-		_, _ = fmt.Fprintln(stdout, "The configuration is good.")
+		_, _ = fmt.Fprintln(stdout, "The configuration is valid.")
 		return exitOK
 	}
 	if f.command == "check" {
@@ -154,7 +154,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 			return err
 		}
 		a.endpoint = endpoint
-		logger.Warn("This is a demo on simulated data", "address", demoURL(f))
+		logger.Warn("This is a demo with simulated data", "address", demoURL(f))
 	}
 	if err := a.reload(ctx); err != nil {
 		return err
@@ -180,7 +180,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 		case err := <-failed:
 			return err
 		case <-hup:
-			_ = reload(ctx) // It has logged and counted its failure.
+			_ = reload(ctx) // reload logs and counts its failure.
 		case <-ctx.Done():
 			logger.Info("Stopping")
 			drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
@@ -190,7 +190,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 	}
 }
 
-// demoURL is where a person finds the demo.
+// demoURL is the address of the demo's pages.
 func demoURL(f *flags) string {
 	address := (*f.web.WebListenAddresses)[0]
 	if strings.HasPrefix(address, ":") {

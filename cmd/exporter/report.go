@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,7 +20,7 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
-// reportVersion is raised when the JSON changes in a way that could break who reads it.
+// reportVersion is raised when the JSON changes in a way that could break a consumer.
 const reportVersion = 1
 
 const website = "https://github.com/cognito-ses-exporter/cognito-ses-exporter"
@@ -40,13 +41,13 @@ type report struct {
 	bySeverity   map[rules.Severity]int // findings
 }
 
-// ruleError is a rule that failed, how often, and how first.
+// ruleError counts how often a rule failed, and has its first error.
 type ruleError struct {
 	Count int    `json:"count"`
 	First string `json:"first"`
 }
 
-// where names what the finding is about, the same every time.
+// where names what the finding is about. The name is stable between runs.
 func where(f *rules.Finding) string {
 	return strings.TrimSuffix(f.AccountID+"/"+f.Region+"/"+cmp.Or(f.PoolID, f.Identity), "/")
 }
@@ -107,10 +108,10 @@ func formats() []string { return slices.Sorted(maps.Keys(writers)) }
 
 func (r *report) write(w io.Writer, format string) error { return writers[format](r, w) }
 
-// plain keeps foreign text from moving the cursor or breaking a line.
+// plain replaces characters that could move the cursor or break a line.
 func plain(s string) string {
 	return strings.Map(func(c rune) rune {
-		if unicode.Is(unicode.C, c) { // Controls, and marks that turn the direction round.
+		if unicode.Is(unicode.C, c) { // Control characters, and marks that change the direction.
 			return '\uFFFD'
 		}
 		return c
@@ -147,10 +148,18 @@ func (r *report) table(w io.Writer) error {
 		}
 		return n
 	}
-	_, err := fmt.Fprintf(w, "%d pools on %d targets: %d critical, %d warning, %d info; %d exempted, %d undetermined; %d not read\n",
-		r.Pools, r.Targets, r.bySeverity[rules.Critical], r.bySeverity[rules.Warning], r.bySeverity[rules.Info],
+	_, err := fmt.Fprintf(w, "%s on %s: %d critical, %d warning, %d info; %d exempted, %d undetermined; %d not read\n",
+		count(r.Pools, "pool"), count(r.Targets, "target"), r.bySeverity[rules.Critical], r.bySeverity[rules.Warning], r.bySeverity[rules.Info],
 		sum(r.Exempted), sum(r.Undetermined), len(r.Unreadable))
 	return err
+}
+
+// count is a number with its noun, whose plural ends in s.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
 }
 
 func (r *report) json(w io.Writer) error { return encode(w, r) }
@@ -169,7 +178,7 @@ func (r *report) csv(w io.Writer) error {
 		row := []string{string(f.Severity), f.Rule, f.AccountID, f.AccountName, f.Region, f.PoolID, f.PoolName, f.Identity, f.Message, f.Remedy}
 		for i := range row {
 			if row[i] != "" && strings.ContainsRune("=+-@\t\r", rune(row[i][0])) {
-				row[i] = "'" + row[i] // A spreadsheet would take it for a formula.
+				row[i] = "'" + row[i] // A spreadsheet would read it as a formula.
 			}
 		}
 		_ = c.Write(row) // Errors come with Flush.
@@ -208,7 +217,7 @@ func (r *report) sarif(w io.Writer) error {
 		"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0",
 		"runs": []object{{
 			"tool": object{"driver": object{"name": name, "version": cmp.Or(version.Version, "0"), "informationUri": website, "rules": described, "language": "en-US"}},
-			// The defaults, which not every reader knows.
+			// These are the defaults; not every consumer knows them.
 			"language": "en-US", "newlineSequences": []string{"\r\n", "\n"},
 			"results": results,
 			"invocations": []object{{
