@@ -44,7 +44,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- define "exporter.validate" -}}
 {{- if and .Values.demo (include "exporter.hasConfig" .) -}}
-{{- fail "demo brings its own configuration; leave config and existingConfig.secret away" -}}
+{{- fail "demo has its own configuration; omit config and existingConfig.secret" -}}
 {{- end -}}
 {{- if and .Values.config .Values.existingConfig.secret -}}
 {{- fail "config and existingConfig.secret exclude each other" -}}
