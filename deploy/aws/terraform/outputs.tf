@@ -11,6 +11,6 @@ output "member_role_arns" {
 }
 
 output "read_policy_json" {
-  description = "The policy that reading takes, for a role of your own."
+  description = "The read policy, for your own role."
   value       = data.aws_iam_policy_document.read.json
 }

@@ -1,5 +1,5 @@
 variable "hub_role_arn" {
-  description = "ARN of the role that the exporter runs as. The member role is made where it is given."
+  description = "ARN of the role that the exporter runs as. The member role is created if it is given."
   type        = string
   default     = null
 
@@ -10,7 +10,7 @@ variable "hub_role_arn" {
 }
 
 variable "external_id" {
-  description = "What the exporter has to present: accounts[].external_id of its configuration. Needed with hub_role_arn."
+  description = "The external id that the exporter sends: accounts[].external_id of its configuration. Required with hub_role_arn."
   type        = string
   default     = null
   sensitive   = true
@@ -28,7 +28,7 @@ variable "role_name" {
 }
 
 variable "member_account_ids" {
-  description = "The accounts whose member role the hub role may assume. The hub policy is attached where there are any."
+  description = "The accounts whose member role the hub role may assume. The hub policy is attached if the list is not empty."
   type        = list(string)
   default     = []
 
@@ -39,7 +39,7 @@ variable "member_account_ids" {
 }
 
 variable "hub_role_name" {
-  description = "Name of the existing role that the exporter runs as. Needed with member_account_ids."
+  description = "Name of the existing role that the exporter runs as. Required with member_account_ids."
   type        = string
   default     = null
 }
