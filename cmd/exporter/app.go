@@ -53,7 +53,7 @@ func (a *app) observe(t awsread.Attempt) {
 }
 
 // reload builds a new generation and starts it. The old one is shown
-// until the new one has read every target once, or for good if anything fails.
+// until the new one has read every target once. If anything fails, it stays.
 func (a *app) reload(ctx context.Context) error {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()

@@ -173,7 +173,7 @@ const (
 	mostRows = 1000
 )
 
-// parseFilter reads a query. Invalid values are ignored.
+// parseFilter reads a query. An invalid number is ignored.
 func parseFilter(q url.Values) filter {
 	number := func(key string, otherwise, least, most int) int {
 		n, err := strconv.Atoi(q.Get(key))
