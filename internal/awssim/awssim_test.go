@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -24,7 +23,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
-	idptypes "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -33,22 +31,51 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
 )
 
-// start serves a simulation and returns it with the configuration of a client
-// that makes one attempt.
+// inProcess calls a handler without a network.
+type inProcess struct{ http.Handler }
+
+func (p inProcess) Do(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// start makes a simulation and the configuration of a client that makes one
+// attempt and needs no network.
 func start(t *testing.T, o awssim.Options) (*awssim.Server, aws.Config) {
 	t.Helper()
 	sim, err := awssim.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(sim)
-	t.Cleanup(server.Close)
 	return sim, aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String(server.URL),
+		Region: "eu-west-1", BaseEndpoint: aws.String("http://awssim"), HTTPClient: inProcess{sim},
 		Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
-		HTTPClient:  awshttp.NewBuildableClient().WithTimeout(10 * time.Second),
 	}
+}
+
+// listen does as start, over the network.
+func listen(t *testing.T, o awssim.Options) (*awssim.Server, aws.Config) {
+	t.Helper()
+	sim, cfg := start(t, o)
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	cfg.BaseEndpoint, cfg.HTTPClient = aws.String(server.URL), awshttp.NewBuildableClient().WithTimeout(500*time.Millisecond)
+	return sim, cfg
+}
+
+// parse reads a fleet.
+func parse(t *testing.T, text string) *awssim.Fleet {
+	t.Helper()
+	f, err := awssim.ParseFleet([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 // in returns the configuration for another region.
@@ -120,58 +147,6 @@ func TestPaging(t *testing.T) {
 	}
 }
 
-func TestDescribe(t *testing.T) {
-	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo()})
-	cognito := cognitoidentityprovider.NewFromConfig(cfg)
-	pools, err := cognito.ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(60)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := slices.IndexFunc(pools.UserPools, func(p idptypes.UserPoolDescriptionType) bool { return *p.Name == "customers" })
-	out, err := cognito.DescribeUserPool(t.Context(), &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: pools.UserPools[i].Id})
-	if err != nil {
-		t.Fatal(err)
-	}
-	up := out.UserPool
-	if up.EmailConfiguration.EmailSendingAccount != "DEVELOPER" || *up.EmailConfiguration.From != "Acme <no-reply@example.com>" ||
-		up.UserPoolTags["env"] != "prod" || !up.LastModifiedDate.Equal(*pools.UserPools[i].LastModifiedDate) {
-		t.Errorf("unexpected pool %+v", up)
-	}
-	clients, err := cognito.ListUserPoolClients(t.Context(), &cognitoidentityprovider.ListUserPoolClientsInput{UserPoolId: up.Id})
-	if err != nil || len(clients.UserPoolClients) != 1 {
-		t.Errorf("clients %v, %v", clients, err)
-	}
-	_, err = cognito.DescribeUserPool(t.Context(), &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String("eu-west-1_none")})
-	if code(err) != "ResourceNotFoundException" {
-		t.Errorf("a pool that is not there: %v", err)
-	}
-}
-
-func TestSES(t *testing.T) {
-	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true})
-	ses := sesv2.NewFromConfig(cfg)
-	got, err := ses.GetAccount(t.Context(), nil)
-	if err != nil || !got.ProductionAccessEnabled || got.SendQuota.Max24HourSend != 50000 || got.Details.ReviewDetails.Status != "GRANTED" {
-		t.Errorf("account %+v, %v", got, err)
-	}
-	empty, err := sesv2.NewFromConfig(in(cfg, "ap-south-1")).GetAccount(t.Context(), nil)
-	if err != nil || empty.ProductionAccessEnabled || empty.SendQuota.Max24HourSend != 200 || empty.Details != nil {
-		t.Errorf("an unused region's account %+v, %v", empty, err)
-	}
-	list, err := ses.ListEmailIdentities(t.Context(), nil)
-	if err != nil || len(list.EmailIdentities) != 4 {
-		t.Errorf("identities %+v, %v", list, err)
-	}
-	identity, err := ses.GetEmailIdentity(t.Context(), &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String("noreply@EXAMPLE.org")})
-	if err != nil || !identity.VerifiedForSendingStatus || identity.IdentityType != "EMAIL_ADDRESS" {
-		t.Errorf("identity %+v, %v", identity, err)
-	}
-	_, err = ses.GetEmailIdentity(t.Context(), &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String("NoReply@example.org")})
-	if code(err) != "NotFoundException" {
-		t.Errorf("an address in other case: %v", err)
-	}
-}
-
 func TestAssumeRole(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true, Now: func() time.Time { return now }})
@@ -227,13 +202,21 @@ func TestRegions(t *testing.T) {
 	if code(err) != "UnrecognizedClientException" {
 		t.Errorf("a region that is off: %v", err)
 	}
-	out, err := account.NewFromConfig(in(cfg, "us-east-1")).ListRegions(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
+	status, pages := map[string]string{}, 0
+	for p := account.NewListRegionsPaginator(account.NewFromConfig(in(cfg, "us-east-1")), nil); p.HasMorePages(); pages++ {
+		out, err := p.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Regions) > 20 {
+			t.Errorf("%d regions on a page", len(out.Regions))
+		}
+		for _, r := range out.Regions {
+			status[*r.RegionName] = string(r.RegionOptStatus)
+		}
 	}
-	status := map[string]string{}
-	for _, r := range out.Regions {
-		status[*r.RegionName] = string(r.RegionOptStatus)
+	if pages != 2 || len(status) != 34 {
+		t.Errorf("%d regions on %d pages", len(status), pages)
 	}
 	for region, want := range map[string]string{"eu-west-1": "ENABLED_BY_DEFAULT", "af-south-1": "DISABLED", "eu-south-1": "DISABLED"} {
 		if status[region] != want {
@@ -244,8 +227,7 @@ func TestRegions(t *testing.T) {
 
 // TestFaults checks that every kind looks to a client as AWS's own.
 func TestFaults(t *testing.T) {
-	sim, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true})
-	cfg.HTTPClient = awshttp.NewBuildableClient().WithTimeout(500 * time.Millisecond)
+	sim, cfg := listen(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true})
 	cognito, ses, role := cognitoidentityprovider.NewFromConfig(cfg), sesv2.NewFromConfig(cfg), sts.NewFromConfig(cfg)
 	call := func(service string) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -442,10 +424,7 @@ func TestStream(t *testing.T) {
 
 func TestDelays(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	fleet, err := awssim.ParseFleet([]byte(`{"accounts": [{"id": "100000000001", "regions": {"eu-west-1": {"pools": [{"name": "busy", "traffic": {"per_hour": {"SignUp": 200}}}]}}}]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	fleet := parse(t, `{"accounts": [{"id": "100000000001", "regions": {"eu-west-1": {"pools": [{"name": "busy", "traffic": {"per_hour": {"SignUp": 200}}}]}}}]}`)
 	_, cfg := start(t, awssim.Options{Fleet: fleet, NoQuotas: true, Now: func() time.Time { return now }})
 	client := cloudtrail.NewFromConfig(cfg)
 	from, to := now.Add(-4*time.Minute), now
@@ -474,21 +453,9 @@ func TestDelays(t *testing.T) {
 func TestControl(t *testing.T) {
 	sim, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true})
 	do := func(method, path, body string) (int, string) {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, *cfg.BaseEndpoint+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = res.Body.Close() }()
-		data, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.StatusCode, string(data)
+		w := httptest.NewRecorder()
+		sim.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+		return w.Code, w.Body.String()
 	}
 	ses := sesv2.NewFromConfig(cfg)
 	if _, err := ses.GetAccount(t.Context(), nil); err != nil {
@@ -564,63 +531,90 @@ func poolID(t *testing.T, sim *awssim.Server, name string) string {
 	return ""
 }
 
-// TestQuery speaks the protocol of old clients.
-func TestQuery(t *testing.T) {
-	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo()})
-	post := func(service, body string) (int, string) {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, *cfg.BaseEndpoint+"/", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		if service != "" {
-			req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIATEST/20260301/eu-west-1/"+service+"/aws4_request, SignedHeaders=host, Signature=00")
-		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = res.Body.Close() }()
-		data, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.StatusCode, string(data)
+func TestParseFleet(t *testing.T) {
+	region := func(text string) string {
+		return "accounts: [{id: '100000000001', regions: {eu-west-1: {" + text + "}}}]"
 	}
-	for _, tt := range []struct {
-		service, body string
-		status        int
-		want          string
-	}{
-		{"ses", "Action=GetSendQuota&Version=2010-12-01", 200, "<Max24HourSend>50000</Max24HourSend>"},
-		{"ses", "Action=ListIdentities&Version=2010-12-01&IdentityType=EmailAddress", 200, "<Identities><member>noreply@example.org</member></Identities>"},
-		{"ses", "Action=GetIdentityVerificationAttributes&Version=2010-12-01&Identities.member.1=example.com", 200, "<VerificationAttributes><entry><key>example.com</key><value><VerificationStatus>Success</VerificationStatus></value></entry></VerificationAttributes>"},
-		{"iam", "Action=ListAccountAliases&Version=2010-05-08", 200, "<AccountAliases><member>acme-production</member></AccountAliases>"},
-		{"ec2", "Action=DescribeRegions&Version=2016-11-15", 200, "<regionName>eu-west-1</regionName>"},
-		{"monitoring", "Action=ListMetrics&Version=2010-08-01&Namespace=AWS%2FSES&Dimensions.member.1.Name=x", 200, "<Metrics></Metrics>"},
-		{"sts", "Action=GetCallerIdentity&Version=2011-06-15", 200, "<Account>100000000001</Account>"},
-		{"sts", "Action=Nonsense&Version=2011-06-15", 400, "<Code>InvalidAction</Code>"},
-		{"", "Action=GetCallerIdentity&Version=2011-06-15", 403, "<Code>MissingAuthenticationToken</Code>"},
+	for _, tt := range []struct{ name, fleet, want string }{
+		{"empty", "", "at least one account"},
+		{"JSON", "{", "unexpected end of JSON"},
+		{"unknown key", "accounts:\n- id: '100000000001'\n  regions: {eu-west-1: {pools: [{name: a,\n    mod: x}]}}", `line 4: unknown key "mod"`},
+		{"unknown region", "accounts: [{id: '100000000001', regions: {mars-1: {}}}]", `unknown region "mars-1"`},
+		{"account twice", "accounts: [{id: '100000000001'}, {id: '100000000001'}]", "duplicate"},
+		{"identity twice", region("identities: [{name: a.example}, {name: a.example}]"), `identity "a.example" has no name, or is a duplicate`},
+		{"dkim", region("identities: [{name: a.example, dkim: MAYBE}]"), `identity a.example: dkim is "MAYBE"`},
+		{"mail from", region("identities: [{name: a.example, mail_from: {domain: m.a.example, on_failure: SHRUG}}]"), `mail_from.on_failure is "SHRUG"`},
+		{"mode", region("pools: [{name: a, mode: SES}]"), `mode is "SES", allowed are COGNITO_DEFAULT, DEVELOPER, ABSENT`},
+		{"pool id", region("pools: [{name: a, id: mars-1_a}]"), `user pool id "mars-1_a" is not a region, _, and letters or digits, or is a duplicate`},
+		{"pool twice", region("pools: [{name: a, id: eu-west-1_a}, {name: b, id: eu-west-1_a}]"), "duplicate"},
+		{"replica without primary", region("pools: [{id: eu-west-2_a}]"), "user pool eu-west-2_a in eu-west-1 is a replica, but there is no such pool in eu-west-2"},
+		{
+			"two replicas", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{id: eu-west-1_a}]}, eu-west-2: {pools: [{id: eu-west-1_a}]}, eu-west-3: {pools: [{id: eu-west-1_a}]}}}]",
+			"more than one replica",
+		},
+		{
+			"replica with traffic", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{id: eu-west-1_a}]}, eu-west-2: {pools: [{id: eu-west-1_a, traffic: {sent_today: 1}}]}}}]",
+			"it sends only codes at sign-in",
+		},
+		{"traffic", region("pools: [{name: a, traffic: {per_hour: {Dance: 1}}}]"), `unknown event "Dance"`},
 	} {
-		if status, body := post(tt.service, tt.body); status != tt.status || !strings.Contains(body, tt.want) {
-			t.Errorf("%s: %d %s, want %d %s", tt.body, status, body, tt.status, tt.want)
+		if _, err := awssim.ParseFleet([]byte(tt.fleet)); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
 		}
 	}
 }
 
-func TestParseFleet(t *testing.T) {
-	for _, tt := range []struct{ name, fleet, want string }{
-		{"empty", "", "at least one account"},
-		{"unknown key", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{name: a, mod: x}]}}}]", `unknown key "mod"`},
-		{"unknown region", "accounts: [{id: '100000000001', regions: {mars-1: {}}}]", `unknown region "mars-1"`},
-		{"account twice", "accounts: [{id: '100000000001'}, {id: '100000000001'}]", "there twice"},
-		{"mode", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{name: a, mode: SES}]}}}]", `mode is "SES", allowed are COGNITO_DEFAULT, DEVELOPER`},
-		{"pool id", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{name: a, id: eu-west-2_a}]}}}]", "user pool id"},
-		{"traffic", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{name: a, traffic: {per_hour: {Dance: 1}}}]}}}]", `unknown event "Dance"`},
+// TestFill checks what is assumed of what a fleet does not say.
+func TestFill(t *testing.T) {
+	f := parse(t, `accounts: [{id: "100000000001", regions: {us-east-1: , us-west-1: {ses: {review: DENIED}}, eu-west-1: {
+		ses: {production_access: true, max_send_rate: 99},
+		identities: [{name: a.example}, {name: b.example, status: PENDING}, {name: c.example, status: TEMPORARY_FAILURE, verified: true, dkim: SUCCESS}, {name: d@example.com, sending_enabled: false}],
+		configuration_sets: [{name: on}, {name: off, sending_enabled: false}],
+		pools: [{name: a}, {name: b, auto_verified: []}]}}}]`)
+	regions := f.Accounts[0].Regions
+	for name, want := range map[string]awssim.SES{
+		"us-east-1": {SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 200, MaxSendRate: 1},
+		"us-west-1": {SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 200, MaxSendRate: 1, Review: "DENIED"},
+		"eu-west-1": {ProductionAccess: true, SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 50000, MaxSendRate: 99, Review: "GRANTED"},
 	} {
-		if _, err := awssim.ParseFleet([]byte(tt.fleet)); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v, want %s", tt.name, err, tt.want)
+		if regions[name].SES != want {
+			t.Errorf("%s: %+v, want %+v", name, regions[name].SES, want)
+		}
+	}
+	var got []string
+	for _, i := range regions["eu-west-1"].Identities {
+		got = append(got, fmt.Sprint(i.Name, i.Status, i.Verified, i.SendingEnabled, i.DKIM, i.MailFrom.OnFailure))
+	}
+	if want := []string{
+		"a.exampleSUCCESStrue trueSUCCESSUSE_DEFAULT_VALUE", "b.examplePENDINGfalse falsePENDINGUSE_DEFAULT_VALUE",
+		"c.exampleTEMPORARY_FAILUREtrue trueSUCCESSUSE_DEFAULT_VALUE", "d@example.comSUCCESStrue falseNOT_STARTEDUSE_DEFAULT_VALUE",
+	}; !slices.Equal(got, want) {
+		t.Errorf("identities %q, want %q", got, want)
+	}
+	if sets := regions["eu-west-1"].ConfigurationSets; !sets[0].SendingEnabled || sets[1].SendingEnabled {
+		t.Errorf("configuration sets %+v", sets)
+	}
+	if pools := regions["eu-west-1"].Pools; !slices.Equal(pools[0].AutoVerified, []string{"email"}) || len(pools[1].AutoVerified) != 0 || len(pools[0].Clients) != 1 {
+		t.Errorf("pools %+v", pools)
+	}
+}
+
+func TestParseFault(t *testing.T) {
+	got, err := awssim.ParseFault("kind=deny, service=ses,operation=GetAccount,account=100000000002,region=eu-west-1,rate=0.5,count=3")
+	if want := (awssim.Fault{Kind: "deny", Service: "sesv2", Operation: "GetAccount", Account: "100000000002", Region: "eu-west-1", Rate: 0.5, Count: 3}); err != nil || got != want {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
+	}
+	for text, want := range map[string]string{
+		"":                          "unknown kind of fault",
+		"deny":                      "not a list of objects with the keys kind, service",
+		"kind=deny,acount=1":        `unknown key "acount"`,
+		"kind=deny,rate=many":       "many",
+		"kind=deny,rate=2":          "rate 2 must be within 0 and 1",
+		"kind=deny,service=dynamo":  `unknown service "dynamo", allowed are account, `,
+		"kind=deny},{kind=throttle": "must be key=value",
+	} {
+		if _, err := awssim.ParseFault(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package awssim
 
 import (
-	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -30,13 +32,6 @@ func trailDelay(e *event) time.Duration {
 var lookupKeys = []string{"EventId", "EventName", "ReadOnly", "Username", "ResourceType", "ResourceName", "EventSource", "AccessKeyId"}
 
 func lookupEvents(c *call) (object, error) {
-	size, ok := c.params.number("MaxResults")
-	if !ok {
-		size = maxEvents
-	}
-	if size < 1 || size > maxEvents {
-		return nil, badRequest("InvalidMaxResultsException", "MaxResults must be between 1 and 50.")
-	}
 	from, ok := c.params.time("StartTime")
 	if !ok || from.Before(c.now.Add(-trailRetention)) {
 		from = c.now.Add(-trailRetention)
@@ -56,37 +51,34 @@ func lookupEvents(c *call) (object, error) {
 	case len(attributes) == 1:
 		key, value = attributes[0].text("AttributeKey"), attributes[0].text("AttributeValue")
 		if !slices.Contains(lookupKeys, key) || value == "" {
-			return nil, badRequest("InvalidLookupAttributesException", "The lookup attribute %s is not valid.", key)
+			return nil, badRequest("InvalidLookupAttributesException", "The lookup attribute %q with the value %q is not valid.", key, value)
 		}
+	}
+	category := c.params.text("EventCategory")
+	if category != "" && category != "insight" {
+		return nil, badRequest("InvalidEventCategoryException", "The event category %s is not valid.", category)
 	}
 	var events []event
-	for _, e := range c.visible(from, to.Add(time.Millisecond), trailDelay) {
-		if e.has(key, value) {
-			events = append(events, e)
-		}
+	if category == "" { // No Insights events are simulated.
+		events = c.visible(from, to.Add(time.Millisecond), trailDelay)
 	}
+	events = slices.DeleteFunc(events, func(e event) bool { return !e.has(key, value) })
 	slices.Reverse(events)
 	// A token is good only for the parameters that it was made for.
-	same := base64.RawURLEncoding.EncodeToString(digest(key, value, c.params.text("StartTime"), c.params.text("EndTime")))[:8]
-	token, bound := strings.CutSuffix(c.params.text("NextToken"), "."+same)
-	part, next, ok := page(c, events, size, token, func(e event) string { return e.id })
-	if !ok || token != "" && !bound {
-		return nil, badRequest("InvalidNextTokenException", "The NextToken is invalid, or the parameters differ from those that it was made for.")
-	}
-	out := object{"Events": list(part, func(e event) any {
-		o := object{
-			"EventId": e.id, "EventName": e.name, "EventSource": "cognito-idp.amazonaws.com", "EventTime": e.at.Truncate(time.Second),
-			"ReadOnly": "false", "Resources": []any{}, "CloudTrailEvent": string(mustJSON(c.record(&e))),
-		}
-		if e.isAdmin() {
-			o["Username"] = "administrator"
-		}
-		return o
-	})}
-	if next != "" {
-		out["NextToken"] = next + "." + same
-	}
-	return out, nil
+	parameters := hex.EncodeToString(digest(key, value, fmt.Sprint(c.params["StartTime"], c.params["EndTime"])))[:8]
+	return listing[event]{
+		key: "Events", items: events, name: func(e event) string { return e.id + parameters }, min: 1, max: maxEvents, fallback: maxEvents,
+		show: func(e event) any {
+			o := object{
+				"EventId": e.id, "EventName": e.name, "EventSource": "cognito-idp.amazonaws.com", "EventTime": stamp(e.at.Truncate(time.Second)),
+				"ReadOnly": "false", "Resources": []any{}, "CloudTrailEvent": string(mustJSON(c.record(&e))),
+			}
+			if e.isAdmin() {
+				o["Username"] = "administrator"
+			}
+			return o
+		},
+	}.page(c)
 }
 
 func (e *event) isAdmin() bool { return strings.HasPrefix(e.name, "Admin") }
@@ -122,31 +114,39 @@ func (c *call) record(e *event) object {
 	if eventNames[e.name] != "" {
 		return c.page(e, o)
 	}
+	o["tlsDetails"] = object{
+		"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256", "clientProvidedHostHeader": "cognito-idp." + c.region + ".amazonaws.com",
+	}
 	request := object{"username": hidden}
-	switch {
-	case e.isAdmin():
+	if e.isAdmin() {
 		o["userIdentity"] = object{
 			"type": "IAMUser", "principalId": "AIDAEXAMPLE", "accountId": c.account, "userName": "administrator",
 			"arn": "arn:" + partition(c.region) + ":iam::" + c.account + ":user/administrator",
 		}
 		request["userPoolId"] = e.pool.ID
-		if e.name == "AdminCreateUser" {
-			media := "EMAIL"
-			if e.sms {
-				media = "SMS"
-			}
-			request["desiredDeliveryMediums"] = []any{media}
-			if e.suppress {
-				request["messageAction"] = "SUPPRESS"
-			}
-		}
-	case e.name == "UpdateUserAttributes" || e.name == "GetUserAttributeVerificationCode":
-		request = object{"accessToken": hidden}
-	default:
+	} else {
 		request["clientId"] = e.client
 	}
+	switch e.name {
+	case "SignUp":
+		request["password"], request["userAttributes"] = hidden, hidden
+	case "AdminCreateUser":
+		request["temporaryPassword"], request["userAttributes"], request["forceAliasCreation"] = hidden, hidden, false
+		medium := "EMAIL"
+		if e.sms {
+			medium = "SMS"
+		}
+		request["desiredDeliveryMediums"] = e.shown([]any{medium})
+		if e.suppress {
+			request["messageAction"] = "SUPPRESS"
+		}
+	case "UpdateUserAttributes":
+		request = object{"accessToken": hidden, "userAttributes": hidden}
+	case "GetUserAttributeVerificationCode":
+		request = object{"accessToken": hidden, "attributeName": "email"}
+	}
 	o["requestParameters"] = request
-	switch e.outcome {
+	switch *e.outcome {
 	case overLimit:
 		o["errorCode"], o["errorMessage"], o["responseElements"] = "LimitExceededException", dailyLimit, nil
 		return o
@@ -161,6 +161,14 @@ func (c *call) record(e *event) object {
 	return o
 }
 
+// shown is a list or object about the delivery, unless the pool's events hide it.
+func (e *event) shown(v any) any {
+	if e.pool.Traffic.HideDelivery {
+		return hidden
+	}
+	return v
+}
+
 // response is responseElements of a call that succeeded.
 func (e *event) response() object {
 	delivery := object{"destination": hidden, "deliveryMedium": "EMAIL", "attributeName": "email"}
@@ -169,32 +177,39 @@ func (e *event) response() object {
 	}
 	switch e.name {
 	case "AdminCreateUser":
-		return object{"user": object{"username": hidden, "attributes": hidden, "enabled": true, "userStatus": "FORCE_CHANGE_PASSWORD"}}
+		at := e.at.UTC().Format("Jan 2, 2006, 3:04:05 PM")
+		return object{"user": object{
+			"username": hidden, "attributes": hidden, "enabled": true, "userStatus": "FORCE_CHANGE_PASSWORD",
+			"userCreateDate": at, "userLastModifiedDate": at,
+		}}
 	case "AdminResetUserPassword":
 		return object{}
 	case "UpdateUserAttributes":
-		return object{"codeDeliveryDetailsList": []any{delivery}}
+		return object{"codeDeliveryDetailsList": e.shown([]any{delivery})}
 	case "SignUp":
 		o := object{"userConfirmed": false, "userSub": e.sub}
 		if slices.Contains(e.pool.AutoVerified, "email") || e.sms {
-			o["codeDeliveryDetails"] = delivery
+			o["codeDeliveryDetails"] = e.shown(delivery)
 		}
 		return o
 	default:
-		return object{"codeDeliveryDetails": delivery}
+		return object{"codeDeliveryDetails": e.shown(delivery)}
 	}
 }
 
 // page is the record of a request to a hosted page.
 func (c *call) page(e *event, o object) object {
-	status := 302
-	if e.outcome == overLimit || e.outcome == unverified {
-		status = 400
+	status := "302"
+	if *e.outcome > noMail {
+		status = "400"
+	}
+	if e.pool.Traffic.FloatStatus {
+		status += ".0"
 	}
 	o["eventType"], o["userIdentity"] = "AwsServiceEvent", object{"accountId": c.account}
 	o["requestParameters"], o["responseElements"] = nil, nil
 	o["additionalEventData"] = object{
-		"responseParameters": object{"status": status}, "userPoolId": e.pool.ID,
+		"responseParameters": object{"status": json.Number(status)}, "userPoolId": e.pool.ID,
 		"userPoolDomain":    "awssim." + c.region + ".amazoncognito.com",
 		"requestParameters": object{"client_id": []any{e.client}, "username": []any{hidden}},
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,6 +27,7 @@ const (
 	adminClient       = "Admin"
 	reputationBounces = "Reputation.BounceRate"
 	reputationSpam    = "Reputation.ComplaintRate"
+	missing           = "MissingRequiredParameterException"
 )
 
 var queryID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]*$`)
@@ -48,16 +50,24 @@ func (m metric) output() object {
 	return object{"Namespace": m.namespace, "MetricName": m.name, "Dimensions": dimensions}
 }
 
-// sample is one data point at the resolution of the metric.
+// unit is the unit of the metric's values.
+func (m metric) unit() string {
+	if m.namespace == namespaceCognito {
+		return "Count"
+	}
+	return "None"
+}
+
+// sample is one value that was measured, dated to the metric's resolution.
 type sample struct {
-	at         time.Time
-	sum, count float64
+	at    time.Time
+	value float64
 }
 
 func late(*event) time.Duration { return publicationDelay }
 
 // signUp returns the metric that the event counts in, if any. A duplicate is
-// no second sign-up.
+// not a second sign-up.
 func signUp(e *event) (metric, bool) {
 	m := metric{namespace: namespaceCognito, name: signUpSuccesses, pool: e.pool.ID, client: e.client}
 	switch {
@@ -71,7 +81,8 @@ func signUp(e *event) (metric, bool) {
 	}
 }
 
-// samples returns the points of every metric in a time, or of one if it is given.
+// samples returns the values of every metric in a time, or of one if it is
+// given, sorted by time.
 func (c *call) samples(from, to time.Time, only *metric) map[metric][]sample {
 	all := map[metric][]sample{}
 	if only == nil || only.namespace == namespaceCognito {
@@ -80,16 +91,11 @@ func (c *call) samples(from, to time.Time, only *metric) map[metric][]sample {
 			if !ok || only != nil && m != *only {
 				continue
 			}
-			at, value := e.at.Truncate(resolution), 0.0
-			if e.outcome != overLimit && e.outcome != unverified {
-				value = 1
+			value := 1.0
+			if *e.outcome > noMail {
+				value = 0
 			}
-			if n := len(all[m]); n > 0 && all[m][n-1].at.Equal(at) {
-				all[m][n-1].sum += value
-				all[m][n-1].count++
-				continue
-			}
-			all[m] = append(all[m], sample{at, value, 1})
+			all[m] = append(all[m], sample{e.at.Truncate(resolution), value})
 		}
 	}
 	ses := c.here().SES
@@ -101,7 +107,7 @@ func (c *call) samples(from, to time.Time, only *metric) map[metric][]sample {
 			}
 			for at := from.Truncate(resolution); at.Before(to) && !at.After(c.now); at = at.Add(resolution) {
 				if !at.Before(from) {
-					all[m] = append(all[m], sample{at, value, 1})
+					all[m] = append(all[m], sample{at, value})
 				}
 			}
 		}
@@ -110,13 +116,13 @@ func (c *call) samples(from, to time.Time, only *metric) map[metric][]sample {
 }
 
 func listMetrics(c *call) (object, error) {
-	active := c.params.text("RecentlyActive")
-	if active != "" && active != "PT3H" {
-		return nil, &awsError{code: "InvalidParameterValueException", query: "InvalidParameterValue", status: 400, message: "The parameter RecentlyActive must be PT3H."}
-	}
 	from := c.now.Add(-metricRetention)
-	if active != "" {
+	switch c.params.text("RecentlyActive") {
+	case "":
+	case "PT3H":
 		from = c.now.Add(-recentlyActive)
+	default:
+		return nil, badRequest(c.service.invalid, "The parameter RecentlyActive must be PT3H.")
 	}
 	var found []metric
 	for m := range c.samples(from, c.now, nil) {
@@ -125,13 +131,7 @@ func listMetrics(c *call) (object, error) {
 		}
 	}
 	slices.SortFunc(found, func(a, b metric) int { return strings.Compare(a.key(), b.key()) })
-	part, next, ok := page(c, found, metricsPerPage, c.params.text("NextToken"), metric.key)
-	if !ok {
-		return nil, &awsError{code: "InvalidParameterValueException", query: "InvalidParameterValue", status: 400, message: "The NextToken is invalid."}
-	}
-	out := object{"Metrics": list(part, func(m metric) any { return m.output() })}
-	set(out, "NextToken", next)
-	return out, nil
+	return listing[metric]{key: "Metrics", items: found, name: metric.key, show: func(m metric) any { return m.output() }, max: metricsPerPage}.page(c)
 }
 
 // wanted reports whether the metric fits a filter of ListMetrics.
@@ -167,58 +167,56 @@ func metricOf(p params) metric {
 	return m
 }
 
-// point is a statistic over one period.
-type point struct {
-	at    time.Time
-	value float64
-}
-
-// statistic sums up samples by period.
-func statistic(samples []sample, period time.Duration, name string) []point {
-	bins := map[time.Time][]sample{}
-	for _, s := range samples {
+// values returns the metric's values by period, each sorted. A unit that is
+// not the metric's own has none.
+func (c *call) values(m metric, from, to time.Time, period time.Duration, unit string) map[time.Time][]float64 {
+	bins := map[time.Time][]float64{}
+	if unit != "" && unit != m.unit() {
+		return bins
+	}
+	for _, s := range c.samples(from, to, &m)[m] {
 		at := s.at.Truncate(period)
-		bins[at] = append(bins[at], s)
+		bins[at] = append(bins[at], s.value)
 	}
-	points := make([]point, 0, len(bins))
-	for _, at := range slices.SortedFunc(maps.Keys(bins), time.Time.Compare) {
-		var sum, count float64
-		low, high := bins[at][0].sum/bins[at][0].count, bins[at][0].sum/bins[at][0].count
-		for _, s := range bins[at] {
-			sum, count = sum+s.sum, count+s.count
-			low, high = min(low, s.sum/s.count), max(high, s.sum/s.count)
-		}
-		average := sum / count
-		if low == high {
-			average = low // Without the rounding of a long sum.
-		}
-		value := map[string]float64{"Sum": sum, "SampleCount": count, "Average": average, "Minimum": low, "Maximum": high}[name]
-		points = append(points, point{at, value})
+	for _, values := range bins {
+		slices.Sort(values)
 	}
-	return points
+	return bins
 }
 
-var statistics = []string{"Average", "Maximum", "Minimum", "SampleCount", "Sum"}
+// refuse is the error of a wrong query: GetMetricStatistics has an error for
+// each reason, GetMetricData one for all.
+func (c *call) refuse(code, format string, args ...any) *awsError {
+	if c.operation == "GetMetricData" {
+		code = "ValidationException"
+	}
+	return badRequest(code, format, args...)
+}
 
 // span reads the time that a request asks for.
 func (c *call) span() (from, to time.Time, err error) {
-	from, ok1 := c.params.time("StartTime")
-	to, ok2 := c.params.time("EndTime")
-	switch {
-	case !ok1 || !ok2:
-		err = badRequest("MissingParameter", "The parameters StartTime and EndTime are required.")
-	case !from.Before(to):
-		err = badRequest("ValidationError", "The parameter StartTime must be less than the parameter EndTime.")
+	for name, t := range map[string]*time.Time{"StartTime": &from, "EndTime": &to} {
+		var ok bool
+		if *t, ok = c.params.time(name); !ok {
+			return from, to, c.refuse(missing, "The parameter %s is required.", name)
+		}
 	}
-	return from.Truncate(time.Minute), to, err
+	if !from.Before(to) {
+		return from, to, c.refuse(c.service.invalid, "The parameter StartTime must be less than the parameter EndTime.")
+	}
+	return from.Truncate(time.Minute), to, nil
 }
 
-func period(p params) (time.Duration, error) {
+func (c *call) period(p params) (time.Duration, error) {
 	n, ok := p.number("Period")
-	if !ok || n <= 0 || n%60 != 0 {
-		return 0, badRequest("ValidationError", "The parameter Period must be a multiple of 60.")
+	switch {
+	case !ok:
+		return 0, c.refuse(missing, "The parameter Period is required.")
+	case n <= 0 || n%60 != 0 && !slices.Contains([]int{1, 5, 10, 20, 30}, n):
+		return 0, c.refuse(c.service.invalid, "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
+	default:
+		return time.Duration(n) * time.Second, nil
 	}
-	return time.Duration(n) * time.Second, nil
 }
 
 func getMetricData(c *call) (object, error) {
@@ -228,7 +226,14 @@ func getMetricData(c *call) (object, error) {
 	}
 	queries := c.params.objects("MetricDataQueries")
 	if len(queries) == 0 || len(queries) > queriesPerCall {
-		return nil, badRequest("ValidationError", "The collection MetricDataQueries must have between 1 and %d members.", queriesPerCall)
+		return nil, c.refuse("", "The collection MetricDataQueries must not be empty, nor have a size greater than %d.", queriesPerCall)
+	}
+	limit, given := c.params.number("MaxDatapoints")
+	switch {
+	case !given:
+		limit = pointsPerCall
+	case limit < 1 || limit > pointsPerCall:
+		return nil, c.refuse("", "The parameter MaxDatapoints must be between 1 and %d.", pointsPerCall)
 	}
 	skip := 0
 	if token := c.params.text("NextToken"); token != "" {
@@ -241,36 +246,43 @@ func getMetricData(c *call) (object, error) {
 	seen := map[string]bool{}
 	for i, q := range queries {
 		id, stat := q.text("Id"), q.object("MetricStat")
+		compute, known := findStatistic(stat.text("Stat"))
 		switch {
-		case !queryID.MatchString(id) || seen[id]:
-			return nil, badRequest("ValidationError", "The values for parameter Id in MetricDataQueries must be unique and match ^[a-z][a-zA-Z0-9_]*$.")
+		case !queryID.MatchString(id):
+			return nil, c.refuse("", "The value %s for parameter id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.", id)
+		case seen[id]:
+			return nil, c.refuse("", "The values for parameter id in MetricDataQueries are not unique.")
 		case stat == nil:
-			return nil, badRequest("ValidationError", "Only MetricStat queries are answered here, not expressions.")
-		case !slices.Contains(statistics, stat.text("Stat")):
-			return nil, badRequest("ValidationError", "The statistic %s is not known here.", stat.text("Stat"))
+			return nil, c.refuse("", "Query %s has no MetricStat: expressions are not simulated.", id)
+		case !known:
+			return nil, c.refuse("", "The value %s for parameter Stat is not supported.", stat.text("Stat"))
 		}
 		seen[id] = true
-		length, err := period(stat)
+		period, err := c.period(stat)
 		if err != nil {
 			return nil, err
 		}
-		if i < skip || next != "" {
+		if i < skip || next != "" || q.no("ReturnData") {
 			continue
 		}
 		m := metricOf(stat.object("Metric"))
-		found := statistic(c.samples(from, to, &m)[m], length, stat.text("Stat"))
-		if points += len(found); points > pointsPerCall && i > skip {
+		bins := c.values(m, from, to, period, stat.text("Unit"))
+		times, values := []any{}, []any{}
+		for _, at := range slices.SortedFunc(maps.Keys(bins), time.Time.Compare) {
+			if v := compute(bins[at]); !math.IsNaN(v) {
+				times, values = append(times, stamp(at)), append(values, double(v))
+			}
+		}
+		if points += len(times); points > limit && len(results) > 0 {
 			next = base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(i)))
 			continue
 		}
 		if c.params.text("ScanBy") != "TimestampAscending" {
-			slices.Reverse(found)
+			slices.Reverse(times)
+			slices.Reverse(values)
 		}
-		label := q.text("Label")
 		results = append(results, object{
-			"Id": id, "Label": cmp.Or(label, m.name), "StatusCode": "Complete",
-			"Timestamps": list(found, func(p point) any { return p.at }),
-			"Values":     list(found, func(p point) any { return p.value }),
+			"Id": id, "Label": cmp.Or(q.text("Label"), m.name), "StatusCode": "Complete", "Timestamps": times, "Values": values,
 		})
 	}
 	out := object{"MetricDataResults": results, "Messages": []any{}}
@@ -279,33 +291,58 @@ func getMetricData(c *call) (object, error) {
 }
 
 func getMetricStatistics(c *call) (object, error) {
+	for _, name := range []string{"Namespace", "MetricName"} {
+		if c.params.text(name) == "" {
+			return nil, c.refuse(missing, "The parameter %s is required.", name)
+		}
+	}
 	from, to, err := c.span()
 	if err != nil {
 		return nil, err
 	}
-	length, err := period(c.params)
+	period, err := c.period(c.params)
 	if err != nil {
 		return nil, err
 	}
-	if to.Sub(from)/length > pointsPerRequest {
-		e := badRequest("InvalidParameterCombinationException", "You have requested up to %d datapoints, which exceeds the limit of %d.", to.Sub(from)/length, pointsPerRequest)
-		e.query = "InvalidParameterCombination"
-		return nil, e
+	basic, extended := c.params.texts("Statistics"), c.params.texts("ExtendedStatistics")
+	const combination = "InvalidParameterCombinationException"
+	switch {
+	case len(basic) == 0 && len(extended) == 0:
+		return nil, badRequest(combination, "At least one of the parameters Statistics and ExtendedStatistics must be specified.")
+	case len(basic) > 0 && len(extended) > 0:
+		return nil, badRequest(combination, "The parameters Statistics and ExtendedStatistics cannot be specified together.")
+	case to.Sub(from)/period > pointsPerRequest:
+		return nil, badRequest(combination, "You have requested up to %d datapoints, which exceeds the limit of %d. "+
+			"You may reduce the datapoints requested by increasing Period, or decreasing the time range.", to.Sub(from)/period, pointsPerRequest)
 	}
-	m := metricOf(c.params)
-	samples := c.samples(from, to, &m)[m]
-	at := map[time.Time]object{}
-	for _, name := range c.params.texts("Statistics") {
-		for _, p := range statistic(samples, length, name) {
-			if at[p.at] == nil {
-				at[p.at] = object{"Timestamp": p.at, "Unit": "Count"}
-			}
-			at[p.at][name] = p.value
+	compute := map[string]statistic{}
+	for _, name := range append(basic, extended...) {
+		var known bool
+		if len(basic) > 0 {
+			compute[name], known = basicStatistics[name]
+		} else {
+			compute[name], known = extendedStatistic(name)
+		}
+		if !known {
+			return nil, badRequest(c.service.invalid, "The statistic %s is not supported.", name)
 		}
 	}
-	points := []any{}
-	for _, o := range at {
+	m := metricOf(c.params)
+	points := []any{} // In no order, as AWS's.
+	for at, values := range c.values(m, from, to, period, c.params.text("Unit")) {
+		found := object{}
+		for name, f := range compute {
+			if v := f(values); !math.IsNaN(v) {
+				found[name] = double(v)
+			}
+		}
+		o := object{"Timestamp": stamp(at), "Unit": m.unit()}
+		if len(basic) > 0 {
+			maps.Copy(o, found)
+		} else {
+			o["ExtendedStatistics"] = dictionary(found)
+		}
 		points = append(points, o)
 	}
-	return object{"Label": m.name, "Datapoints": points}, nil
+	return object{"Label": c.params.text("MetricName"), "Datapoints": points}, nil
 }

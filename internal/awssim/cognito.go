@@ -1,89 +1,108 @@
 package awssim
 
 import (
+	"maps"
 	"slices"
-	"strings"
 )
 
 // maxPage is the most that Cognito lists at once.
 const maxPage = 60
 
-func badToken() *awsError { return badRequest("InvalidParameterException", "Invalid pagination token") }
-
-// maxResults checks a page size that has to be given.
-func maxResults(c *call) (int, error) {
-	n, ok := c.params.number("MaxResults")
-	if !ok {
-		return 0, badRequest("InvalidParameterException", "1 validation error detected: Value null at 'maxResults' failed to satisfy constraint: Member must not be null")
-	}
-	if n < 1 || n > maxPage {
-		return 0, badRequest("InvalidParameterException", "1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: Member must have value between 1 and %d", n, maxPage)
-	}
-	return n, nil
-}
-
 func listUserPools(c *call) (object, error) {
-	size, err := maxResults(c)
-	if err != nil {
-		return nil, err
-	}
-	pools, next, ok := page(c, c.here().Pools, size, c.params.text("NextToken"), func(p Pool) string { return p.ID })
-	if !ok {
-		return nil, badToken()
-	}
-	out := object{"UserPools": list(pools, func(p Pool) any {
-		return object{
-			"Id": p.ID, "Name": p.Name, "LambdaConfig": p.lambdas(),
-			"CreationDate": p.Created, "LastModifiedDate": p.Modified,
-		}
-	})}
-	set(out, "NextToken", next)
-	return out, nil
+	return listing[Pool]{
+		key: "UserPools", items: c.here().Pools, name: func(p Pool) string { return p.ID }, min: 1, max: maxPage,
+		show: func(p Pool) any {
+			o := object{
+				"Id": p.ID, "Name": p.Name, "LambdaConfig": p.lambdas(c),
+				"CreationDate": stamp(p.Created), "LastModifiedDate": stamp(p.Modified),
+			}
+			if regions := c.owner().replicas(p.ID); len(regions) > 1 {
+				o["ReplicaRegions"] = list(regions, text)
+			}
+			return o
+		},
+	}.page(c)
 }
 
 // pool finds the pool that the call names.
-func (c *call) pool(id string) (*Pool, error) {
-	if !poolID.MatchString(id) {
-		return nil, badRequest("InvalidParameterException", "1 validation error detected: Value '%s' at 'userPoolId' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w-]+_[0-9a-zA-Z]+", id)
+func (c *call) pool() (*Pool, error) {
+	id := c.params.text("UserPoolId")
+	switch {
+	case id == "":
+		return nil, c.invalid("UserPoolId", nil, "not be null")
+	case len(id) > 55:
+		return nil, c.invalid("UserPoolId", id, "have length less than or equal to 55")
+	case !poolID.MatchString(id):
+		return nil, c.invalid("UserPoolId", id, `satisfy regular expression pattern: [\w-]+_[0-9a-zA-Z]+`)
 	}
-	pools := c.here().Pools
-	i := slices.IndexFunc(pools, func(p Pool) bool { return p.ID == id })
-	if i < 0 {
-		return nil, badRequest("ResourceNotFoundException", "User pool %s does not exist.", id)
+	if p := c.here().pool(id); p != nil {
+		return p, nil
 	}
-	return &pools[i], nil
+	return nil, badRequest("ResourceNotFoundException", "User pool %s does not exist.", id)
 }
 
-func (p *Pool) lambdas() object {
+func (p *Pool) lambdas(c *call) object {
 	o := object{}
 	if p.CustomSender != "" {
 		o["CustomEmailSender"] = object{"LambdaArn": p.CustomSender, "LambdaVersion": "V1_0"}
-		region, _, _ := strings.Cut(p.ID, "_")
-		o["KMSKeyID"] = "arn:" + partition(region) + ":kms:" + region + ":000000000000:key/00000000-0000-4000-8000-000000000000"
+		o["KMSKeyID"] = c.arn("kms", "key/00000000-0000-4000-8000-000000000000")
 	}
 	return o
 }
 
-func (p *Pool) arn(account, region string) string {
-	return "arn:" + partition(region) + ":cognito-idp:" + region + ":" + account + ":userpool/" + p.ID
+// arn names something in the call's account and region.
+func (c *call) arn(service, what string) string {
+	return "arn:" + partition(c.region) + ":" + service + ":" + c.region + ":" + c.account + ":" + what
 }
 
+// attributes are the standard attributes of a pool that are strings of up to
+// 2048 characters.
+var attributes = []string{
+	"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
+	"email", "gender", "zoneinfo", "locale", "phone_number", "address",
+}
+
+// schema is the standard schema of a pool.
+func schema() []any {
+	attribute := func(name, kind, constraints string, limits object) object {
+		o := object{
+			"Name": name, "AttributeDataType": kind, "DeveloperOnlyAttribute": false, "Mutable": name != "sub", "Required": name == "sub",
+		}
+		if limits != nil {
+			o[constraints] = limits
+		}
+		return o
+	}
+	const inString = "StringAttributeConstraints"
+	all := []any{attribute("sub", "String", inString, object{"MinLength": "1", "MaxLength": "2048"})}
+	for _, name := range attributes {
+		all = append(all, attribute(name, "String", inString, object{"MinLength": "0", "MaxLength": "2048"}))
+	}
+	return append(all,
+		attribute("birthdate", "String", inString, object{"MinLength": "10", "MaxLength": "10"}),
+		attribute("email_verified", "Boolean", "", nil), attribute("phone_number_verified", "Boolean", "", nil),
+		attribute("updated_at", "Number", "NumberAttributeConstraints", object{"MinValue": "0"}))
+}
+
+// describeUserPool answers what a new pool has, but for what the fleet says.
 func describeUserPool(c *call) (object, error) {
-	p, err := c.pool(c.params.text("UserPoolId"))
+	p, err := c.pool()
 	if err != nil {
 		return nil, err
 	}
-	email := object{"EmailSendingAccount": p.Mode}
+	email := object{}
+	if p.Mode != modeAbsent {
+		email["EmailSendingAccount"] = p.Mode
+	}
 	set(email, "SourceArn", p.SourceARN)
 	set(email, "From", p.From)
 	set(email, "ReplyToEmailAddress", p.ReplyTo)
 	set(email, "ConfigurationSet", p.ConfigurationSet)
 	up := object{
-		"Id": p.ID, "Name": p.Name, "Arn": p.arn(c.account, c.region),
-		"CreationDate": p.Created, "LastModifiedDate": p.Modified,
-		"EmailConfiguration": email, "LambdaConfig": p.lambdas(),
-		"UserPoolTier": p.Tier, "UserPoolTags": anyTags(p.Tags),
-		"DeletionProtection": "ACTIVE", "EstimatedNumberOfUsers": 0, "MfaConfiguration": "OFF",
+		"Id": p.ID, "Name": p.Name, "Arn": c.arn("cognito-idp", "userpool/"+p.ID),
+		"CreationDate": stamp(p.Created), "LastModifiedDate": stamp(p.Modified),
+		"EmailConfiguration": email, "LambdaConfig": p.lambdas(c), "UserPoolTier": p.Tier,
+		"DeletionProtection": "INACTIVE", "EstimatedNumberOfUsers": 0, "MfaConfiguration": "OFF",
 		"AccountRecoverySetting": object{"RecoveryMechanisms": []any{
 			object{"Name": "verified_email", "Priority": 1}, object{"Name": "verified_phone_number", "Priority": 2},
 		}},
@@ -95,95 +114,70 @@ func describeUserPool(c *call) (object, error) {
 			},
 			"SignInPolicy": object{"AllowedFirstAuthFactors": []any{"PASSWORD"}},
 		},
-		"SchemaAttributes": []any{
-			object{
-				"Name": "sub", "AttributeDataType": "String", "DeveloperOnlyAttribute": false, "Mutable": false, "Required": true,
-				"StringAttributeConstraints": object{"MinLength": "1", "MaxLength": "2048"},
-			},
-			object{
-				"Name": "email", "AttributeDataType": "String", "DeveloperOnlyAttribute": false, "Mutable": true, "Required": true,
-				"StringAttributeConstraints": object{"MinLength": "0", "MaxLength": "2048"},
-			},
-		},
-		"UsernameAttributes":          []any{"email"},
-		"UsernameConfiguration":       object{"CaseSensitive": false},
+		"SchemaAttributes":            schema(),
+		"UserAttributeUpdateSettings": object{"AttributesRequireVerificationBeforeUpdate": []any{}},
 		"VerificationMessageTemplate": object{"DefaultEmailOption": "CONFIRM_WITH_CODE"},
-		"IssuerConfiguration":         object{"IssuerType": "ORIGINAL"},
+		"IssuerConfiguration":         object{"Type": "ORIGINAL"},
 		"KeyConfiguration":            object{"KeyType": "AWS_OWNED_KEY"},
 	}
 	if len(p.AutoVerified) > 0 {
-		up["AutoVerifiedAttributes"] = list(p.AutoVerified, func(s string) any { return s })
+		up["AutoVerifiedAttributes"] = list(p.AutoVerified, text)
+	}
+	if len(p.Tags) > 0 {
+		tags := object{}
+		for key, value := range p.Tags {
+			tags[key] = value
+		}
+		up["UserPoolTags"] = tags
+	}
+	if len(c.owner().replicas(p.ID)) > 1 { // Replication demands a multi-Region key.
+		up["IssuerConfiguration"] = object{"Type": "UPDATED"}
+		up["KeyConfiguration"] = object{"KeyType": "CUSTOMER_MANAGED_KEY", "KmsKeyArn": c.arn("kms", "key/mrk-00000000000000000000000000000000")}
 	}
 	return object{"UserPool": up}, nil
 }
 
 func listUserPoolClients(c *call) (object, error) {
-	p, err := c.pool(c.params.text("UserPoolId"))
+	p, err := c.pool()
 	if err != nil {
 		return nil, err
 	}
-	size := maxPage
-	if _, ok := c.params.number("MaxResults"); ok {
-		if size, err = maxResults(c); err != nil {
-			return nil, err
-		}
-	}
-	clients, next, ok := page(c, p.Clients, size, c.params.text("NextToken"), func(cl Client) string { return cl.ID })
-	if !ok {
-		return nil, badToken()
-	}
-	out := object{"UserPoolClients": list(clients, func(cl Client) any {
-		return object{"ClientId": cl.ID, "ClientName": cl.Name, "UserPoolId": p.ID}
-	})}
-	set(out, "NextToken", next)
-	return out, nil
-}
-
-func describeUserPoolClient(c *call) (object, error) {
-	p, err := c.pool(c.params.text("UserPoolId"))
-	if err != nil {
-		return nil, err
-	}
-	id := c.params.text("ClientId")
-	for _, cl := range p.Clients {
-		if cl.ID == id {
-			return object{"UserPoolClient": object{
-				"ClientId": cl.ID, "ClientName": cl.Name, "UserPoolId": p.ID,
-				"CreationDate": p.Created, "LastModifiedDate": p.Created, "PreventUserExistenceErrors": "ENABLED",
-			}}, nil
-		}
-	}
-	return nil, badRequest("ResourceNotFoundException", "User pool client %s does not exist.", id)
+	return listing[Client]{
+		key: "UserPoolClients", items: p.Clients, name: func(cl Client) string { return cl.ID }, min: 1, max: maxPage, fallback: maxPage,
+		show: func(cl Client) any { return object{"ClientId": cl.ID, "ClientName": cl.Name, "UserPoolId": p.ID} },
+	}.page(c)
 }
 
 func getUserPoolMfaConfig(c *call) (object, error) {
-	if _, err := c.pool(c.params.text("UserPoolId")); err != nil {
-		return nil, err
-	}
-	return object{"MfaConfiguration": "OFF"}, nil
-}
-
-func listTagsForResource(c *call) (object, error) {
-	arn := c.params.text("ResourceArn")
-	p, err := c.pool(arn[strings.LastIndexByte(arn, '/')+1:])
-	if err != nil {
-		return nil, err
-	}
-	return object{"Tags": anyTags(p.Tags)}, nil
+	_, err := c.pool()
+	return object{"MfaConfiguration": "OFF"}, err
 }
 
 func describeRiskConfiguration(c *call) (object, error) {
-	p, err := c.pool(c.params.text("UserPoolId"))
+	p, err := c.pool()
 	if err != nil {
 		return nil, err
 	}
-	return object{"RiskConfiguration": object{"UserPoolId": p.ID}}, nil
+	o := object{"UserPoolId": p.ID}
+	if id := c.params.text("ClientId"); id != "" {
+		if !slices.ContainsFunc(p.Clients, func(cl Client) bool { return cl.ID == id }) {
+			return nil, badRequest("ResourceNotFoundException", "User pool client %s does not exist.", id)
+		}
+		o["ClientId"] = id
+	}
+	return object{"RiskConfiguration": o}, nil
 }
 
 func getLogDeliveryConfiguration(c *call) (object, error) {
-	p, err := c.pool(c.params.text("UserPoolId"))
+	p, err := c.pool()
 	if err != nil {
 		return nil, err
 	}
 	return object{"LogDeliveryConfiguration": object{"UserPoolId": p.ID, "LogConfigurations": []any{}}}, nil
+}
+
+// replicas returns the regions of the pools with that ID, sorted: one for an
+// ordinary pool, and more for one that is replicated.
+func (a *Account) replicas(id string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(a.Regions)), func(region string) bool { return a.Regions[region].pool(id) == nil })
 }

@@ -1,11 +1,10 @@
 package awssim
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -49,47 +48,21 @@ func (f *Fault) check() error {
 
 // ParseFault reads a fault written as kind=deny,account=100000000002.
 func ParseFault(text string) (Fault, error) {
-	var f Fault
-	for part := range strings.SplitSeq(text, ",") {
-		key, value, ok := strings.Cut(strings.TrimSpace(part), "=")
-		var err error
-		switch {
-		case !ok:
-			err = fmt.Errorf("%q is not key=value", part)
-		case key == "kind":
-			f.Kind = value
-		case key == "service":
-			f.Service = value
-		case key == "operation":
-			f.Operation = value
-		case key == "account":
-			f.Account = value
-		case key == "region":
-			f.Region = value
-		case key == "rate":
-			f.Rate, err = strconv.ParseFloat(value, 64)
-		case key == "count":
-			f.Count, err = strconv.Atoi(value)
-		default:
-			err = fmt.Errorf("unknown key %q, allowed are kind, service, operation, account, region, rate and count", key)
-		}
-		if err != nil {
-			return Fault{}, fmt.Errorf("fault %q: %w", text, err)
-		}
+	faults, err := parseFaults([]byte("[{" + strings.NewReplacer("=", ": ", ",", ", ").Replace(text) + "}]"))
+	if err == nil && len(faults) != 1 {
+		err = errors.New("it must be key=value, with commas between")
 	}
-	if err := f.check(); err != nil {
+	if err != nil {
 		return Fault{}, fmt.Errorf("fault %q: %w", text, err)
 	}
-	return f, nil
+	return faults[0], nil
 }
 
-// parseFaults reads a JSON list of faults.
+// parseFaults reads a list of faults from JSON, or from YAML.
 func parseFaults(data []byte) ([]Fault, error) {
 	var faults []Fault
-	d := json.NewDecoder(strings.NewReader(string(data)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&faults); err != nil {
-		return nil, fmt.Errorf("the faults are not a JSON list of objects: %w", err)
+	if err := decodeStrict(data, &faults); err != nil {
+		return nil, fmt.Errorf("the faults are not a list of objects with the keys kind, service, operation, account, region, rate and count: %w", err)
 	}
 	for i := range faults {
 		if err := faults[i].check(); err != nil {
@@ -99,7 +72,7 @@ func parseFaults(data []byte) ([]Fault, error) {
 	return faults, nil
 }
 
-// armed is a fault at work.
+// armed is a fault that is in effect.
 type armed struct {
 	Fault
 	left int // failures left, when Count is set
@@ -107,7 +80,7 @@ type armed struct {
 
 func (f *armed) matches(c *call) bool {
 	is := func(want, have string) bool { return want == "" || want == have }
-	return is(f.Service, c.service) && is(f.Operation, c.operation) && is(f.Account, c.account) && is(f.Region, c.region) &&
+	return is(f.Service, c.service.name) && is(f.Operation, c.operation) && is(f.Account, c.account) && is(f.Region, c.region) &&
 		(f.Count == 0 || f.left > 0)
 }
 
@@ -124,7 +97,7 @@ func (s *Server) strike(c *call) string {
 	return ""
 }
 
-// switchedOff reports whether a fault switches the region off, for those who
+// switchedOff reports whether a fault switches the region off, for calls that
 // ask which regions are on.
 func (s *Server) switchedOff(account, region string) bool {
 	s.mu.Lock()
@@ -134,96 +107,48 @@ func (s *Server) switchedOff(account, region string) bool {
 	})
 }
 
-// failure is the error that AWS answers for a kind of fault, in the service's dialect.
+// invalidToken is what AWS says of credentials that it does not know, and of
+// all credentials in a region that is off.
+const invalidToken = "The security token included in the request is invalid."
+
+// failure is the error that AWS answers for a kind of fault, nil if the fault
+// is not an error of AWS.
 func failure(kind string, c *call) *awsError {
-	query := c.wire == wireQuery || c.wire == wireEC2
-	pick := func(ifQuery, otherwise string, status int) *awsError {
-		if query {
-			return &awsError{code: ifQuery, status: http.StatusForbidden}
-		}
-		return &awsError{code: otherwise, status: status}
-	}
-	jsonStatus := http.StatusBadRequest
-	if c.wire == wireREST {
-		jsonStatus = http.StatusForbidden
-	}
-	var e *awsError
 	switch kind {
 	case "throttle":
-		return throttled(c)
+		return &awsError{code: c.service.throttled, message: "Rate exceeded", status: c.service.tooMany}
 	case "deny":
 		return denied(c)
 	case "expired_token":
-		e = pick("ExpiredToken", "ExpiredTokenException", jsonStatus)
-		e.message = "The security token included in the request is expired"
+		return &awsError{code: "ExpiredTokenException", message: "The security token included in the request is expired", status: http.StatusForbidden}
 	case "region_disabled":
-		e = pick("InvalidClientTokenId", "UnrecognizedClientException", jsonStatus)
-		e.message = "The security token included in the request is invalid."
-		switch c.service {
-		case "sts":
-			e.code, e.message = "RegionDisabledException", "STS is not activated in the requested region for account "+c.account+". Your account administrator can use the IAM console to activate STS in that region."
-		case "ec2":
-			e.code, e.status, e.message = "AuthFailure", http.StatusUnauthorized, "AWS was not able to validate the provided access credentials"
+		e := &awsError{code: "UnrecognizedClientException", message: invalidToken, status: http.StatusForbidden}
+		if c.service == services["sts"] {
+			e.code = "RegionDisabledException"
+			e.message = "STS is not activated in the requested region for account " + c.account + ". Your account administrator can use the IAM console to activate STS in that region."
 		}
+		return e
 	case "error500":
-		e = &awsError{code: "InternalFailure", status: http.StatusInternalServerError, message: "An internal error occurred. Try again later."}
-		if c.service == "cognito-idp" {
+		e := &awsError{code: "InternalFailure", message: "An internal error occurred. Try again later.", status: http.StatusInternalServerError}
+		if c.service == services["cognito-idp"] {
 			e.code = "InternalErrorException"
 		}
+		return e
+	default:
+		return nil
 	}
-	return e
-}
-
-// throttled is how the service refuses what is too much.
-func throttled(c *call) *awsError {
-	e := &awsError{code: "ThrottlingException", message: "Rate exceeded", status: http.StatusBadRequest}
-	switch c.service {
-	case "cognito-idp":
-		e.code = "TooManyRequestsException"
-	case "sesv2":
-		e.code, e.status, e.message = "TooManyRequestsException", http.StatusTooManyRequests, "Too Many Requests"
-		if c.wire == wireQuery {
-			e.code, e.status, e.message = "Throttling", http.StatusBadRequest, "Rate exceeded"
-		}
-	case "account":
-		e.code, e.status = "TooManyRequestsException", http.StatusTooManyRequests
-	case "organizations":
-		e.code, e.message = "TooManyRequestsException", "You have sent too many requests in too short a period of time. Wait before trying again."
-	case "tagging":
-		e.code = "ThrottledException"
-	case "ec2":
-		e.code, e.status, e.message = "RequestLimitExceeded", http.StatusServiceUnavailable, "Request limit exceeded."
-	case "sts", "iam", "cloudwatch":
-		e.code = "Throttling"
-	}
-	return e
 }
 
 // denied is what IAM answers.
 func denied(c *call) *awsError {
-	e := &awsError{code: "AccessDeniedException", status: http.StatusBadRequest}
-	switch c.wire {
-	case wireQuery, wireEC2:
-		e.code, e.status = "AccessDenied", http.StatusForbidden
-		if c.service == "ec2" {
-			e.code = "UnauthorizedOperation"
-		}
-	case wireREST:
-		e.status = http.StatusForbidden
-	case wireJSON, wireCBOR:
-	}
-	prefix := c.service
-	switch c.service {
-	case "sesv2":
-		prefix = "ses"
-	case "tagging":
-		prefix = "tag"
-	}
-	what := "arn:" + partition(c.region) + ":" + prefix + ":" + c.region + ":" + c.account + ":*"
+	action := c.service.iam + ":" + c.operation
+	resource := "arn:" + partition(c.region) + ":" + c.service.iam + ":" + c.region + ":" + c.account + ":*"
 	if c.operation == "AssumeRole" {
-		what = c.params.text("RoleArn")
+		resource = c.params.text("RoleArn")
 	}
-	e.message = "User: " + c.principal + " is not authorized to perform: " + prefix + ":" + c.operation + " on resource: " + what +
-		" because no identity-based policy allows the " + prefix + ":" + c.operation + " action"
-	return e
+	return &awsError{
+		code: "AccessDeniedException", status: http.StatusForbidden,
+		message: "User: " + c.principal + " is not authorized to perform: " + action + " on resource: " + resource +
+			" because no identity-based policy allows the " + action + " action",
+	}
 }

@@ -2,6 +2,7 @@ package awssim
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
@@ -46,10 +47,10 @@ type Account struct {
 
 // Region is what an account has in one region.
 type Region struct {
-	SES               SES        `yaml:"ses"`
-	Identities        []Identity `yaml:"identities,omitempty"`
-	ConfigurationSets []string   `yaml:"configuration_sets,omitempty"`
-	Pools             []Pool     `yaml:"pools,omitempty"`
+	SES               SES                `yaml:"ses"`
+	Identities        []Identity         `yaml:"identities,omitempty"`
+	ConfigurationSets []ConfigurationSet `yaml:"configuration_sets,omitempty"`
+	Pools             []Pool             `yaml:"pools,omitempty"`
 }
 
 // SES is the state of an account's SES in one region. What is not given is as
@@ -68,19 +69,42 @@ type SES struct {
 
 // Identity is an address or domain in SES.
 type Identity struct {
-	Name             string `yaml:"name"`
-	Status           string `yaml:"status,omitempty"` // SUCCESS, PENDING, FAILED, TEMPORARY_FAILURE or NOT_STARTED
-	Verified         bool   `yaml:"verified"`         // VerifiedForSendingStatus; as status SUCCESS, if not given
-	SendingEnabled   bool   `yaml:"sending_enabled"`  // as Verified, if not given
-	ErrorType        string `yaml:"error_type,omitempty"`
-	ConfigurationSet string `yaml:"configuration_set,omitempty"`
+	Name             string            `yaml:"name"`
+	Status           string            `yaml:"status,omitempty"` // SUCCESS, PENDING, FAILED, TEMPORARY_FAILURE or NOT_STARTED
+	Verified         bool              `yaml:"verified"`         // VerifiedForSendingStatus; as status SUCCESS, if not given
+	SendingEnabled   bool              `yaml:"sending_enabled"`  // as Verified, if not given
+	ErrorType        string            `yaml:"error_type,omitempty"`
+	ConfigurationSet string            `yaml:"configuration_set,omitempty"`
+	DKIM             string            `yaml:"dkim,omitempty"` // as Status, if empty; of an address NOT_STARTED
+	MailFrom         MailFrom          `yaml:"mail_from,omitempty"`
+	Policies         map[string]string `yaml:"policies,omitempty"` // JSON by name
+	Tags             map[string]string `yaml:"tags,omitempty"`
 }
 
-// Pool is a user pool.
+// MailFrom is an identity's own MAIL FROM domain.
+type MailFrom struct {
+	Domain    string `yaml:"domain,omitempty"`     // empty for none
+	Status    string `yaml:"status,omitempty"`     // SUCCESS, if not given, PENDING, FAILED or TEMPORARY_FAILURE
+	OnFailure string `yaml:"on_failure,omitempty"` // USE_DEFAULT_VALUE, if not given, or REJECT_MESSAGE
+}
+
+// ConfigurationSet is a configuration set of SES.
+type ConfigurationSet struct {
+	Name           string `yaml:"name"`
+	SendingEnabled bool   `yaml:"sending_enabled"` // true, if not given
+}
+
+// modeAbsent is the mode of old pools, whose EmailConfiguration does not have
+// EmailSendingAccount. They use the built-in sender.
+const modeAbsent = "ABSENT"
+
+// Pool is a user pool, or the replica of one: a pool whose ID begins with
+// another region is the replica of the pool with that ID there. It has the
+// name, tier, clients, verified attributes and age of that pool.
 type Pool struct {
 	ID               string            `yaml:"id,omitempty"` // made from the name, if empty
 	Name             string            `yaml:"name"`
-	Mode             string            `yaml:"mode,omitempty"` // EmailSendingAccount: COGNITO_DEFAULT or DEVELOPER
+	Mode             string            `yaml:"mode,omitempty"` // EmailSendingAccount: COGNITO_DEFAULT or DEVELOPER; or modeAbsent
 	SourceARN        string            `yaml:"source_arn,omitempty"`
 	From             string            `yaml:"from,omitempty"`
 	ReplyTo          string            `yaml:"reply_to,omitempty"`
@@ -90,7 +114,7 @@ type Pool struct {
 	AutoVerified     []string          `yaml:"auto_verified"`           // [email], if not given
 	Tags             map[string]string `yaml:"tags,omitempty"`
 	Clients          []Client          `yaml:"clients,omitempty"` // one, if none is given
-	Traffic          Traffic           `yaml:"traffic,omitempty"`
+	Traffic          Traffic           `yaml:"traffic,omitempty"` // a replica has none
 	Created          time.Time         `yaml:"created,omitempty"`
 	Modified         time.Time         `yaml:"modified,omitempty"` // moves when a new fleet changes the pool
 }
@@ -101,106 +125,88 @@ type Client struct {
 	Name string `yaml:"name"`
 }
 
-// UnmarshalYAML implements yaml.Unmarshaler with the state of a new account
-// for what is not given.
-func (r *Region) UnmarshalYAML(n *yaml.Node) error {
-	type plain Region
-	p := plain{SES: newSES()}
-	err := decodeStrict(n, &p)
-	*r = Region(p)
-	return err
-}
-
 func newSES() SES {
 	return SES{SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 200, MaxSendRate: 1}
 }
 
-// UnmarshalYAML implements yaml.Unmarshaler.
-func (s *SES) UnmarshalYAML(n *yaml.Node) error {
-	type plain SES
-	p := plain(newSES())
-	if err := decodeStrict(n, &p); err != nil {
-		return err
+// fill gives a field the value of a key that was not given.
+func fill[T any](given params, key string, field *T, value T) {
+	if _, ok := given[key]; !ok {
+		*field = value
 	}
-	if p.ProductionAccess {
-		p = plain(newSES())
-		p.Review, p.Max24HourSend, p.MaxSendRate = "GRANTED", 50000, 14
-		if err := n.Decode(&p); err != nil {
-			return err
-		}
-	}
-	*s = SES(p)
-	return nil
 }
 
-// UnmarshalYAML implements yaml.Unmarshaler.
-func (i *Identity) UnmarshalYAML(n *yaml.Node) error {
-	type plain Identity
-	p := plain{Status: "SUCCESS"}
-	if err := decodeStrict(n, &p); err != nil {
-		return err
+// fill completes a region where the zero value of what was not given is not
+// what AWS would have.
+func (r *Region) fill(given params) {
+	ses, s, start := given.object("ses"), &r.SES, newSES()
+	if s.ProductionAccess {
+		start.Review, start.Max24HourSend, start.MaxSendRate = "GRANTED", 50000, 14
 	}
-	p.Verified = p.Status == "SUCCESS"
-	if err := n.Decode(&p); err != nil {
-		return err
+	fill(ses, "sending_enabled", &s.SendingEnabled, start.SendingEnabled)
+	fill(ses, "enforcement", &s.Enforcement, start.Enforcement)
+	fill(ses, "review", &s.Review, start.Review)
+	fill(ses, "max_24_hour_send", &s.Max24HourSend, start.Max24HourSend)
+	fill(ses, "max_send_rate", &s.MaxSendRate, start.MaxSendRate)
+	for n, given := range given.objects("identities") {
+		i := &r.Identities[n]
+		fill(given, "status", &i.Status, "SUCCESS")
+		fill(given, "verified", &i.Verified, i.Status == "SUCCESS")
+		fill(given, "sending_enabled", &i.SendingEnabled, i.Verified)
 	}
-	p.SendingEnabled = p.Verified
-	err := n.Decode(&p)
-	*i = Identity(p)
-	return err
-}
-
-// UnmarshalYAML implements yaml.Unmarshaler.
-func (p *Pool) UnmarshalYAML(n *yaml.Node) error {
-	type plain Pool
-	v := plain{AutoVerified: []string{"email"}}
-	err := decodeStrict(n, &v)
-	*p = Pool(v)
-	return err
-}
-
-// decodeStrict decodes a mapping and refuses keys that v does not have, which
-// a node of its own does not do.
-func decodeStrict(n *yaml.Node, v any) error {
-	if n.Kind == yaml.MappingNode {
-		known := map[string]bool{}
-		t := reflect.TypeOf(v).Elem()
-		for field := range t.Fields() {
-			name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
-			known[name] = true
-		}
-		for i := 0; i < len(n.Content); i += 2 {
-			if key := n.Content[i]; !known[key.Value] && key.Value != "<<" {
-				return fmt.Errorf("line %d: unknown key %q", key.Line, key.Value)
-			}
-		}
+	for n, given := range given.objects("configuration_sets") {
+		fill(given, "sending_enabled", &r.ConfigurationSets[n].SendingEnabled, true)
 	}
-	return n.Decode(v)
+	for n, given := range given.objects("pools") {
+		fill(given, "auto_verified", &r.Pools[n].AutoVerified, []string{"email"})
+	}
 }
 
 // ParseFleet reads a fleet from YAML or JSON. Unknown keys and values that AWS
 // does not have are errors.
 func ParseFleet(data []byte) (*Fleet, error) {
-	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '{' {
-		var v any
-		if err := json.Unmarshal(trimmed, &v); err != nil {
-			return nil, fmt.Errorf("the fleet is not valid JSON: %w", err)
-		}
-		var err error
-		if data, err = yaml.Marshal(v); err != nil {
-			return nil, err
+	var given map[string]any
+	var err error
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) { // JSON is not always YAML.
+		if err = json.Unmarshal(data, &given); err == nil {
+			data, err = yaml.Marshal(given)
 		}
 	}
 	f := &Fleet{}
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(f); err != nil && !errors.Is(err, io.EOF) {
+	if err == nil {
+		err = decodeStrict(data, f)
+	}
+	if err == nil {
+		err = yaml.Unmarshal(data, &given)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("the fleet is not valid: %w", err)
+	}
+	for i, account := range params(given).objects("accounts") {
+		for name, region := range f.Accounts[i].Regions {
+			if region != nil {
+				region.fill(account.object("regions").object(name))
+			}
+		}
 	}
 	if err := f.complete(); err != nil {
 		return nil, fmt.Errorf("the fleet is not valid: %w", err)
 	}
 	return f, nil
+}
+
+// unknownField is how the YAML library speaks of a key that no field has.
+var unknownField = regexp.MustCompile(`field (.+) not found in type \S+`)
+
+// decodeStrict decodes YAML without keys that v does not have. Without any
+// content, v stays as it is.
+func decodeStrict(data []byte, v any) error {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(v); err != nil && !errors.Is(err, io.EOF) {
+		return errors.New(unknownField.ReplaceAllString(err.Error(), `unknown key "$1"`))
+	}
+	return nil
 }
 
 // JSON returns the fleet in the form that ParseFleet reads.
@@ -224,12 +230,7 @@ var (
 
 // complete fills in what was not given and checks the rest.
 func (f *Fleet) complete() error {
-	if f.DefaultQuota.Limit == 0 {
-		f.DefaultQuota.Limit = 50
-	}
-	if f.DefaultQuota.Scope == "" {
-		f.DefaultQuota.Scope = scopeAccountRegion
-	}
+	f.DefaultQuota.Limit, f.DefaultQuota.Scope = cmp.Or(f.DefaultQuota.Limit, 50), cmp.Or(f.DefaultQuota.Scope, scopeAccountRegion)
 	if err := oneOf("default_quota.scope", f.DefaultQuota.Scope, scopeAccountRegion, scopeAccount, scopePool); err != nil {
 		return err
 	}
@@ -240,7 +241,7 @@ func (f *Fleet) complete() error {
 	for i := range f.Accounts {
 		a := &f.Accounts[i]
 		if !accountID.MatchString(a.ID) || seen[a.ID] {
-			return fmt.Errorf("account id %q is not 12 digits, or is there twice", a.ID)
+			return fmt.Errorf("account id %q is not 12 digits, or is a duplicate", a.ID)
 		}
 		seen[a.ID] = true
 		for name, r := range a.Regions {
@@ -255,6 +256,33 @@ func (f *Fleet) complete() error {
 				return fmt.Errorf("account %s, region %s: %w", a.ID, name, err)
 			}
 		}
+		if err := a.completeReplicas(); err != nil {
+			return fmt.Errorf("account %s: %w", a.ID, err)
+		}
+	}
+	return nil
+}
+
+// completeReplicas gives replicas what they have from their primary pool, and
+// refuses what Cognito does not have.
+func (a *Account) completeReplicas() error {
+	for name, r := range a.Regions {
+		for i := range r.Pools {
+			p := &r.Pools[i]
+			if p.home() == name {
+				continue
+			}
+			primary := a.region(p.home()).pool(p.ID)
+			switch {
+			case primary == nil:
+				return fmt.Errorf("user pool %s in %s is a replica, but there is no such pool in %s", p.ID, name, p.home())
+			case len(a.replicas(p.ID)) > 2:
+				return fmt.Errorf("user pool %s has more than one replica", p.ID)
+			case p.Traffic.any():
+				return fmt.Errorf("user pool %s in %s is a replica: it sends only codes at sign-in, and the events of traffic are others", p.ID, name)
+			}
+			p.Name, p.Tier, p.AutoVerified, p.Clients, p.Created = primary.Name, primary.Tier, primary.AutoVerified, primary.Clients, primary.Created
+		}
 	}
 	return nil
 }
@@ -267,12 +295,13 @@ func (r *Region) complete(account, region string) error {
 		return err
 	}
 	identities := map[string]bool{}
-	for _, i := range r.Identities {
+	for n := range r.Identities {
+		i := &r.Identities[n]
 		if i.Name == "" || identities[i.Name] {
-			return fmt.Errorf("identity %q has no name, or is there twice", i.Name)
+			return fmt.Errorf("identity %q has no name, or is a duplicate", i.Name)
 		}
 		identities[i.Name] = true
-		if err := oneOf("status", i.Status, "SUCCESS", "PENDING", "FAILED", "TEMPORARY_FAILURE", "NOT_STARTED"); err != nil {
+		if err := i.complete(); err != nil {
 			return fmt.Errorf("identity %s: %w", i.Name, err)
 		}
 	}
@@ -280,11 +309,11 @@ func (r *Region) complete(account, region string) error {
 	for i := range r.Pools {
 		p := &r.Pools[i]
 		p.complete(account, region)
-		if !poolID.MatchString(p.ID) || !strings.HasPrefix(p.ID, region+"_") || pools[p.ID] {
-			return fmt.Errorf("user pool id %q is not %s_ and letters or digits, or is there twice", p.ID, region)
+		if !poolID.MatchString(p.ID) || !isRegion(p.home()) || pools[p.ID] {
+			return fmt.Errorf("user pool id %q is not a region, _, and letters or digits, or is a duplicate", p.ID)
 		}
 		pools[p.ID] = true
-		if err := oneOf("mode", p.Mode, "COGNITO_DEFAULT", "DEVELOPER"); err != nil {
+		if err := oneOf("mode", p.Mode, "COGNITO_DEFAULT", "DEVELOPER", modeAbsent); err != nil {
 			return fmt.Errorf("user pool %s: %w", p.ID, err)
 		}
 		if err := p.Traffic.check(); err != nil {
@@ -294,16 +323,36 @@ func (r *Region) complete(account, region string) error {
 	return nil
 }
 
+func (i *Identity) complete() error {
+	if i.DKIM == "" {
+		i.DKIM = "NOT_STARTED"
+		if identityType(i.Name) == "DOMAIN" {
+			i.DKIM = i.Status
+		}
+	}
+	m := &i.MailFrom
+	if m.Domain != "" {
+		m.Status = cmp.Or(m.Status, "SUCCESS")
+	}
+	m.OnFailure = cmp.Or(m.OnFailure, "USE_DEFAULT_VALUE")
+	return cmp.Or(
+		oneOf("status", i.Status, "SUCCESS", "PENDING", "FAILED", "TEMPORARY_FAILURE", "NOT_STARTED"),
+		oneOf("dkim", i.DKIM, "SUCCESS", "PENDING", "FAILED", "TEMPORARY_FAILURE", "NOT_STARTED"),
+		oneOf("mail_from.status", m.Status, "", "SUCCESS", "PENDING", "FAILED", "TEMPORARY_FAILURE"),
+		oneOf("mail_from.on_failure", m.OnFailure, "USE_DEFAULT_VALUE", "REJECT_MESSAGE"))
+}
+
+// home is the region of the primary pool, with which the ID begins.
+func (p *Pool) home() string {
+	region, _, _ := strings.Cut(p.ID, "_")
+	return region
+}
+
 func (p *Pool) complete(account, region string) {
 	if p.ID == "" {
 		p.ID = region + "_" + base32.StdEncoding.EncodeToString(digest(account, region, p.Name))[:9]
 	}
-	if p.Mode == "" {
-		p.Mode = "COGNITO_DEFAULT"
-	}
-	if p.Tier == "" {
-		p.Tier = "ESSENTIALS"
-	}
+	p.Mode, p.Tier = cmp.Or(p.Mode, "COGNITO_DEFAULT"), cmp.Or(p.Tier, "ESSENTIALS")
 	if p.Clients == nil {
 		p.Clients = []Client{{Name: "web"}}
 	}
@@ -349,6 +398,15 @@ func (a *Account) region(name string) *Region {
 	return &Region{SES: newSES()}
 }
 
+// pool returns the pool of that ID, or nil.
+func (r *Region) pool(id string) *Pool {
+	i := slices.IndexFunc(r.Pools, func(p Pool) bool { return p.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &r.Pools[i]
+}
+
 // touch dates the pools that differ from before, as UpdateUserPool does.
 func (f *Fleet) touch(before *Fleet, now time.Time) {
 	for i := range f.Accounts {
@@ -357,20 +415,16 @@ func (f *Fleet) touch(before *Fleet, now time.Time) {
 			continue
 		}
 		for name, r := range f.Accounts[i].Regions {
-			pools := map[string]Pool{}
-			for _, p := range old.region(name).Pools {
-				pools[p.ID] = p
-			}
+			was := old.region(name)
 			for j := range r.Pools {
 				p := &r.Pools[j]
-				was, ok := pools[p.ID]
-				was.Modified = p.Modified
-				switch {
-				case !ok:
-				case !reflect.DeepEqual(*p, was):
+				before := was.pool(p.ID)
+				if before == nil {
+					continue
+				}
+				p.Modified = before.Modified
+				if !reflect.DeepEqual(p, before) {
 					p.Modified = now
-				default:
-					p.Modified = pools[p.ID].Modified
 				}
 			}
 		}

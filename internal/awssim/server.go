@@ -1,12 +1,9 @@
 package awssim
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	mathrand "math/rand/v2"
 	"net"
@@ -37,8 +34,8 @@ const (
 	longestStall = 2 * time.Minute // of a call that is never answered
 )
 
-// Server answers AWS calls, and under /_faults, /_fleet and /_calls those who
-// drive it. It is an http.Handler, safe for concurrent use.
+// Server answers AWS calls, and under /_ the requests of docs/awssim.md that
+// drive the simulation. It is an http.Handler, safe for concurrent use.
 type Server struct {
 	opts    Options
 	started time.Time
@@ -47,14 +44,14 @@ type Server struct {
 	fleet    *Fleet
 	faults   []*armed
 	random   *mathrand.Rand
-	sessions map[string]session // by access key
+	sessions map[string]*session // by access key
 	limiters map[bucket]*rate.Limiter
 	counts   map[callKey]*CallCount
 	days     map[dayKey][]event // of the present fleet
 }
 
 // bucket is what one quota of AWS counts.
-type bucket struct{ account, region, quota string }
+type bucket struct{ account, region, service, quota string }
 
 type callKey struct{ account, region, service, operation string }
 
@@ -76,18 +73,17 @@ type session struct {
 
 // call is one AWS call.
 type call struct {
-	ctx       context.Context
+	request
 	server    *Server
-	fleet     *Fleet
+	fleet     *Fleet // at the time of the call
 	now       time.Time
 	requestID string
 
-	service, operation string
-	wire               wire
-	params             params
-	account, region    string
-	accessKey          string
-	principal          string // ARN of the caller
+	scope
+	account   string
+	session   *session // of the access key; nil if there is none
+	principal string   // ARN of the caller
+	userID    string   // UserId of the caller
 }
 
 // owner returns the account that the call is about.
@@ -95,13 +91,6 @@ func (c *call) owner() *Account { return c.fleet.account(c.account) }
 
 // here returns what the account has in the call's region.
 func (c *call) here() *Region { return c.owner().region(c.region) }
-
-// operation is one AWS operation.
-type operation struct {
-	quota  string  // what shares the rate, in one account and region; empty for no quota
-	rate   float64 // requests per second
-	handle func(*call) (object, error)
-}
 
 // New returns a server of the fleet.
 func New(o Options) (*Server, error) {
@@ -116,7 +105,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		opts: o, started: o.Now(), fleet: o.Fleet, days: map[dayKey][]event{}, random: mathrand.New(mathrand.NewPCG(o.Seed, 1)),
-		sessions: map[string]session{}, limiters: map[bucket]*rate.Limiter{}, counts: map[callKey]*CallCount{},
+		sessions: map[string]*session{}, limiters: map[bucket]*rate.Limiter{}, counts: map[callKey]*CallCount{},
 	}
 	return s, s.SetFaults(o.Faults)
 }
@@ -225,12 +214,12 @@ func (s *Server) answer(c *call, refused *awsError, kind string) (a answer, fail
 	if refused == nil {
 		refused = s.authenticate(c)
 	}
-	op, known := operations[c.service][c.operation]
+	op, known := operations[c.service.name][c.operation]
 	switch {
 	case refused == nil && !known:
 		refused = unknownOperation(c)
 	case refused == nil && !s.admit(c, op):
-		refused = throttled(c)
+		refused = failure("throttle", c)
 	}
 	if refused != nil {
 		return encodeError(c, refused), true
@@ -262,7 +251,7 @@ func send(w http.ResponseWriter, r *http.Request, a answer, kind, requestID stri
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
 	half := len(a.body) / 2
-	_, _ = w.Write(a.body[:half]) // Here and below, a client that left is its own business.
+	_, _ = w.Write(a.body[:half]) // Here and below, nobody is left to tell if the client is gone.
 	switch kind {
 	case "truncate":
 		_ = http.NewResponseController(w).Flush()
@@ -301,12 +290,12 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // count takes note of a call.
 func (s *Server) count(c *call, failed bool) {
-	k := callKey{c.account, c.region, c.service, c.operation}
+	k := callKey{c.account, c.region, c.service.name, c.operation}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.counts[k]
 	if n == nil {
-		n = &CallCount{Account: c.account, Region: c.region, Service: c.service, Operation: c.operation}
+		n = &CallCount{Account: k.account, Region: k.region, Service: k.service, Operation: k.operation}
 		s.counts[k] = n
 	}
 	n.Calls++
@@ -317,10 +306,10 @@ func (s *Server) count(c *call, failed bool) {
 
 // admit reports whether the call is within AWS's quota.
 func (s *Server) admit(c *call, op operation) bool {
-	if s.opts.NoQuotas || op.quota == "" {
+	if s.opts.NoQuotas || op.rate == 0 {
 		return true
 	}
-	k := bucket{c.account, c.region, c.service + op.quota}
+	k := bucket{c.account, c.region, c.service.name, cmp.Or(op.quota, c.operation)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.limiters[k]
@@ -334,46 +323,37 @@ func (s *Server) admit(c *call, op operation) bool {
 // parse reads the request and whom it is from. A call always comes back, for
 // the count and the answer's protocol.
 func (s *Server) parse(r *http.Request, body []byte) (*call, *awsError) {
-	fleet := s.Fleet()
-	id := make([]byte, 16)
-	_, _ = rand.Read(id) // It never fails.
-	c := &call{ctx: r.Context(), server: s, fleet: fleet, now: s.opts.Now(), requestID: hex.EncodeToString(id)}
 	scope := credentialScope(r)
-	var err error
-	c.service, c.operation, c.params, c.wire, err = route(r, body, scope.service)
-	c.accessKey, c.region = scope.accessKey, scope.region
+	q, err := route(r, body, scope.signedFor)
+	s.mu.Lock()
+	c := &call{
+		request: q, scope: scope, server: s, fleet: s.fleet, now: s.opts.Now(), session: s.sessions[scope.accessKey],
+		requestID: uuid(mathrand.Uint64(), mathrand.Uint64()),
+	}
+	s.mu.Unlock()
 	switch {
 	case err != nil:
 		return c, badRequest("SerializationException", "%v", err)
-	case c.operation == "":
+	case c.service == noService, c.operation == "":
 		return c, unknownOperation(c)
-	case scope.accessKey == "" && c.operation != "AssumeRoleWithWebIdentity":
-		e := &awsError{code: "MissingAuthenticationTokenException", message: "Missing Authentication Token", status: http.StatusForbidden}
-		if c.wire == wireQuery || c.wire == wireEC2 {
-			e.code, e.message = "MissingAuthenticationToken", "Request is missing Authentication Token"
-		}
-		return c, e
+	case c.accessKey == "" && c.operation != "AssumeRoleWithWebIdentity":
+		return c, &awsError{code: "MissingAuthenticationTokenException", message: "Request is missing Authentication Token", status: http.StatusForbidden}
 	}
-	c.account = fleet.Accounts[0].ID
+	c.account, c.userID = c.fleet.Accounts[0].ID, "AIDAAWSSIM0000000000A"
 	c.principal = "arn:" + partition(c.region) + ":iam::" + c.account + ":user/awssim"
-	s.mu.Lock()
-	session, ok := s.sessions[c.accessKey]
-	s.mu.Unlock()
-	if ok {
-		c.account = session.account
-		c.principal = "arn:" + partition(c.region) + ":sts::" + session.account + ":assumed-role/" + session.role + "/" + session.name
+	if c.session != nil {
+		c.account, c.userID, c.principal = c.session.account, roleID+":"+c.session.name, c.session.arn(c.region)
 	}
-	if c.service == "sts" && strings.HasPrefix(c.operation, "AssumeRole") {
+	if c.service == services["sts"] && strings.HasPrefix(c.operation, "AssumeRole") {
 		if role, ok := parseRole(c.params.text("RoleArn")); ok {
-			c.account = role.account // Who wants to get in is the guest's business; who is let in, the account's.
+			c.account = role.account // A fault of the role's account, not of the caller's, applies to the call.
 		}
 	}
-	c.params["SecurityToken"] = r.Header.Get("X-Amz-Security-Token")
 	return c, nil
 }
 
-// scope is what a SigV4 signature says.
-type scope struct{ accessKey, region, service string }
+// scope is what a SigV4 signature says. Without one, all of it is empty.
+type scope struct{ accessKey, region, signedFor, token string }
 
 func credentialScope(r *http.Request) scope {
 	credential := r.URL.Query().Get("X-Amz-Credential")
@@ -384,172 +364,32 @@ func credentialScope(r *http.Request) scope {
 	if len(part) != 5 || part[4] != "aws4_request" {
 		return scope{}
 	}
-	return scope{part[0], part[2], part[3]}
+	return scope{part[0], part[2], part[3], r.Header.Get("X-Amz-Security-Token")}
 }
 
 // authenticate checks the credentials and the region.
 func (s *Server) authenticate(c *call) *awsError {
-	s.mu.Lock()
-	session, ok := s.sessions[c.accessKey]
-	s.mu.Unlock()
 	switch {
 	case c.operation == "AssumeRoleWithWebIdentity":
 		return nil
-	case strings.HasPrefix(c.accessKey, "ASIA") && (!ok || c.params.text("SecurityToken") != session.token):
-		return failure("region_disabled", c) // AWS says the same to what it does not know.
-	case ok && !c.now.Before(session.expires):
+	case strings.HasPrefix(c.accessKey, "ASIA") && (c.session == nil || c.token != c.session.token):
+		return &awsError{code: "UnrecognizedClientException", message: invalidToken, status: http.StatusForbidden}
+	case c.session != nil && !c.now.Before(c.session.expires):
 		return failure("expired_token", c)
-	case c.service == "iam", c.service == "organizations", c.service == "account":
-		return nil
 	}
-	if a := c.owner(); a != nil && !a.enabled(c.region) {
+	if a := c.owner(); !c.service.global && a != nil && !a.enabled(c.region) {
 		return failure("region_disabled", c)
 	}
 	return nil
 }
 
 func unknownOperation(c *call) *awsError {
-	switch c.wire {
-	case wireQuery, wireEC2:
-		return badRequest("InvalidAction", "The action %s is not valid for this web service.", c.operation)
-	case wireJSON:
-		return badRequest("UnknownOperationException", "")
-	default:
-		return &awsError{code: "UnknownOperationException", status: http.StatusNotFound}
+	e := &awsError{code: "UnknownOperationException", message: "The action " + c.operation + " is not valid for this web service.", status: http.StatusNotFound}
+	if c.operation == "" {
+		e.message = "No operation of this web service has this method and path."
 	}
-}
-
-// control serves those who drive the simulation.
-func (s *Server) control(w http.ResponseWriter, r *http.Request, body []byte, err error) {
-	var out any
-	if err == nil {
-		out, err = s.drive(r.Method+" "+r.URL.Path, body)
+	if c.wire == wireQuery {
+		e.status = http.StatusBadRequest
 	}
-	w.Header().Set("Content-Type", "application/json")
-	switch {
-	case errors.Is(err, errNoRoute):
-		w.WriteHeader(http.StatusNotFound)
-		out = object{"error": fmt.Sprintf("no %s %s here", r.Method, r.URL.Path)}
-	case err != nil:
-		w.WriteHeader(http.StatusBadRequest)
-		out = object{"error": err.Error()}
-	case out == nil:
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(out) // A client that left is its own business.
-}
-
-var errNoRoute = errors.New("no such control")
-
-func (s *Server) drive(what string, body []byte) (any, error) {
-	switch what {
-	case "GET /_calls":
-		return s.Calls(), nil
-	case "DELETE /_calls":
-		s.ResetCalls()
-		return nil, nil
-	case "GET /_truth":
-		return s.Truth(), nil
-	case "GET /_faults":
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		faults := make([]Fault, 0, len(s.faults))
-		for _, f := range s.faults {
-			faults = append(faults, f.Fault)
-		}
-		return faults, nil
-	case "PUT /_faults":
-		faults, err := parseFaults(body)
-		if err != nil {
-			return nil, err
-		}
-		return nil, s.SetFaults(faults)
-	case "GET /_fleet":
-		data, err := s.Fleet().JSON()
-		return json.RawMessage(data), err
-	case "PUT /_fleet":
-		f, err := ParseFleet(body)
-		if err != nil {
-			return nil, err
-		}
-		return nil, s.SetFleet(f)
-	case "PATCH /_fleet":
-		return nil, s.patch(body)
-	default:
-		return nil, errNoRoute
-	}
-}
-
-// patch merges a partial fleet, as JSON, into the present one: objects key by
-// key, lists of named things thing by thing, anything else as a whole.
-func (s *Server) patch(body []byte) error {
-	var change any
-	if err := json.Unmarshal(body, &change); err != nil {
-		return fmt.Errorf("the change is not valid JSON: %w", err)
-	}
-	data, err := s.Fleet().JSON()
-	if err != nil {
-		return err
-	}
-	var have any
-	if err := json.Unmarshal(data, &have); err != nil {
-		return err
-	}
-	f, err := ParseFleet(mustJSON(merge(have, change)))
-	if err != nil {
-		return err
-	}
-	return s.SetFleet(f)
-}
-
-func merge(have, change any) any {
-	switch change := change.(type) {
-	case map[string]any:
-		m, ok := have.(map[string]any)
-		if !ok {
-			return change
-		}
-		for key, value := range change {
-			if value == nil {
-				delete(m, key)
-				continue
-			}
-			m[key] = merge(m[key], value)
-		}
-		return m
-	case []any:
-		list, ok := have.([]any)
-		if !ok {
-			return change
-		}
-		for _, value := range change {
-			i := slices.IndexFunc(list, func(v any) bool { return nameOf(v) != "" && nameOf(v) == nameOf(value) })
-			switch {
-			case nameOf(value) == "":
-				return change
-			case i < 0:
-				list = append(list, value)
-			default:
-				list[i] = merge(list[i], value)
-			}
-		}
-		return list
-	default:
-		return change
-	}
-}
-
-// nameOf returns what tells a thing in a list from the others, empty for what
-// has no name.
-func nameOf(v any) string {
-	m, _ := v.(map[string]any)
-	for _, key := range []string{"id", "name"} {
-		if s, ok := m[key].(string); ok && s != "" {
-			return s
-		}
-	}
-	return ""
+	return e
 }

@@ -2,8 +2,6 @@ package awssim
 
 import (
 	"crypto/rand"
-	"encoding/base32"
-	"encoding/base64"
 	"maps"
 	"net/http"
 	"regexp"
@@ -16,12 +14,15 @@ var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
+// Seconds.
 const (
 	shortestSession = 900
 	defaultSession  = 3600
 	longestSession  = 43200
 	longestChained  = 3600
 )
+
+const roleID = "AROAAWSSIM0000000000A" // of every role
 
 type role struct{ account, name string }
 
@@ -33,55 +34,54 @@ func parseRole(arn string) (role, bool) {
 	return role{m[1], m[2]}, true
 }
 
+// arn is that of the session, which leaves out the path of the role.
+func (s *session) arn(region string) string {
+	return "arn:" + partition(region) + ":sts::" + s.account + ":assumed-role/" + s.role[strings.LastIndexByte(s.role, '/')+1:] + "/" + s.name
+}
+
 func assumeRole(c *call) (object, error) {
 	arn, name := c.params.text("RoleArn"), c.params.text("RoleSessionName")
 	r, ok := parseRole(arn)
 	switch {
+	case arn == "":
+		return nil, c.invalid("RoleArn", nil, "not be null")
 	case !ok:
-		return nil, badRequest("ValidationError", "%s is invalid", arn)
+		return nil, badRequest("ValidationException", "%s is invalid", arn)
+	case name == "":
+		return nil, c.invalid("RoleSessionName", nil, "not be null")
 	case !sessionName.MatchString(name):
-		return nil, badRequest("ValidationError", "1 validation error detected: Value '%s' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*", name)
+		return nil, c.invalid("RoleSessionName", name, `satisfy regular expression pattern: [\w+=,.@-]*`)
 	}
-	lifetime, given := c.params.number("DurationSeconds")
-	chained := strings.HasPrefix(c.accessKey, "ASIA")
-	switch {
-	case !given:
-		lifetime = defaultSession
-	case lifetime < shortestSession || lifetime > longestSession:
-		return nil, badRequest("ValidationError", "1 validation error detected: Value '%d' at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200", lifetime)
-	case chained && lifetime > longestChained:
-		return nil, badRequest("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+	lifetime, err := c.bounded("DurationSeconds", shortestSession, longestSession, defaultSession)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(c.accessKey, "ASIA") && lifetime > longestChained {
+		return nil, badRequest("ValidationException", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+	}
+	if c.operation == "AssumeRoleWithWebIdentity" && c.params.text("WebIdentityToken") == "" {
+		return nil, badRequest("InvalidIdentityToken", "No WebIdentityToken is given.")
 	}
 	a := c.fleet.account(r.account)
 	if a == nil || c.operation == "AssumeRole" && a.ExternalID != "" && c.params.text("ExternalId") != a.ExternalID {
 		return nil, &awsError{
-			code: "AccessDenied", status: http.StatusForbidden,
-			message: "User: " + c.principal + " is not authorized to perform: sts:AssumeRole on resource: " + arn,
+			code: "AccessDeniedException", status: http.StatusForbidden,
+			message: "User: " + c.principal + " is not authorized to perform: sts:" + c.operation + " on resource: " + arn,
 		}
 	}
-	if c.operation == "AssumeRoleWithWebIdentity" && c.params.text("WebIdentityToken") == "" {
-		return nil, badRequest("InvalidIdentityToken", "No WebIdentityToken given")
-	}
-	random := make([]byte, 60)
-	_, _ = rand.Read(random) // It never fails.
-	key := "ASIA" + base32.StdEncoding.EncodeToString(random[:10])
-	secret, token := base64.StdEncoding.EncodeToString(random[10:40]), base64.StdEncoding.EncodeToString(random)
-	expires := c.now.Add(time.Duration(lifetime) * time.Second)
-
+	key, secret := "ASIA"+rand.Text()[:16], rand.Text()+rand.Text()[:14]
+	made := &session{account: r.account, role: r.name, name: name, token: rand.Text() + rand.Text(), expires: c.now.Add(time.Duration(lifetime) * time.Second)}
 	s := c.server
 	s.mu.Lock()
-	maps.DeleteFunc(s.sessions, func(_ string, old session) bool { return old.expires.Before(c.now.Add(-time.Hour)) })
-	s.sessions[key] = session{account: r.account, role: r.name, name: name, token: token, expires: expires}
+	maps.DeleteFunc(s.sessions, func(_ string, old *session) bool { return old.expires.Before(c.now.Add(-time.Hour)) })
+	s.sessions[key] = made
 	s.mu.Unlock()
 	return object{
-		"Credentials": object{"AccessKeyId": key, "SecretAccessKey": secret, "SessionToken": token, "Expiration": expires},
-		"AssumedRoleUser": object{
-			"Arn":           "arn:" + partition(c.region) + ":sts::" + r.account + ":assumed-role/" + r.name + "/" + name,
-			"AssumedRoleId": "AROAAWSSIM:" + name,
-		},
+		"Credentials":     object{"AccessKeyId": key, "SecretAccessKey": secret, "SessionToken": made.token, "Expiration": stamp(made.expires)},
+		"AssumedRoleUser": object{"Arn": made.arn(c.region), "AssumedRoleId": roleID + ":" + name},
 	}, nil
 }
 
 func getCallerIdentity(c *call) (object, error) {
-	return object{"Account": c.account, "Arn": c.principal, "UserId": "AIDAAWSSIM"}, nil
+	return object{"Account": c.account, "Arn": c.principal, "UserId": c.userID}, nil
 }

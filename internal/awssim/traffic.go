@@ -3,7 +3,6 @@ package awssim
 import (
 	"cmp"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,7 +28,14 @@ type Traffic struct {
 	Suppressed float64 `yaml:"suppressed,omitempty"`
 	// PagesAlsoCall makes every page event come with the API event of the same action.
 	PagesAlsoCall bool `yaml:"pages_also_call,omitempty"`
+	// FloatStatus writes the status of page events as 302.0, as one of AWS's samples has it.
+	FloatStatus bool `yaml:"float_status,omitempty"`
+	// HideDelivery hides codeDeliveryDetails and desiredDeliveryMediums in
+	// CloudTrail, as AWS hides other lists and objects.
+	HideDelivery bool `yaml:"hide_delivery,omitempty"`
 }
+
+func (t *Traffic) any() bool { return len(t.PerHour) > 0 || t.SentToday > 0 }
 
 // eventNames are the events in CloudTrail that can make Cognito send a mail,
 // with the API operation behind a page.
@@ -68,7 +74,7 @@ const (
 	daysKept      = 2000
 )
 
-// outcome is what became of an event.
+// outcome is what became of an event. Those after noMail are refusals.
 type outcome int
 
 const (
@@ -89,8 +95,8 @@ type event struct {
 	sub       string // of the user
 	sms       bool
 	suppress  bool
-	outcome   outcome
-	duplicate bool // the API event of a page event, for one and the same mail
+	outcome   *outcome // a duplicate has that of its page event
+	duplicate bool     // the API event of a page event, for the same mail
 }
 
 // windowStart is the last reset of the default quota at or before t.
@@ -142,8 +148,8 @@ func (s *Server) draw(region string, p *Pool, start time.Time) []event {
 	var events []event
 	t := &p.Traffic
 	add := func(r *mathrand.Rand, at time.Time, name string) {
-		e := event{at: at.Truncate(time.Millisecond), region: region, pool: p, name: name, id: uuid(r), sub: uuid(r)}
-		e.sms = r.Float64() < t.SMS
+		e := event{at: at.Truncate(time.Millisecond), region: region, pool: p, name: name, id: uuid(r.Uint64(), r.Uint64()), sub: uuid(r.Uint64(), r.Uint64())}
+		e.sms, e.outcome = r.Float64() < t.SMS, new(outcome)
 		if strings.HasPrefix(name, "Admin") {
 			e.suppress = name == "AdminCreateUser" && r.Float64() < t.Suppressed
 		} else if len(p.Clients) > 0 {
@@ -151,7 +157,7 @@ func (s *Server) draw(region string, p *Pool, start time.Time) []event {
 		}
 		events = append(events, e)
 		if twin := eventNames[name]; twin != "" && t.PagesAlsoCall {
-			e.name, e.id, e.duplicate = twin, uuid(r), true
+			e.name, e.id, e.duplicate = twin, uuid(r.Uint64(), r.Uint64()), true
 			events = append(events, e)
 		}
 	}
@@ -167,7 +173,7 @@ func (s *Server) draw(region string, p *Pool, start time.Time) []event {
 		first, last := start, start.Add(laterDaysSpan)
 		if windowStart(s.started).Equal(start) {
 			last = s.started
-			first = later(start, last.Add(-sentTodaySpan))
+			first = slices.MaxFunc([]time.Time{start, last.Add(-sentTodaySpan)}, time.Time.Compare)
 		}
 		r := s.source(p.ID, "sent_today", start)
 		for i := range t.SentToday {
@@ -178,26 +184,18 @@ func (s *Server) draw(region string, p *Pool, start time.Time) []event {
 	return events
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 // source is the randomness of one kind of event of one pool on one day.
 func (s *Server) source(pool, name string, start time.Time) *mathrand.Rand {
 	d := digest(pool, name, start.Format(time.RFC3339))
 	return mathrand.New(mathrand.NewPCG(s.opts.Seed^binary.LittleEndian.Uint64(d), binary.LittleEndian.Uint64(d[8:])))
 }
 
-func uuid(r *mathrand.Rand) string {
-	var b [16]byte
-	binary.LittleEndian.PutUint64(b[:], r.Uint64())
-	binary.LittleEndian.PutUint64(b[8:], r.Uint64())
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+// uuid makes a version 4 UUID of random bits.
+func uuid(a, b uint64) string {
+	var id [16]byte
+	binary.LittleEndian.PutUint64(id[:], a&^(0xf0<<48)|0x40<<48)
+	binary.LittleEndian.PutUint64(id[8:], b&^0xc0|0x80)
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
 // poisson draws how often something happens that does so mean times on average.
@@ -223,10 +221,10 @@ func (f *Fleet) judge(a *Account, events []event) {
 		switch {
 		case e.duplicate:
 		case !wants, e.pool.CustomSender != "":
-			e.outcome = noMail
+			*e.outcome = noMail
 		case e.pool.Mode == "DEVELOPER":
 			if !a.region(identityRegion(e.pool.SourceARN)).SES.ProductionAccess {
-				e.outcome = unverified
+				*e.outcome = unverified
 			}
 		default:
 			scope := e.region
@@ -237,31 +235,12 @@ func (f *Fleet) judge(a *Account, events []event) {
 				scope = e.pool.ID
 			}
 			if sent[scope] >= f.DefaultQuota.Limit {
-				e.outcome = overLimit
+				*e.outcome = overLimit
 				continue
 			}
 			sent[scope]++
 		}
 	}
-	for i := range events {
-		if events[i].duplicate {
-			events[i].outcome = events[twin(events, i)].outcome
-		}
-	}
-}
-
-// twin finds the page event of a duplicate, which has the same time and user.
-func twin(events []event, i int) int {
-	for j := range events {
-		k := i - j/2 - 1
-		if j%2 == 1 {
-			k = i + j/2 + 1
-		}
-		if k >= 0 && k < len(events) && events[k].sub == events[i].sub && !events[k].duplicate {
-			return k
-		}
-	}
-	return i
 }
 
 func identityRegion(arn string) string {
@@ -290,7 +269,7 @@ func (s *Server) Truth() []PoolTruth {
 		index := map[string]int{}
 		for name, r := range a.Regions {
 			for _, p := range r.Pools {
-				if len(p.Traffic.PerHour) > 0 || p.Traffic.SentToday > 0 {
+				if p.Traffic.any() {
 					index[p.ID] = len(all)
 					all = append(all, PoolTruth{Account: a.ID, Region: name, UserPoolID: p.ID})
 				}
@@ -300,13 +279,13 @@ func (s *Server) Truth() []PoolTruth {
 			if e.at.After(now) || e.duplicate {
 				continue
 			}
-			if _, ok := signUp(&e); ok && (e.outcome == mailed || e.outcome == noMail) {
+			if _, ok := signUp(&e); ok && *e.outcome <= noMail {
 				all[index[e.pool.ID]].SignUps++
 			}
 			switch {
-			case e.outcome == mailed:
+			case *e.outcome == mailed:
 				all[index[e.pool.ID]].Sent++
-			case e.outcome != noMail:
+			case *e.outcome > noMail:
 				all[index[e.pool.ID]].Refused++
 			}
 		}

@@ -6,9 +6,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,10 +27,10 @@ const (
 	wireREST              // restJson1
 	wireCBOR              // Smithy RPC v2 CBOR
 	wireQuery             // awsQuery
-	wireEC2               // ec2Query
 )
 
-// params are an operation's input, whatever the protocol it came in.
+// params are an operation's input, whatever the protocol it came in: objects,
+// lists of any, strings, numbers as float64, bools and times.
 type params map[string]any
 
 func (p params) text(key string) string {
@@ -41,7 +43,7 @@ func (p params) number(key string) (int, bool) {
 	switch v := p[key].(type) {
 	case float64:
 		return int(v), true
-	case string:
+	case string: // of a query string or form
 		n, err := strconv.Atoi(v)
 		return n, err == nil
 	default:
@@ -49,9 +51,9 @@ func (p params) number(key string) (int, bool) {
 	}
 }
 
-func (p params) yes(key string) bool {
-	b, _ := p[key].(bool)
-	return b || p[key] == "true"
+// no reports whether key is given and false.
+func (p params) no(key string) bool {
+	return p[key] == false || p[key] == "false"
 }
 
 // time returns a timestamp, which protocols write in different ways.
@@ -60,7 +62,8 @@ func (p params) time(key string) (time.Time, bool) {
 	case time.Time:
 		return v, true
 	case float64:
-		return fromSeconds(v), true
+		whole, part := math.Modf(v)
+		return time.Unix(int64(whole), int64(math.Round(part*1000))*int64(time.Millisecond)).UTC(), true
 	case string:
 		t, err := time.Parse(time.RFC3339, v)
 		return t, err == nil
@@ -80,13 +83,13 @@ func (p params) texts(key string) []string {
 	return all
 }
 
+// objects returns the members of a list, nil for those that are not objects.
 func (p params) objects(key string) []params {
 	var all []params
 	list, _ := p[key].([]any)
 	for _, v := range list {
-		if m, ok := v.(map[string]any); ok {
-			all = append(all, m)
-		}
+		m, _ := v.(map[string]any)
+		all = append(all, m)
 	}
 	return all
 }
@@ -96,23 +99,51 @@ func (p params) object(key string) params {
 	return m
 }
 
-func fromSeconds(s float64) time.Time {
-	whole, part := math.Modf(s)
-	return time.Unix(int64(whole), int64(math.Round(part*1000))*int64(time.Millisecond)).UTC()
+// paramTypes are the types of top-level parameters, whose names mean the same
+// in all operations.
+var paramTypes = map[string]any{
+	"MaxResults": 0, "PageSize": 0, "ResourcesPerPage": 0, "MaxDatapoints": 0, "Period": 0, "DurationSeconds": 0,
+	"AccountId": "", "ClientId": "", "EventCategory": "", "MetricName": "", "Namespace": "", "NextToken": "", "PaginationToken": "",
+	"RecentlyActive": "", "ScanBy": "", "Unit": "", "UserPoolId": "",
+	"Dimensions": []any{}, "ExtendedStatistics": []any{}, "LookupAttributes": []any{}, "MetricDataQueries": []any{},
+	"RegionOptStatusContains": []any{}, "ResourceTypeFilters": []any{}, "Statistics": []any{}, "TagFilters": []any{},
 }
 
-func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+// check refuses what AWS cannot deserialize: a value of another type than the
+// parameter has. Null means that it is not given.
+func (p params) check(w wire) error {
+	maps.DeleteFunc(p, func(_ string, v any) bool { return v == nil })
+	for name, v := range p {
+		ok := true
+		switch paramTypes[name].(type) {
+		case int:
+			n, isNumber := v.(float64)
+			_, isDigits := p.number(name)
+			ok = isNumber && n == math.Trunc(n) || !isNumber && isDigits && (w == wireQuery || w == wireREST)
+		case string:
+			_, ok = v.(string)
+		case []any:
+			_, ok = v.([]any)
+		}
+		if !ok {
+			return fmt.Errorf("the value of %s does not have its type", name)
+		}
+	}
+	return nil
+}
 
 // object is an operation's output or a structure in it. Values are objects,
-// lists of any, strings, numbers, bools and times.
+// dictionaries, lists of any, strings, ints, doubles, bools and stamps.
 type object = map[string]any
+
+// dictionary is an object whose keys are data, which Query writes in another way.
+type dictionary map[string]any
 
 // awsError is an error as AWS answers it.
 type awsError struct {
-	code    string
+	code    string // its name in the service's model; Query says it as in queryCodes
 	message string
-	status  int
-	query   string // the code in the awsQuery protocol, where it is another
+	status  int // of the protocols that tell errors apart by it: JSON and CBOR make 400 of 403 and 404
 }
 
 func (e *awsError) Error() string { return e.code + ": " + e.message }
@@ -121,97 +152,84 @@ func badRequest(code, format string, args ...any) *awsError {
 	return &awsError{code: code, message: fmt.Sprintf(format, args...), status: http.StatusBadRequest}
 }
 
-// route finds out what a request asks for. The service is the one that the
-// request was signed for, or empty.
-func route(r *http.Request, body []byte, signed string) (service, operation string, in params, w wire, err error) {
+// queryCodes are the codes that differ in the Query protocol.
+var queryCodes = map[string]string{
+	"AccessDeniedException": "AccessDenied", "ExpiredTokenException": "ExpiredToken", "ThrottlingException": "Throttling",
+	"InvalidParameterCombinationException": "InvalidParameterCombination", "InvalidParameterValueException": "InvalidParameterValue",
+	"MissingAuthenticationTokenException": "MissingAuthenticationToken", "MissingRequiredParameterException": "MissingParameter",
+	"SerializationException": "MalformedInput", "UnknownOperationException": "InvalidAction",
+	"UnrecognizedClientException": "InvalidClientTokenId", "ValidationException": "ValidationError",
+}
+
+// request is what an HTTP request asks for. The service is noService if there
+// is none that fits, the operation empty if no path fits.
+type request struct {
+	service   *service
+	operation string
+	params    params
+	wire      wire
+}
+
+const cborPath = "/service/GraniteServiceVersion20100801/operation/"
+
+// route finds out what is asked for. signed is the service that the request
+// was signed for, or empty.
+func route(r *http.Request, body []byte, signed string) (q request, err error) {
+	target := r.Header.Get("X-Amz-Target")
 	switch {
-	case strings.HasPrefix(r.URL.Path, "/service/GraniteServiceVersion20100801/operation/"):
-		in, err = decodeCBOR(body)
-		return "cloudwatch", strings.TrimPrefix(r.URL.Path, "/service/GraniteServiceVersion20100801/operation/"), in, wireCBOR, err
-	case r.Header.Get("X-Amz-Target") != "":
-		prefix, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-		if i := strings.LastIndexByte(r.Header.Get("X-Amz-Target"), '.'); i >= 0 {
-			prefix, operation = r.Header.Get("X-Amz-Target")[:i], r.Header.Get("X-Amz-Target")[i+1:]
+	case strings.HasPrefix(r.URL.Path, cborPath):
+		q = request{service: services["cloudwatch"], operation: strings.TrimPrefix(r.URL.Path, cborPath), wire: wireCBOR}
+		q.params, err = decodeCBOR(body)
+	case target != "":
+		// Some clients write a namespace before the service.
+		name := strings.Split(target, ".")
+		q = request{service: noService, operation: name[len(name)-1], wire: wireJSON}
+		if len(name) > 1 {
+			q.service = findService(func(s *service) bool { return s.target == name[len(name)-2] })
 		}
-		in, err = decodeJSON(body)
-		return jsonTargets[prefix[strings.LastIndexByte(prefix, '.')+1:]], operation, in, wireJSON, err
+		q.params, err = decodeJSON(body)
 	case strings.HasPrefix(r.URL.Path, "/v2/email/"):
-		return routeREST("sesv2", r, body)
+		q, err = routeREST(services["sesv2"], r, body)
 	case signed == "account":
-		return routeREST("account", r, body)
+		q, err = routeREST(services["account"], r, body)
 	default:
-		form, err := url.ParseQuery(string(body))
-		if err != nil || r.Method == http.MethodGet {
+		form, formErr := url.ParseQuery(string(body))
+		if formErr != nil || r.Method == http.MethodGet {
 			form = r.URL.Query()
 		}
-		service := queryVersions[form.Get("Version")]
-		w := wireQuery
-		if service == "ec2" {
-			w = wireEC2
-		}
-		return service, form.Get("Action"), decodeForm(form), w, nil
+		q = request{operation: form.Get("Action"), params: decodeForm(form), wire: wireQuery}
+		q.service = findService(func(s *service) bool { return s.version != "" && s.version == form.Get("Version") })
 	}
+	if err == nil {
+		err = q.params.check(q.wire)
+	}
+	return q, err
 }
 
-// jsonTargets are the X-Amz-Target prefixes of the JSON services.
-var jsonTargets = map[string]string{
-	"AWSCognitoIdentityProviderService": "cognito-idp",
-	"CloudTrail_20131101":               "cloudtrail",
-	"AWSOrganizationsV20161128":         "organizations",
-	"ResourceGroupsTaggingAPI_20170126": "tagging",
-	"GraniteServiceVersion20100801":     "cloudwatch",
+// restRoutes are the operations of the REST services, by method and path. A
+// path that ends in / goes on with the parameter.
+var restRoutes = map[string]struct{ operation, parameter string }{
+	"GET /v2/email/account":             {"GetAccount", ""},
+	"POST /v2/email/list-identities":    {"ListEmailIdentities", ""},
+	"GET /v2/email/identities":          {"ListEmailIdentities", ""}, // clients of before 2026
+	"GET /v2/email/identities/":         {"GetEmailIdentity", "EmailIdentity"},
+	"GET /v2/email/configuration-sets/": {"GetConfigurationSet", "ConfigurationSetName"},
+	"POST /listRegions":                 {"ListRegions", ""},
 }
 
-// queryVersions are the API versions of the Query services.
-var queryVersions = map[string]string{
-	"2011-06-15": "sts", "2010-05-08": "iam", "2010-08-01": "cloudwatch", "2010-12-01": "sesv2", "2016-11-15": "ec2",
-}
-
-// restRoutes are the operations of the REST services. {} stands for one
-// segment, which becomes the parameter of that name.
-var restRoutes = []struct{ service, method, path, operation string }{
-	{"sesv2", "GET", "/v2/email/account", "GetAccount"},
-	{"sesv2", "POST", "/v2/email/list-identities", "ListEmailIdentities"},
-	{"sesv2", "GET", "/v2/email/identities", "ListEmailIdentities"},
-	{"sesv2", "GET", "/v2/email/identities/{EmailIdentity}", "GetEmailIdentity"},
-	{"sesv2", "POST", "/v2/email/list-configuration-sets", "ListConfigurationSets"},
-	{"sesv2", "GET", "/v2/email/configuration-sets", "ListConfigurationSets"},
-	{"sesv2", "GET", "/v2/email/configuration-sets/{ConfigurationSetName}", "GetConfigurationSet"},
-	{"sesv2", "GET", "/v2/email/configuration-sets/{ConfigurationSetName}/event-destinations", "GetConfigurationSetEventDestinations"},
-	{"account", "POST", "/listRegions", "ListRegions"},
-	{"account", "POST", "/getRegionOptStatus", "GetRegionOptStatus"},
-}
-
-func routeREST(service string, r *http.Request, body []byte) (string, string, params, wire, error) {
+func routeREST(s *service, r *http.Request, body []byte) (request, error) {
 	in, err := decodeJSON(body)
-	if err != nil {
-		return service, "", nil, wireREST, err
-	}
 	for key, values := range r.URL.Query() {
 		in[key] = values[0]
 	}
-	have := strings.Split(strings.TrimSuffix(r.URL.EscapedPath(), "/"), "/")
-	for _, route := range restRoutes {
-		want := strings.Split(route.path, "/")
-		if route.service != service || route.method != r.Method || len(want) != len(have) {
-			continue
-		}
-		matches := true
-		for i := range want {
-			name, ok := strings.CutPrefix(want[i], "{")
-			switch {
-			case ok:
-				in[strings.TrimSuffix(name, "}")], err = url.PathUnescape(have[i])
-				matches = matches && err == nil
-			default:
-				matches = matches && want[i] == have[i]
-			}
-		}
-		if matches {
-			return service, route.operation, in, wireREST, nil
+	full := strings.TrimSuffix(r.URL.EscapedPath(), "/")
+	route, ok := restRoutes[r.Method+" "+full]
+	if dir, last := path.Split(full); !ok {
+		if route = restRoutes[r.Method+" "+dir]; route.parameter != "" && err == nil {
+			in[route.parameter], err = url.PathUnescape(last)
 		}
 	}
-	return service, "", in, wireREST, nil
+	return request{s, route.operation, in, wireREST}, err
 }
 
 func decodeJSON(body []byte) (params, error) {
@@ -219,8 +237,10 @@ func decodeJSON(body []byte) (params, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return in, nil
 	}
-	err := json.Unmarshal(body, &in)
-	return in, err
+	if err := json.Unmarshal(body, &in); err != nil || in == nil { // It is nil for the body null.
+		return params{}, err
+	}
+	return in, nil
 }
 
 // decodeForm turns a.member.1.b=v into nested lists and objects.
@@ -229,6 +249,9 @@ func decodeForm(form url.Values) params {
 	for key, values := range form {
 		at := root
 		parts := slices.DeleteFunc(strings.Split(key, "."), func(s string) bool { return s == "member" })
+		if len(parts) == 0 {
+			continue
+		}
 		for _, part := range parts[:len(parts)-1] {
 			next, ok := at[part].(map[string]any)
 			if !ok {
@@ -239,11 +262,10 @@ func decodeForm(form url.Values) params {
 		}
 		at[parts[len(parts)-1]] = values[0]
 	}
-	in, _ := numbered(root).(map[string]any)
-	if in == nil {
-		in = map[string]any{}
+	for key := range root {
+		root[key] = numbered(root[key])
 	}
-	return in
+	return root
 }
 
 // numbered turns objects with the keys 1, 2, … into lists.
@@ -271,11 +293,11 @@ func decodeCBOR(body []byte) (params, error) {
 	}
 	v, err := cbor.Decode(body)
 	if err != nil {
-		return nil, err
+		return params{}, err
 	}
 	in, ok := fromCBOR(v).(map[string]any)
 	if !ok {
-		return nil, errors.New("the body is not a map")
+		return params{}, errors.New("the body is not a map")
 	}
 	return in, nil
 }
@@ -289,11 +311,7 @@ func fromCBOR(v cbor.Value) any {
 		}
 		return m
 	case cbor.List:
-		list := make([]any, 0, len(v))
-		for _, value := range v {
-			list = append(list, fromCBOR(value))
-		}
-		return list
+		return list(v, fromCBOR)
 	case cbor.String:
 		return string(v)
 	case cbor.Bool:
@@ -316,6 +334,8 @@ func fromCBOR(v cbor.Value) any {
 
 func toCBOR(v any) cbor.Value {
 	switch v := v.(type) {
+	case dictionary:
+		return toCBOR(object(v))
 	case map[string]any:
 		m := cbor.Map{}
 		for key, value := range v {
@@ -323,11 +343,11 @@ func toCBOR(v any) cbor.Value {
 		}
 		return m
 	case []any:
-		list := make(cbor.List, 0, len(v))
+		all := make(cbor.List, 0, len(v))
 		for _, value := range v {
-			list = append(list, toCBOR(value))
+			all = append(all, toCBOR(value))
 		}
-		return list
+		return all
 	case string:
 		return cbor.String(v)
 	case bool:
@@ -337,118 +357,65 @@ func toCBOR(v any) cbor.Value {
 			return cbor.NegInt(-v)
 		}
 		return cbor.Uint(v)
-	case float64:
+	case double:
 		return cbor.Float64(v)
-	case time.Time:
-		return &cbor.Tag{ID: 1, Value: cbor.Float64(seconds(v))}
+	case stamp:
+		return &cbor.Tag{ID: 1, Value: cbor.Float64(v.seconds())}
 	default:
 		return &cbor.Nil{}
 	}
 }
 
-// toJSON writes times as Unix seconds.
-func toJSON(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		m := make(map[string]any, len(v))
-		for key, value := range v {
-			m[key] = toJSON(value)
-		}
-		return m
-	case []any:
-		list := make([]any, 0, len(v))
-		for _, value := range v {
-			list = append(list, toJSON(value))
-		}
-		return list
-	case time.Time:
-		return seconds(v)
-	default:
-		return v
+// double is a floating-point number, which AWS writes as 200.0, not 200.
+type double float64
+
+func (d double) String() string {
+	s := strconv.FormatFloat(float64(d), 'f', -1, 64)
+	if !strings.Contains(s, ".") {
+		s += ".0"
 	}
+	return s
 }
 
-// toXML writes v as the content of an element; lists repeat item.
-func toXML(b *bytes.Buffer, v any, item string) {
+// MarshalJSON implements json.Marshaler.
+func (d double) MarshalJSON() ([]byte, error) { return []byte(d.String()), nil }
+
+// stamp is a time, which JSON and CBOR write as Unix seconds.
+type stamp time.Time
+
+func (t stamp) seconds() double { return double(time.Time(t).UnixMilli()) / 1000 }
+
+// MarshalJSON implements json.Marshaler.
+func (t stamp) MarshalJSON() ([]byte, error) { return t.seconds().MarshalJSON() }
+
+// toXML writes v as the content of an element.
+func toXML(b *bytes.Buffer, v any) {
 	switch v := v.(type) {
-	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for key := range v {
-			keys = append(keys, key)
+	case dictionary:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			element(b, "entry", object{"key": key, "value": v[key]})
 		}
-		slices.Sort(keys)
-		for _, key := range keys {
-			if all, ok := v[key].(repeated); ok {
-				for _, value := range all {
-					element(b, key, value, item)
-				}
-				continue
-			}
-			element(b, key, v[key], item)
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			element(b, key, v[key])
 		}
 	case []any:
 		for _, value := range v {
-			element(b, item, value, item)
+			element(b, "member", value)
 		}
 	case string:
 		_ = xml.EscapeText(b, []byte(v)) // A buffer takes everything.
-	case time.Time:
-		b.WriteString(v.UTC().Format("2006-01-02T15:04:05Z"))
+	case stamp:
+		b.WriteString(time.Time(v).UTC().Format("2006-01-02T15:04:05Z"))
 	default:
 		fmt.Fprint(b, v)
 	}
 }
 
-func element(b *bytes.Buffer, name string, v any, item string) {
+func element(b *bytes.Buffer, name string, v any) {
 	b.WriteString("<" + name + ">")
-	toXML(b, v, item)
+	toXML(b, v)
 	b.WriteString("</" + name + ">")
-}
-
-// answer is a finished HTTP answer.
-type answer struct {
-	status int
-	header map[string]string
-	body   []byte
-}
-
-// encode writes an operation's output in the call's protocol.
-func encode(c *call, out object) answer {
-	a := answer{status: http.StatusOK, header: map[string]string{}}
-	switch c.wire {
-	case wireCBOR:
-		a.header["Content-Type"], a.header["Smithy-Protocol"] = "application/cbor", "rpc-v2-cbor"
-		a.body = cbor.Encode(toCBOR(out))
-	case wireQuery:
-		a.header["Content-Type"] = "text/xml"
-		var b bytes.Buffer
-		fmt.Fprintf(&b, `<%sResponse xmlns=%q><%sResult>`, c.operation, xmlNamespaces[c.service], c.operation)
-		toXML(&b, out, "member")
-		fmt.Fprintf(&b, `</%sResult><ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>`, c.operation, c.requestID, c.operation)
-		a.body = b.Bytes()
-	case wireEC2:
-		a.header["Content-Type"] = "text/xml;charset=UTF-8"
-		var b bytes.Buffer
-		fmt.Fprintf(&b, `<%sResponse xmlns=%q><requestId>%s</requestId>`, c.operation, xmlNamespaces[c.service], c.requestID)
-		toXML(&b, out, "item")
-		fmt.Fprintf(&b, `</%sResponse>`, c.operation)
-		a.body = b.Bytes()
-	case wireREST:
-		a.header["Content-Type"] = "application/json"
-		a.body = mustJSON(toJSON(out))
-	case wireJSON:
-		a.header["Content-Type"] = "application/x-amz-json-1.1"
-		a.body = mustJSON(toJSON(out))
-	}
-	return a
-}
-
-var xmlNamespaces = map[string]string{
-	"sts":        "https://sts.amazonaws.com/doc/2011-06-15/",
-	"iam":        "https://iam.amazonaws.com/doc/2010-05-08/",
-	"cloudwatch": "http://monitoring.amazonaws.com/doc/2010-08-01/",
-	"sesv2":      "http://ses.amazonaws.com/doc/2010-12-01/",
-	"ec2":        "http://ec2.amazonaws.com/doc/2016-11-15/",
 }
 
 // mustJSON encodes what is made of plain values, which cannot fail.
@@ -460,47 +427,84 @@ func mustJSON(v any) []byte {
 	return data
 }
 
+// answer is a finished HTTP answer.
+type answer struct {
+	status int
+	header map[string]string
+	body   []byte
+}
+
+// encode writes an operation's output in the call's protocol.
+func encode(c *call, out object) answer {
+	if c.wire != wireQuery {
+		return plain(c, http.StatusOK, out)
+	}
+	return queryAnswer(c, http.StatusOK, c.operation+"Response", func(b *bytes.Buffer) {
+		element(b, c.operation+"Result", out)
+		element(b, "ResponseMetadata", object{"RequestId": c.requestID})
+	})
+}
+
+func queryAnswer(c *call, status int, root string, content func(*bytes.Buffer)) answer {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "<%s xmlns=%q>", root, c.service.namespace)
+	content(&b)
+	b.WriteString("</" + root + ">")
+	return answer{status, map[string]string{"Content-Type": "text/xml"}, b.Bytes()}
+}
+
+// plain writes an output or error in the protocols other than Query.
+func plain(c *call, status int, out object) answer {
+	a := answer{status: status, header: map[string]string{"Content-Type": "application/x-amz-json-1.1"}}
+	switch {
+	case c.wire == wireCBOR:
+		a.header["Content-Type"], a.header["Smithy-Protocol"] = "application/cbor", "rpc-v2-cbor"
+		a.body = cbor.Encode(toCBOR(out))
+		return a
+	case c.wire == wireREST:
+		a.header["Content-Type"] = "application/json"
+	case c.service == services["cloudwatch"]:
+		a.header["Content-Type"] = "application/x-amz-json-1.0"
+	}
+	a.body = mustJSON(out)
+	return a
+}
+
 // encodeError writes an error in the call's protocol.
 func encodeError(c *call, e *awsError) answer {
-	a := answer{status: e.status, header: map[string]string{}}
-	side := "Sender"
+	side, queryCode := "Sender", e.code
 	if e.status >= http.StatusInternalServerError {
 		side = "Receiver"
 	}
-	queryCode := e.code
-	if e.query != "" {
-		queryCode = e.query
+	if code, ok := queryCodes[e.code]; ok {
+		queryCode = code
 	}
-	switch c.wire {
-	case wireCBOR:
-		a.header["Content-Type"], a.header["Smithy-Protocol"] = "application/cbor", "rpc-v2-cbor"
+	if c.wire == wireQuery {
+		return queryAnswer(c, e.status, "ErrorResponse", func(b *bytes.Buffer) {
+			element(b, "Error", object{"Type": side, "Code": queryCode, "Message": e.message})
+			element(b, "RequestId", c.requestID)
+		})
+	}
+	status, key := e.status, "message"
+	if c.wire != wireREST && (status == http.StatusForbidden || status == http.StatusNotFound) {
+		status = http.StatusBadRequest
+	}
+	if c.service.capital {
+		key = "Message"
+	}
+	out := object{key: e.message}
+	switch {
+	case c.service == services["cloudwatch"]:
+		out["__type"] = "com.amazonaws.cloudwatch#" + e.code
+	case c.wire == wireJSON:
+		out["__type"] = e.code
+	}
+	a := plain(c, status, out)
+	if c.wire != wireCBOR {
+		a.header["X-Amzn-Errortype"] = e.code
+	}
+	if c.service == services["cloudwatch"] {
 		a.header["X-Amzn-Query-Error"] = queryCode + ";" + side
-		a.body = cbor.Encode(cbor.Map{"__type": cbor.String("com.amazonaws.cloudwatch#" + e.code), "message": cbor.String(e.message)})
-	case wireQuery:
-		a.header["Content-Type"] = "text/xml"
-		var b bytes.Buffer
-		fmt.Fprintf(&b, `<ErrorResponse xmlns=%q>`, xmlNamespaces[c.service])
-		element(&b, "Error", object{"Type": side, "Code": queryCode, "Message": e.message}, "member")
-		element(&b, "RequestId", c.requestID, "member")
-		b.WriteString("</ErrorResponse>")
-		a.body = b.Bytes()
-	case wireEC2:
-		a.header["Content-Type"] = "text/xml;charset=UTF-8"
-		var b bytes.Buffer
-		element(&b, "Response", object{
-			"Errors": object{"Error": object{"Code": queryCode, "Message": e.message}}, "RequestID": c.requestID,
-		}, "item")
-		a.body = b.Bytes()
-	case wireREST:
-		a.header["Content-Type"], a.header["X-Amzn-ErrorType"] = "application/json", e.code
-		a.body = mustJSON(object{"message": e.message})
-	case wireJSON:
-		a.header["Content-Type"], a.header["X-Amzn-ErrorType"] = "application/x-amz-json-1.1", e.code
-		key := "message"
-		if e.code == "AccessDeniedException" {
-			key = "Message"
-		}
-		a.body = mustJSON(object{"__type": e.code, key: e.message})
 	}
 	return a
 }
