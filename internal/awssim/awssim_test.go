@@ -630,7 +630,7 @@ func FuzzParseFleet(f *testing.F) {
 		if err != nil {
 			return
 		}
-		out, err := fleet.JSON()
+		out, err := awssim.JSON(fleet)
 		if err != nil {
 			t.Fatal(err)
 		}

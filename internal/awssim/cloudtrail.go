@@ -15,6 +15,7 @@ const (
 	trailRetention = 90 * day
 	trailFastest   = 20 * time.Second
 	trailSpread    = 5 * time.Minute
+	eventSource    = "cognito-idp.amazonaws.com"
 	hidden         = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 	// The messages that users report.
@@ -62,7 +63,7 @@ func lookupEvents(c *call) (object, error) {
 	if category == "" { // No Insights events are simulated.
 		events = c.visible(from, to.Add(time.Millisecond), trailDelay)
 	}
-	events = slices.DeleteFunc(events, func(e event) bool { return !e.has(key, value) })
+	events = slices.DeleteFunc(events, func(e event) bool { return e.attribute(key) != value })
 	slices.Reverse(events)
 	// A token is good only for the parameters that it was made for.
 	parameters := hex.EncodeToString(digest(key, value, fmt.Sprint(c.params["StartTime"], c.params["EndTime"])))[:8]
@@ -70,12 +71,10 @@ func lookupEvents(c *call) (object, error) {
 		key: "Events", items: events, name: func(e event) string { return e.id + parameters }, min: 1, max: maxEvents, fallback: maxEvents,
 		show: func(e event) any {
 			o := object{
-				"EventId": e.id, "EventName": e.name, "EventSource": "cognito-idp.amazonaws.com", "EventTime": stamp(e.at.Truncate(time.Second)),
+				"EventId": e.id, "EventName": e.name, "EventSource": eventSource, "EventTime": stamp(e.at.Truncate(time.Second)),
 				"ReadOnly": "false", "Resources": []any{}, "CloudTrailEvent": string(mustJSON(c.record(&e))),
 			}
-			if e.isAdmin() {
-				o["Username"] = "administrator"
-			}
+			set(o, "Username", e.username())
 			return o
 		},
 	}.page(c)
@@ -83,29 +82,36 @@ func lookupEvents(c *call) (object, error) {
 
 func (e *event) isAdmin() bool { return strings.HasPrefix(e.name, "Admin") }
 
-func (e *event) has(key, value string) bool {
+// username is the IAM user who made the call, empty for users of the pool.
+func (e *event) username() string {
+	if e.isAdmin() {
+		return "administrator"
+	}
+	return ""
+}
+
+// attribute returns what the event has of one of lookupKeys, empty for nothing.
+func (e *event) attribute(key string) string {
 	switch key {
-	case "":
-		return true
 	case "EventId":
-		return e.id == value
+		return e.id
 	case "EventName":
-		return e.name == value
+		return e.name
 	case "EventSource":
-		return value == "cognito-idp.amazonaws.com"
+		return eventSource
 	case "ReadOnly":
-		return value == "false"
+		return "false"
 	case "Username":
-		return e.isAdmin() && value == "administrator"
+		return e.username()
 	default:
-		return false
+		return ""
 	}
 }
 
 // record is the event as CloudTrail keeps it.
 func (c *call) record(e *event) object {
 	o := object{
-		"eventVersion": "1.11", "eventTime": e.at.UTC().Format(time.RFC3339), "eventSource": "cognito-idp.amazonaws.com",
+		"eventVersion": "1.11", "eventTime": e.at.UTC().Format(time.RFC3339), "eventSource": eventSource,
 		"eventName": e.name, "awsRegion": c.region, "sourceIPAddress": "192.0.2.10", "userAgent": "example/1.0",
 		"requestID": e.sub, "eventID": e.id, "readOnly": false, "eventType": "AwsApiCall", "managementEvent": true,
 		"recipientAccountId": c.account, "eventCategory": "Management",
@@ -120,8 +126,8 @@ func (c *call) record(e *event) object {
 	request := object{"username": hidden}
 	if e.isAdmin() {
 		o["userIdentity"] = object{
-			"type": "IAMUser", "principalId": "AIDAEXAMPLE", "accountId": c.account, "userName": "administrator",
-			"arn": "arn:" + partition(c.region) + ":iam::" + c.account + ":user/administrator",
+			"type": "IAMUser", "principalId": "AIDAEXAMPLE", "accountId": c.account, "userName": e.username(),
+			"arn": "arn:" + partition(c.region) + ":iam::" + c.account + ":user/" + e.username(),
 		}
 		request["userPoolId"] = e.pool.ID
 	} else {

@@ -28,6 +28,8 @@ const (
 	reputationBounces = "Reputation.BounceRate"
 	reputationSpam    = "Reputation.ComplaintRate"
 	missing           = "MissingRequiredParameterException"
+	invalidValue      = "InvalidParameterValueException"
+	wrongCombination  = "InvalidParameterCombinationException"
 )
 
 var queryID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]*$`)
@@ -105,10 +107,8 @@ func (c *call) samples(from, to time.Time, only *metric) map[metric][]sample {
 			if only != nil && m != *only {
 				continue
 			}
-			for at := from.Truncate(resolution); at.Before(to) && !at.After(c.now); at = at.Add(resolution) {
-				if !at.Before(from) {
-					all[m] = append(all[m], sample{at, value})
-				}
+			for at := from.Add(resolution - 1).Truncate(resolution); at.Before(to) && !at.After(c.now); at = at.Add(resolution) {
+				all[m] = append(all[m], sample{at, value})
 			}
 		}
 	}
@@ -122,7 +122,7 @@ func listMetrics(c *call) (object, error) {
 	case "PT3H":
 		from = c.now.Add(-recentlyActive)
 	default:
-		return nil, badRequest(c.service.invalid, "The parameter RecentlyActive must be PT3H.")
+		return nil, badRequest(invalidValue, "The parameter RecentlyActive must be PT3H.")
 	}
 	var found []metric
 	for m := range c.samples(from, c.now, nil) {
@@ -131,7 +131,7 @@ func listMetrics(c *call) (object, error) {
 		}
 	}
 	slices.SortFunc(found, func(a, b metric) int { return strings.Compare(a.key(), b.key()) })
-	return listing[metric]{key: "Metrics", items: found, name: metric.key, show: func(m metric) any { return m.output() }, max: metricsPerPage}.page(c)
+	return listing[metric]{key: "Metrics", items: found, name: metric.key, show: func(m metric) any { return m.output() }, min: metricsPerPage, max: metricsPerPage, fallback: metricsPerPage}.page(c)
 }
 
 // wanted reports whether the metric fits a filter of ListMetrics.
@@ -171,12 +171,10 @@ func metricOf(p params) metric {
 // not the metric's own has none.
 func (c *call) values(m metric, from, to time.Time, period time.Duration, unit string) map[time.Time][]float64 {
 	bins := map[time.Time][]float64{}
-	if unit != "" && unit != m.unit() {
-		return bins
-	}
 	for _, s := range c.samples(from, to, &m)[m] {
-		at := s.at.Truncate(period)
-		bins[at] = append(bins[at], s.value)
+		if at := s.at.Truncate(period); unit == "" || unit == m.unit() {
+			bins[at] = append(bins[at], s.value)
+		}
 	}
 	for _, values := range bins {
 		slices.Sort(values)
@@ -195,16 +193,15 @@ func (c *call) refuse(code, format string, args ...any) *awsError {
 
 // span reads the time that a request asks for.
 func (c *call) span() (from, to time.Time, err error) {
-	for name, t := range map[string]*time.Time{"StartTime": &from, "EndTime": &to} {
-		var ok bool
-		if *t, ok = c.params.time(name); !ok {
-			return from, to, c.refuse(missing, "The parameter %s is required.", name)
-		}
+	from, ok1 := c.params.time("StartTime")
+	to, ok2 := c.params.time("EndTime")
+	switch {
+	case !ok1 || !ok2:
+		err = c.refuse(missing, "The parameters StartTime and EndTime are required.")
+	case !from.Before(to):
+		err = c.refuse(invalidValue, "The parameter StartTime must be less than the parameter EndTime.")
 	}
-	if !from.Before(to) {
-		return from, to, c.refuse(c.service.invalid, "The parameter StartTime must be less than the parameter EndTime.")
-	}
-	return from.Truncate(time.Minute), to, nil
+	return from.Truncate(time.Minute), to, err
 }
 
 func (c *call) period(p params) (time.Duration, error) {
@@ -213,7 +210,7 @@ func (c *call) period(p params) (time.Duration, error) {
 	case !ok:
 		return 0, c.refuse(missing, "The parameter Period is required.")
 	case n <= 0 || n%60 != 0 && !slices.Contains([]int{1, 5, 10, 20, 30}, n):
-		return 0, c.refuse(c.service.invalid, "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
+		return 0, c.refuse(invalidValue, "The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60.")
 	default:
 		return time.Duration(n) * time.Second, nil
 	}
@@ -228,12 +225,9 @@ func getMetricData(c *call) (object, error) {
 	if len(queries) == 0 || len(queries) > queriesPerCall {
 		return nil, c.refuse("", "The collection MetricDataQueries must not be empty, nor have a size greater than %d.", queriesPerCall)
 	}
-	limit, given := c.params.number("MaxDatapoints")
-	switch {
-	case !given:
-		limit = pointsPerCall
-	case limit < 1 || limit > pointsPerCall:
-		return nil, c.refuse("", "The parameter MaxDatapoints must be between 1 and %d.", pointsPerCall)
+	limit, err := c.bounded("MaxDatapoints", 1, pointsPerCall, pointsPerCall)
+	if err != nil {
+		return nil, err
 	}
 	skip := 0
 	if token := c.params.text("NextToken"); token != "" {
@@ -246,7 +240,10 @@ func getMetricData(c *call) (object, error) {
 	seen := map[string]bool{}
 	for i, q := range queries {
 		id, stat := q.text("Id"), q.object("MetricStat")
-		compute, known := findStatistic(stat.text("Stat"))
+		compute := basicStatistics[stat.text("Stat")]
+		if compute == nil {
+			compute = extendedStatistic(stat.text("Stat"))
+		}
 		switch {
 		case !queryID.MatchString(id):
 			return nil, c.refuse("", "The value %s for parameter id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.", id)
@@ -254,7 +251,7 @@ func getMetricData(c *call) (object, error) {
 			return nil, c.refuse("", "The values for parameter id in MetricDataQueries are not unique.")
 		case stat == nil:
 			return nil, c.refuse("", "Query %s has no MetricStat: expressions are not simulated.", id)
-		case !known:
+		case compute == nil:
 			return nil, c.refuse("", "The value %s for parameter Stat is not supported.", stat.text("Stat"))
 		}
 		seen[id] = true
@@ -305,26 +302,23 @@ func getMetricStatistics(c *call) (object, error) {
 		return nil, err
 	}
 	basic, extended := c.params.texts("Statistics"), c.params.texts("ExtendedStatistics")
-	const combination = "InvalidParameterCombinationException"
 	switch {
 	case len(basic) == 0 && len(extended) == 0:
-		return nil, badRequest(combination, "At least one of the parameters Statistics and ExtendedStatistics must be specified.")
+		return nil, badRequest(wrongCombination, "At least one of the parameters Statistics and ExtendedStatistics must be specified.")
 	case len(basic) > 0 && len(extended) > 0:
-		return nil, badRequest(combination, "The parameters Statistics and ExtendedStatistics cannot be specified together.")
+		return nil, badRequest(wrongCombination, "The parameters Statistics and ExtendedStatistics cannot be specified together.")
 	case to.Sub(from)/period > pointsPerRequest:
-		return nil, badRequest(combination, "You have requested up to %d datapoints, which exceeds the limit of %d. "+
+		return nil, badRequest(wrongCombination, "You have requested up to %d datapoints, which exceeds the limit of %d. "+
 			"You may reduce the datapoints requested by increasing Period, or decreasing the time range.", to.Sub(from)/period, pointsPerRequest)
 	}
 	compute := map[string]statistic{}
 	for _, name := range append(basic, extended...) {
-		var known bool
-		if len(basic) > 0 {
-			compute[name], known = basicStatistics[name]
-		} else {
-			compute[name], known = extendedStatistic(name)
+		compute[name] = basicStatistics[name]
+		if len(extended) > 0 {
+			compute[name] = extendedStatistic(name)
 		}
-		if !known {
-			return nil, badRequest(c.service.invalid, "The statistic %s is not supported.", name)
+		if compute[name] == nil {
+			return nil, badRequest(invalidValue, "The statistic %s is not supported.", name)
 		}
 	}
 	m := metricOf(c.params)

@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 )
@@ -55,34 +56,50 @@ func (c *call) arn(service, what string) string {
 	return "arn:" + partition(c.region) + ":" + service + ":" + c.region + ":" + c.account + ":" + what
 }
 
-// attributes are the standard attributes of a pool that are strings of up to
-// 2048 characters.
+// attributes are the standard attributes of a pool.
 var attributes = []string{
-	"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
-	"email", "gender", "zoneinfo", "locale", "phone_number", "address",
+	"sub", "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
+	"email", "email_verified", "gender", "birthdate", "zoneinfo", "locale", "phone_number", "phone_number_verified", "address", "updated_at",
 }
 
-// schema is the standard schema of a pool.
-func schema() []any {
-	attribute := func(name, kind, constraints string, limits object) object {
-		o := object{
-			"Name": name, "AttributeDataType": kind, "DeveloperOnlyAttribute": false, "Mutable": name != "sub", "Required": name == "sub",
-		}
-		if limits != nil {
-			o[constraints] = limits
-		}
-		return o
+func attribute(name string) any {
+	kind, constraints, limits := "String", "StringAttributeConstraints", object{"MinLength": "0", "MaxLength": "2048"}
+	switch name {
+	case "sub":
+		limits["MinLength"] = "1"
+	case "birthdate":
+		limits = object{"MinLength": "10", "MaxLength": "10"}
+	case "updated_at":
+		kind, constraints, limits = "Number", "NumberAttributeConstraints", object{"MinValue": "0"}
+	case "email_verified", "phone_number_verified":
+		kind, limits = "Boolean", nil
 	}
-	const inString = "StringAttributeConstraints"
-	all := []any{attribute("sub", "String", inString, object{"MinLength": "1", "MaxLength": "2048"})}
-	for _, name := range attributes {
-		all = append(all, attribute(name, "String", inString, object{"MinLength": "0", "MaxLength": "2048"}))
+	o := object{"Name": name, "AttributeDataType": kind, "DeveloperOnlyAttribute": false, "Mutable": name != "sub", "Required": name == "sub"}
+	if limits != nil {
+		o[constraints] = limits
 	}
-	return append(all,
-		attribute("birthdate", "String", inString, object{"MinLength": "10", "MaxLength": "10"}),
-		attribute("email_verified", "Boolean", "", nil), attribute("phone_number_verified", "Boolean", "", nil),
-		attribute("updated_at", "Number", "NumberAttributeConstraints", object{"MinValue": "0"}))
+	return o
 }
+
+// newPool is what DescribeUserPool says of every pool that was just created.
+var newPool = func() (settings map[string]json.RawMessage) {
+	if err := json.Unmarshal([]byte(`{
+		"AccountRecoverySetting": {"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}, {"Name": "verified_phone_number", "Priority": 2}]},
+		"AdminCreateUserConfig": {"AllowAdminCreateUserOnly": false, "UnusedAccountValidityDays": 7},
+		"DeletionProtection": "INACTIVE", "EstimatedNumberOfUsers": 0, "MfaConfiguration": "OFF",
+		"Policies": {
+			"PasswordPolicy": {
+				"MinimumLength": 8, "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": true, "RequireUppercase": true, "TemporaryPasswordValidityDays": 7
+			},
+			"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD"]}
+		},
+		"UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": []},
+		"VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE"}
+	}`), &settings); err != nil {
+		panic(err) // It is part of the program.
+	}
+	return settings
+}()
 
 // describeUserPool answers what a new pool has, but for what the fleet says.
 func describeUserPool(c *call) (object, error) {
@@ -99,36 +116,18 @@ func describeUserPool(c *call) (object, error) {
 	set(email, "ReplyToEmailAddress", p.ReplyTo)
 	set(email, "ConfigurationSet", p.ConfigurationSet)
 	up := object{
-		"Id": p.ID, "Name": p.Name, "Arn": c.arn("cognito-idp", "userpool/"+p.ID),
-		"CreationDate": stamp(p.Created), "LastModifiedDate": stamp(p.Modified),
-		"EmailConfiguration": email, "LambdaConfig": p.lambdas(c), "UserPoolTier": p.Tier,
-		"DeletionProtection": "INACTIVE", "EstimatedNumberOfUsers": 0, "MfaConfiguration": "OFF",
-		"AccountRecoverySetting": object{"RecoveryMechanisms": []any{
-			object{"Name": "verified_email", "Priority": 1}, object{"Name": "verified_phone_number", "Priority": 2},
-		}},
-		"AdminCreateUserConfig": object{"AllowAdminCreateUserOnly": false, "UnusedAccountValidityDays": 7},
-		"Policies": object{
-			"PasswordPolicy": object{
-				"MinimumLength": 8, "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": true,
-				"RequireUppercase": true, "TemporaryPasswordValidityDays": 7,
-			},
-			"SignInPolicy": object{"AllowedFirstAuthFactors": []any{"PASSWORD"}},
-		},
-		"SchemaAttributes":            schema(),
-		"UserAttributeUpdateSettings": object{"AttributesRequireVerificationBeforeUpdate": []any{}},
-		"VerificationMessageTemplate": object{"DefaultEmailOption": "CONFIRM_WITH_CODE"},
-		"IssuerConfiguration":         object{"Type": "ORIGINAL"},
-		"KeyConfiguration":            object{"KeyType": "AWS_OWNED_KEY"},
+		"Id": p.ID, "Name": p.Name, "Arn": c.arn("cognito-idp", "userpool/"+p.ID), "CreationDate": stamp(p.Created), "LastModifiedDate": stamp(p.Modified),
+		"EmailConfiguration": email, "LambdaConfig": p.lambdas(c), "UserPoolTier": p.Tier, "SchemaAttributes": list(attributes, attribute),
+		"IssuerConfiguration": object{"Type": "ORIGINAL"}, "KeyConfiguration": object{"KeyType": "AWS_OWNED_KEY"},
+	}
+	for key, value := range newPool {
+		up[key] = value
 	}
 	if len(p.AutoVerified) > 0 {
 		up["AutoVerifiedAttributes"] = list(p.AutoVerified, text)
 	}
 	if len(p.Tags) > 0 {
-		tags := object{}
-		for key, value := range p.Tags {
-			tags[key] = value
-		}
-		up["UserPoolTags"] = tags
+		up["UserPoolTags"] = p.Tags
 	}
 	if len(c.owner().replicas(p.ID)) > 1 { // Replication demands a multi-Region key.
 		up["IssuerConfiguration"] = object{"Type": "UPDATED"}
@@ -160,7 +159,7 @@ func describeRiskConfiguration(c *call) (object, error) {
 	}
 	o := object{"UserPoolId": p.ID}
 	if id := c.params.text("ClientId"); id != "" {
-		if !slices.ContainsFunc(p.Clients, func(cl Client) bool { return cl.ID == id }) {
+		if find(p.Clients, func(cl *Client) bool { return cl.ID == id }) == nil {
 			return nil, badRequest("ResourceNotFoundException", "User pool client %s does not exist.", id)
 		}
 		o["ClientId"] = id

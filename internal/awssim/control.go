@@ -57,8 +57,7 @@ func (s *Server) drive(what string, body []byte) (any, error) {
 		}
 		return nil, s.SetFaults(faults)
 	case "GET /_fleet":
-		data, err := s.Fleet().JSON()
-		return json.RawMessage(data), err
+		return s.Fleet().plain()
 	case "PUT /_fleet":
 		f, err := ParseFleet(body)
 		if err != nil {
@@ -79,12 +78,8 @@ func (s *Server) patch(body []byte) error {
 	if err := json.Unmarshal(body, &change); err != nil {
 		return fmt.Errorf("the change is not valid JSON: %w", err)
 	}
-	data, err := s.Fleet().JSON()
+	have, err := s.Fleet().plain()
 	if err != nil {
-		return err
-	}
-	var have any
-	if err := json.Unmarshal(data, &have); err != nil {
 		return err
 	}
 	f, err := ParseFleet(mustJSON(merge(have, change)))

@@ -1,5 +1,7 @@
 package awssim
 
+import "encoding/json"
+
 // Operations lists what is answered, by service.
 func Operations() map[string][]string {
 	all := map[string][]string{}
@@ -13,9 +15,21 @@ func Operations() map[string][]string {
 
 // Statistic computes a statistic of sorted values.
 func Statistic(name string, values []float64) (float64, bool) {
-	f, ok := findStatistic(name)
-	if !ok {
+	f := basicStatistics[name]
+	if f == nil {
+		f = extendedStatistic(name)
+	}
+	if f == nil {
 		return 0, false
 	}
 	return f(values), true
+}
+
+// JSON is the fleet as GET /_fleet answers it.
+func JSON(f *Fleet) ([]byte, error) {
+	v, err := f.plain()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
 }

@@ -209,17 +209,14 @@ func decodeStrict(data []byte, v any) error {
 	return nil
 }
 
-// JSON returns the fleet in the form that ParseFleet reads.
-func (f *Fleet) JSON() ([]byte, error) {
+// plain returns the fleet as ParseFleet reads it, made of maps and lists that
+// belong to the caller.
+func (f *Fleet) plain() (v any, err error) {
 	data, err := yaml.Marshal(f)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = yaml.Unmarshal(data, &v)
 	}
-	var v any
-	if err := yaml.Unmarshal(data, &v); err != nil {
-		return nil, err
-	}
-	return json.Marshal(v)
+	return v, err
 }
 
 var (
@@ -288,10 +285,8 @@ func (a *Account) completeReplicas() error {
 }
 
 func (r *Region) complete(account, region string) error {
-	if err := oneOf("enforcement", r.SES.Enforcement, "HEALTHY", "PROBATION", "SHUTDOWN"); err != nil {
-		return err
-	}
-	if err := oneOf("review", r.SES.Review, "", "PENDING", "FAILED", "GRANTED", "DENIED"); err != nil {
+	if err := cmp.Or(oneOf("enforcement", r.SES.Enforcement, "HEALTHY", "PROBATION", "SHUTDOWN"),
+		oneOf("review", r.SES.Review, "", "PENDING", "FAILED", "GRANTED", "DENIED")); err != nil {
 		return err
 	}
 	identities := map[string]bool{}
@@ -313,10 +308,7 @@ func (r *Region) complete(account, region string) error {
 			return fmt.Errorf("user pool id %q is not a region, _, and letters or digits, or is a duplicate", p.ID)
 		}
 		pools[p.ID] = true
-		if err := oneOf("mode", p.Mode, "COGNITO_DEFAULT", "DEVELOPER", modeAbsent); err != nil {
-			return fmt.Errorf("user pool %s: %w", p.ID, err)
-		}
-		if err := p.Traffic.check(); err != nil {
+		if err := cmp.Or(oneOf("mode", p.Mode, "COGNITO_DEFAULT", "DEVELOPER", modeAbsent), p.Traffic.check()); err != nil {
 			return fmt.Errorf("user pool %s: %w", p.ID, err)
 		}
 	}
@@ -335,6 +327,9 @@ func (i *Identity) complete() error {
 		m.Status = cmp.Or(m.Status, "SUCCESS")
 	}
 	m.OnFailure = cmp.Or(m.OnFailure, "USE_DEFAULT_VALUE")
+	if i.Policies == nil {
+		i.Policies = map[string]string{}
+	}
 	return cmp.Or(
 		oneOf("status", i.Status, "SUCCESS", "PENDING", "FAILED", "TEMPORARY_FAILURE", "NOT_STARTED"),
 		oneOf("dkim", i.DKIM, "SUCCESS", "PENDING", "FAILED", "TEMPORARY_FAILURE", "NOT_STARTED"),
@@ -349,24 +344,17 @@ func (p *Pool) home() string {
 }
 
 func (p *Pool) complete(account, region string) {
-	if p.ID == "" {
-		p.ID = region + "_" + base32.StdEncoding.EncodeToString(digest(account, region, p.Name))[:9]
-	}
+	p.ID = cmp.Or(p.ID, region+"_"+base32.StdEncoding.EncodeToString(digest(account, region, p.Name))[:9])
 	p.Mode, p.Tier = cmp.Or(p.Mode, "COGNITO_DEFAULT"), cmp.Or(p.Tier, "ESSENTIALS")
 	if p.Clients == nil {
 		p.Clients = []Client{{Name: "web"}}
 	}
 	for i := range p.Clients {
-		if c := &p.Clients[i]; c.ID == "" {
-			c.ID = hex.EncodeToString(digest(p.ID, c.Name))[:26]
-		}
+		c := &p.Clients[i]
+		c.ID = cmp.Or(c.ID, hex.EncodeToString(digest(p.ID, c.Name))[:26])
 	}
-	if p.Created.IsZero() {
-		p.Created = epoch
-	}
-	if p.Modified.IsZero() {
-		p.Modified = p.Created
-	}
+	p.Created = cmp.Or(p.Created, epoch)
+	p.Modified = cmp.Or(p.Modified, p.Created)
 }
 
 func digest(parts ...string) []byte {
@@ -381,13 +369,19 @@ func oneOf(what, value string, allowed ...string) error {
 	return fmt.Errorf("%s is %q, allowed are %s", what, value, strings.Join(allowed, ", "))
 }
 
+// find returns the first item that fits, or nil.
+func find[T any](items []T, fits func(*T) bool) *T {
+	for i := range items {
+		if fits(&items[i]) {
+			return &items[i]
+		}
+	}
+	return nil
+}
+
 // account returns the account of that ID, or nil.
 func (f *Fleet) account(id string) *Account {
-	i := slices.IndexFunc(f.Accounts, func(a Account) bool { return a.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return &f.Accounts[i]
+	return find(f.Accounts, func(a *Account) bool { return a.ID == id })
 }
 
 // region returns what the account has in the region, which may be nothing.
@@ -400,30 +394,21 @@ func (a *Account) region(name string) *Region {
 
 // pool returns the pool of that ID, or nil.
 func (r *Region) pool(id string) *Pool {
-	i := slices.IndexFunc(r.Pools, func(p Pool) bool { return p.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return &r.Pools[i]
+	return find(r.Pools, func(p *Pool) bool { return p.ID == id })
 }
 
 // touch dates the pools that differ from before, as UpdateUserPool does.
-func (f *Fleet) touch(before *Fleet, now time.Time) {
+func (f *Fleet) touch(old *Fleet, now time.Time) {
 	for i := range f.Accounts {
-		old := before.account(f.Accounts[i].ID)
-		if old == nil {
-			continue
-		}
+		account := old.account(f.Accounts[i].ID)
 		for name, r := range f.Accounts[i].Regions {
-			was := old.region(name)
 			for j := range r.Pools {
 				p := &r.Pools[j]
-				before := was.pool(p.ID)
-				if before == nil {
+				if account == nil || account.region(name).pool(p.ID) == nil {
 					continue
 				}
-				p.Modified = before.Modified
-				if !reflect.DeepEqual(p, before) {
+				before := account.region(name).pool(p.ID)
+				if p.Modified = before.Modified; !reflect.DeepEqual(p, before) {
 					p.Modified = now
 				}
 			}

@@ -10,47 +10,40 @@ import (
 	"strings"
 )
 
-// service is what the operations of one AWS service have in common.
+// service is what the operations of one AWS service have in common. What is
+// empty or 0 gets the value in parentheses.
 type service struct {
 	name      string // the key in services
-	iam       string // prefix of its actions in policies, if it is not the name
+	iam       string // prefix of its actions in policies (the name)
 	target    string // of X-Amz-Target, without the operation; empty if it does not speak JSON
 	version   string // of the Query API; empty if it does not speak Query
 	namespace string // of the Query API's XML
 	capital   bool   // an error's text is in Message, not in message
-	pageSize  string // parameter with the size of a page; empty if there is none
-	pageToken string // parameter with the token of a page; NextToken if empty
-	invalid   string // error code of a parameter outside of its limits
-	badToken  string // error code of a wrong page token; invalid if empty
-	throttled string // error code of what is beyond the quota
-	tooMany   int    // HTTP status of that error; 400 if 0
+	pageSize  string // parameter with the size of a page (MaxResults)
+	pageToken string // parameter with the token of a page (NextToken)
+	invalid   string // error code of a parameter outside of its limits (ValidationException)
+	badToken  string // error code of a wrong page token (that of invalid)
+	throttled string // error code of what is beyond the quota (ThrottlingException)
+	tooMany   int    // HTTP status of that error (400)
 	global    bool   // it has one endpoint, so that no region of it can be off
 }
 
 // services are those that are answered.
 var services = map[string]*service{
-	"sts": {
-		version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
-		invalid: "ValidationException", throttled: "ThrottlingException",
-	},
-	"iam": {version: "2010-05-08", namespace: "https://iam.amazonaws.com/doc/2010-05-08/", throttled: "ThrottlingException", global: true},
+	"sts": {version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/"},
+	"iam": {version: "2010-05-08", namespace: "https://iam.amazonaws.com/doc/2010-05-08/", global: true},
 	"cognito-idp": {
-		target: "AWSCognitoIdentityProviderService", pageSize: "MaxResults", invalid: "InvalidParameterException", throttled: "TooManyRequestsException",
+		target: "AWSCognitoIdentityProviderService", invalid: "InvalidParameterException", throttled: "TooManyRequestsException",
 	},
 	"sesv2": {iam: "ses", pageSize: "PageSize", invalid: "BadRequestException", throttled: "TooManyRequestsException", tooMany: http.StatusTooManyRequests},
 	"cloudwatch": {
-		target: "GraniteServiceVersion20100801", version: "2010-08-01", namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
-		invalid: "InvalidParameterValueException", throttled: "ThrottlingException",
+		target: "GraniteServiceVersion20100801", version: "2010-08-01", namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/", badToken: invalidValue,
 	},
-	"cloudtrail": {
-		target: "CloudTrail_20131101", capital: true, pageSize: "MaxResults",
-		invalid: "InvalidMaxResultsException", badToken: "InvalidNextTokenException", throttled: "ThrottlingException",
-	},
+	"cloudtrail": {target: "CloudTrail_20131101", capital: true, invalid: "InvalidMaxResultsException", badToken: "InvalidNextTokenException"},
 	"organizations": {
-		target: "AWSOrganizationsV20161128", capital: true, pageSize: "MaxResults",
-		invalid: "InvalidInputException", throttled: "TooManyRequestsException", global: true,
+		target: "AWSOrganizationsV20161128", capital: true, invalid: "InvalidInputException", throttled: "TooManyRequestsException", global: true,
 	},
-	"account": {pageSize: "MaxResults", invalid: "ValidationException", throttled: "TooManyRequestsException", tooMany: http.StatusTooManyRequests, global: true},
+	"account": {throttled: "TooManyRequestsException", tooMany: http.StatusTooManyRequests, global: true},
 	"tagging": {
 		iam: "tag", target: "ResourceGroupsTaggingAPI_20170126", capital: true, pageSize: "ResourcesPerPage", pageToken: "PaginationToken",
 		invalid: "InvalidParameterException", badToken: "PaginationTokenExpiredException", throttled: "ThrottledException",
@@ -102,8 +95,10 @@ func init() { // The handlers reach back to the table.
 	}
 	for name, s := range services {
 		s.name, s.iam = name, cmp.Or(s.iam, name)
-		s.pageToken, s.badToken = cmp.Or(s.pageToken, "NextToken"), cmp.Or(s.badToken, s.invalid)
-		s.tooMany = cmp.Or(s.tooMany, http.StatusBadRequest)
+		s.pageSize, s.pageToken = cmp.Or(s.pageSize, "MaxResults"), cmp.Or(s.pageToken, "NextToken")
+		s.invalid = cmp.Or(s.invalid, "ValidationException")
+		s.badToken = cmp.Or(s.badToken, s.invalid)
+		s.throttled, s.tooMany = cmp.Or(s.throttled, "ThrottlingException"), cmp.Or(s.tooMany, http.StatusBadRequest)
 	}
 }
 
@@ -165,16 +160,11 @@ type listing[T any] struct {
 // page answers one page. A token is opaque to clients: it holds the operation
 // and the name of the last item, so that it stays good while things come and go.
 func (l listing[T]) page(c *call) (object, error) {
-	size := l.max
-	if c.service.pageSize != "" {
-		var err error
-		if size, err = c.bounded(c.service.pageSize, l.min, l.max, l.fallback); err != nil {
-			return nil, err
-		}
-		if size == 0 {
-			size = l.fallback
-		}
+	size, err := c.bounded(c.service.pageSize, l.min, l.max, l.fallback)
+	if err != nil {
+		return nil, err
 	}
+	size = cmp.Or(size, l.fallback)
 	start := 0
 	if token := c.params.text(c.service.pageToken); token != "" {
 		data, err := base64.RawURLEncoding.DecodeString(token)

@@ -46,14 +46,12 @@ type Server struct {
 	random   *mathrand.Rand
 	sessions map[string]*session // by access key
 	limiters map[bucket]*rate.Limiter
-	counts   map[callKey]*CallCount
-	days     map[dayKey][]event // of the present fleet
+	counts   map[CallCount]*CallCount // by itself without its numbers
+	days     map[dayKey][]event       // of the present fleet
 }
 
 // bucket is what one quota of AWS counts.
 type bucket struct{ account, region, service, quota string }
-
-type callKey struct{ account, region, service, operation string }
 
 // CallCount says how often an operation was called.
 type CallCount struct {
@@ -105,7 +103,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		opts: o, started: o.Now(), fleet: o.Fleet, days: map[dayKey][]event{}, random: mathrand.New(mathrand.NewPCG(o.Seed, 1)),
-		sessions: map[string]*session{}, limiters: map[bucket]*rate.Limiter{}, counts: map[callKey]*CallCount{},
+		sessions: map[string]*session{}, limiters: map[bucket]*rate.Limiter{}, counts: map[CallCount]*CallCount{},
 	}
 	return s, s.SetFaults(o.Faults)
 }
@@ -290,12 +288,12 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // count takes note of a call.
 func (s *Server) count(c *call, failed bool) {
-	k := callKey{c.account, c.region, c.service.name, c.operation}
+	k := CallCount{Account: c.account, Region: c.region, Service: c.service.name, Operation: c.operation}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.counts[k]
 	if n == nil {
-		n = &CallCount{Account: k.account, Region: k.region, Service: k.service, Operation: k.operation}
+		n = &k
 		s.counts[k] = n
 	}
 	n.Calls++

@@ -3,7 +3,6 @@ package awssim
 import (
 	"encoding/base32"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,13 +54,9 @@ func listEmailIdentities(c *call) (object, error) {
 // identity finds an identity. SES compares domains without regard to case,
 // addresses with.
 func (r *Region) identity(name string) *Identity {
-	i := slices.IndexFunc(r.Identities, func(i Identity) bool {
+	return find(r.Identities, func(i *Identity) bool {
 		return i.Name == name || identityType(name) == "DOMAIN" && strings.EqualFold(i.Name, name)
 	})
-	if i < 0 {
-		return nil
-	}
-	return &r.Identities[i]
 }
 
 func notFound(format, name string) *awsError {
@@ -76,17 +71,13 @@ func getEmailIdentity(c *call) (object, error) {
 	if i == nil {
 		return nil, notFound("Email identity %s does not exist.", name)
 	}
-	policies := object{}
-	for name, policy := range i.Policies {
-		policies[name] = policy
-	}
 	mailFrom := object{"BehaviorOnMxFailure": i.MailFrom.OnFailure}
 	set(mailFrom, "MailFromDomain", i.MailFrom.Domain)
 	set(mailFrom, "MailFromDomainStatus", i.MailFrom.Status)
 	out := object{
 		"IdentityType": identityType(i.Name), "FeedbackForwardingStatus": true,
 		"VerificationStatus": i.Status, "VerifiedForSendingStatus": i.Verified,
-		"DkimAttributes": i.dkim(c), "MailFromAttributes": mailFrom, "Policies": policies, "Tags": tagList(i.Tags),
+		"DkimAttributes": i.dkim(c), "MailFromAttributes": mailFrom, "Policies": i.Policies, "Tags": tagList(i.Tags),
 	}
 	set(out, "ConfigurationSetName", i.ConfigurationSet)
 	if i.DKIM != "NOT_STARTED" || i.ErrorType != "" { // A domain that is verified by its DKIM records.
@@ -121,13 +112,12 @@ func (i *Identity) dkim(c *call) object {
 
 func getConfigurationSet(c *call) (object, error) {
 	name := c.params.text("ConfigurationSetName")
-	sets := c.here().ConfigurationSets
-	i := slices.IndexFunc(sets, func(s ConfigurationSet) bool { return s.Name == name })
-	if i < 0 {
+	set := find(c.here().ConfigurationSets, func(s *ConfigurationSet) bool { return s.Name == name })
+	if set == nil {
 		return nil, notFound("Configuration set <%s> does not exist.", name)
 	}
 	return object{
-		"ConfigurationSetName": name, "SendingOptions": object{"SendingEnabled": sets[i].SendingEnabled}, "Tags": []any{},
+		"ConfigurationSetName": name, "SendingOptions": object{"SendingEnabled": set.SendingEnabled}, "Tags": []any{},
 		"DeliveryOptions": object{"TlsPolicy": "OPTIONAL"}, "ReputationOptions": object{"ReputationMetricsEnabled": false},
 	}, nil
 }

@@ -27,17 +27,9 @@ var (
 	longStatistic  = regexp.MustCompile(`^(TM|WM|TC|TS|PR)\((\d+(?:\.\d{1,10})?%?)?:(\d+(?:\.\d{1,10})?%?)?\)$`)
 )
 
-// findStatistic returns the statistic of that name, basic or extended.
-func findStatistic(name string) (statistic, bool) {
-	if s, ok := basicStatistics[name]; ok {
-		return s, true
-	}
-	return extendedStatistic(name)
-}
-
 // extendedStatistic returns a percentile, percentile rank, or mean, count or
-// sum of trimmed or winsorized values.
-func extendedStatistic(name string) (statistic, bool) {
+// sum of trimmed or winsorized values, nil if there is no such statistic.
+func extendedStatistic(name string) statistic {
 	if name == "IQM" {
 		name = "TM(25%:75%)"
 	}
@@ -49,7 +41,7 @@ func extendedStatistic(name string) (statistic, bool) {
 	}
 	shares := strings.Count(low+high, "%")
 	if low+high == "" || kind == "pr" && shares > 0 || low != "" && high != "" && shares == 1 {
-		return nil, false
+		return nil
 	}
 	return func(values []float64) float64 {
 		from, to := 0, len(values)
@@ -82,7 +74,7 @@ func extendedStatistic(name string) (statistic, bool) {
 		default:
 			return mean(within)
 		}
-	}, true
+	}
 }
 
 // boundary returns how many values lie below a boundary: a share of all such

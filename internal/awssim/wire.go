@@ -72,23 +72,21 @@ func (p params) time(key string) (time.Time, bool) {
 	}
 }
 
-func (p params) texts(key string) []string {
-	var all []string
+// members returns the members of a list, with the zero value for those of
+// another type.
+func members[T any](p params, key string) []T {
 	list, _ := p[key].([]any)
-	for _, v := range list {
-		if s, ok := v.(string); ok {
-			all = append(all, s)
-		}
+	all := make([]T, len(list))
+	for i := range list {
+		all[i], _ = list[i].(T)
 	}
 	return all
 }
 
-// objects returns the members of a list, nil for those that are not objects.
-func (p params) objects(key string) []params {
-	var all []params
-	list, _ := p[key].([]any)
-	for _, v := range list {
-		m, _ := v.(map[string]any)
+func (p params) texts(key string) []string { return members[string](p, key) }
+
+func (p params) objects(key string) (all []params) {
+	for _, m := range members[map[string]any](p, key) {
 		all = append(all, m)
 	}
 	return all
@@ -350,19 +348,12 @@ func toCBOR(v any) cbor.Value {
 		return all
 	case string:
 		return cbor.String(v)
-	case bool:
-		return cbor.Bool(v)
-	case int:
-		if v < 0 {
-			return cbor.NegInt(-v)
-		}
-		return cbor.Uint(v)
 	case double:
 		return cbor.Float64(v)
 	case stamp:
 		return &cbor.Tag{ID: 1, Value: cbor.Float64(v.seconds())}
 	default:
-		return &cbor.Nil{}
+		panic(fmt.Sprintf("no CBOR for %T", v)) // Of what CloudWatch answers, there is nothing else.
 	}
 }
 
