@@ -454,7 +454,7 @@ func TestControl(t *testing.T) {
 	sim, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true})
 	do := func(method, path, body string) (int, string) {
 		w := httptest.NewRecorder()
-		sim.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+		sim.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body)))
 		return w.Code, w.Body.String()
 	}
 	ses := sesv2.NewFromConfig(cfg)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -133,7 +134,7 @@ func stripped(v any) any {
 // that is not empty.
 func post(t *testing.T, sim *awssim.Server, service, path, target, body string) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequest("POST", path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(t.Context(), "POST", path, strings.NewReader(body))
 	if target != "" {
 		r.Header.Set("X-Amz-Target", target)
 	}
@@ -255,7 +256,8 @@ func TestOperations(t *testing.T) {
 	metrics, err := watch.ListMetrics(ctx, &cloudwatch.ListMetricsInput{Namespace: aws.String("AWS/SES"), RecentlyActive: cwtypes.RecentlyActivePt3h})
 	shape(t, "ListMetrics", metrics, err, `{"Metrics": [{"Namespace": "AWS/SES", "MetricName": "Reputation.BounceRate"}, {"Namespace": "AWS/SES", "MetricName": "Reputation.ComplaintRate"}]}`)
 	data, err := watch.GetMetricData(ctx, &cloudwatch.GetMetricDataInput{StartTime: aws.Time(noon.Add(-time.Hour)), EndTime: &noon, MetricDataQueries: []cwtypes.MetricDataQuery{
-		{Id: aws.String("a"), MetricStat: bounces("p50", 1800)}, {Id: aws.String("b"), Label: aws.String("named"), MetricStat: bounces("SampleCount", 3600)},
+		{Id: aws.String("a"), MetricStat: bounces("p50", 1800)},
+		{Id: aws.String("b"), Label: aws.String("named"), MetricStat: bounces("SampleCount", 3600)},
 		{Id: aws.String("c"), MetricStat: bounces("Sum", 3600), ReturnData: aws.Bool(false)},
 	}})
 	shape(t, "GetMetricData", data, err, `{"MetricDataResults": [
@@ -656,11 +658,47 @@ func TestRESTPaths(t *testing.T) {
 		"/v2/email/identities?PageSize=1":                           `"NextToken":`,
 		"/v2/email/account":                                         `"Max24HourSend":50000.0`,
 	} {
-		r := httptest.NewRequest("GET", path, nil)
+		r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
 		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIATEST/20260301/eu-west-1/ses/aws4_request, SignedHeaders=host, Signature=00")
 		w := httptest.NewRecorder()
 		if sim.ServeHTTP(w, r); !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: %d %s, want %s", path, w.Code, w.Body, want)
 		}
+	}
+}
+
+// TestDocs checks that docs/awssim.md names exactly the operations that are
+// answered, and that its fleet is one.
+func TestDocs(t *testing.T) {
+	data, err := os.ReadFile("../../docs/awssim.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(data), "```yaml\n")
+	example, _, _ := strings.Cut(rest, "```")
+	region := parse(t, example).Accounts[0].Regions["eu-west-1"]
+	if len(region.Pools) != 1 || len(region.Identities) != 1 || region.Identities[0].MailFrom.Domain == "" {
+		t.Errorf("the example has %+v", region)
+	}
+	documented := map[string]bool{}
+	for line := range strings.Lines(string(data)) {
+		column := strings.Split(line, " | ")
+		if services := strings.Split(strings.TrimPrefix(column[0], "| "), ", "); len(column) == 3 && awssim.Operations()[services[0]] != nil {
+			names, _, _ := strings.Cut(column[1], ";")
+			for i, name := range strings.Split(names, ", ") {
+				documented[services[min(i, len(services)-1)]+" "+name] = true
+			}
+		}
+	}
+	for service, names := range awssim.Operations() {
+		for _, name := range names {
+			if !documented[service+" "+name] {
+				t.Errorf("%s %s is not documented", service, name)
+			}
+			delete(documented, service+" "+name)
+		}
+	}
+	if len(documented) > 0 {
+		t.Errorf("documented, but not answered: %v", slices.Collect(maps.Keys(documented)))
 	}
 }
