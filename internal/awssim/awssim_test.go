@@ -182,6 +182,14 @@ func TestAssumeRole(t *testing.T) {
 	if err != nil || *me.Account != "100000000002" || *me.Arn != "arn:aws:sts::100000000002:assumed-role/reader/test" {
 		t.Errorf("%+v, %v", me, err)
 	}
+	for seconds, want := range map[int32]string{3600: "<nil>", 3601: "ValidationError"} {
+		_, err := sts.NewFromConfig(guest).AssumeRole(t.Context(), &sts.AssumeRoleInput{
+			RoleArn: aws.String("arn:aws:iam::100000000003:role/reader"), RoleSessionName: aws.String("test"), ExternalId: aws.String("demo"), DurationSeconds: &seconds,
+		})
+		if code(err) != want {
+			t.Errorf("a chained role for %d seconds: %v, want %s", seconds, err, want)
+		}
+	}
 	me, err = client.GetCallerIdentity(t.Context(), nil)
 	if err != nil || *me.Account != "100000000001" {
 		t.Errorf("ambient: %+v, %v", me, err)
@@ -201,6 +209,9 @@ func TestRegions(t *testing.T) {
 	_, err := cognitoidentityprovider.NewFromConfig(in(cfg, "af-south-1")).ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1)})
 	if code(err) != "UnrecognizedClientException" {
 		t.Errorf("a region that is off: %v", err)
+	}
+	if _, err := organizations.NewFromConfig(in(cfg, "af-south-1")).ListAccounts(t.Context(), nil); err != nil {
+		t.Errorf("a service without regions, asked from a region that is off: %v", err)
 	}
 	status, pages := map[string]string{}, 0
 	for p := account.NewListRegionsPaginator(account.NewFromConfig(in(cfg, "us-east-1")), nil); p.HasMorePages(); pages++ {

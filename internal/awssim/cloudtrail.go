@@ -2,7 +2,6 @@ package awssim
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -65,10 +64,8 @@ func lookupEvents(c *call) (object, error) {
 	}
 	events = slices.DeleteFunc(events, func(e event) bool { return e.attribute(key) != value })
 	slices.Reverse(events)
-	// A token is good only for the parameters that it was made for.
-	parameters := hex.EncodeToString(digest(key, value, fmt.Sprint(c.params["StartTime"], c.params["EndTime"])))[:8]
 	return listing[event]{
-		key: "Events", items: events, name: func(e event) string { return e.id + parameters }, min: 1, max: maxEvents, fallback: maxEvents,
+		key: "Events", items: events, name: func(e event) string { return e.id }, bound: fmt.Sprint(key, value, c.params["StartTime"], c.params["EndTime"]), min: 1, max: maxEvents, fallback: maxEvents,
 		show: func(e event) any {
 			o := object{
 				"EventId": e.id, "EventName": e.name, "EventSource": eventSource, "EventTime": stamp(e.at.Truncate(time.Second)),

@@ -152,32 +152,34 @@ type listing[T any] struct {
 	items    []T            // all of them
 	name     func(T) string // unique
 	show     func(T) any
-	max      int // the most on one page
-	fallback int // on a page, if the call does not say; 0 if it has to
-	min      int // the least that a call may ask for; 0 is fallback, too
+	max      int    // the most on one page
+	fallback int    // on a page, if the call does not say; 0 if it has to
+	min      int    // the least that a call may ask for; 0 is fallback, too
+	bound    string // what else a token is good for only
 }
 
 // page answers one page. A token is opaque to clients: it holds the operation
-// and the name of the last item, so that it stays good while things come and go.
+// and the name of the last item, so that it stays good while other items are
+// added or removed.
 func (l listing[T]) page(c *call) (object, error) {
 	size, err := c.bounded(c.service.pageSize, l.min, l.max, l.fallback)
 	if err != nil {
 		return nil, err
 	}
 	size = cmp.Or(size, l.fallback)
-	start := 0
+	prefix, start := c.operation+"\x00"+l.bound+"\x00", 0
 	if token := c.params.text(c.service.pageToken); token != "" {
-		data, err := base64.RawURLEncoding.DecodeString(token)
-		operation, last, _ := strings.Cut(string(data), "\x00")
+		data, _ := base64.RawURLEncoding.DecodeString(token) // What cannot be decoded lacks the prefix.
+		last, ok := strings.CutPrefix(string(data), prefix)
 		start = slices.IndexFunc(l.items, func(t T) bool { return l.name(t) == last }) + 1
-		if err != nil || operation != c.operation || start == 0 {
+		if !ok || start == 0 {
 			return nil, badRequest(c.service.badToken, "The %s is invalid.", c.service.pageToken)
 		}
 	}
 	end := min(start+size, len(l.items))
 	out := object{l.key: list(l.items[start:end], l.show)}
 	if end < len(l.items) {
-		out[c.service.pageToken] = base64.RawURLEncoding.EncodeToString([]byte(c.operation + "\x00" + l.name(l.items[end-1])))
+		out[c.service.pageToken] = base64.RawURLEncoding.EncodeToString([]byte(prefix + l.name(l.items[end-1])))
 	}
 	return out, nil
 }

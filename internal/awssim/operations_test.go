@@ -269,6 +269,18 @@ func TestOperations(t *testing.T) {
 	})
 	shape(t, "GetMetricStatistics", statistics, err, `{"Label": "Reputation.BounceRate", "Datapoints": [{"Timestamp": "2026-03-01T11:00:00Z", "Unit": "None", "Sum": 3, "Maximum": 0.25}]}`)
 
+	for unit, want := range map[cwtypes.StandardUnit]int{"None": 1440, "Count": 0} {
+		out, err := watch.GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
+			Namespace: aws.String("AWS/SES"), MetricName: aws.String("Reputation.BounceRate"), StartTime: aws.Time(noon.Add(-1440 * 5 * time.Minute)), EndTime: &noon, Period: aws.Int32(300),
+			ExtendedStatistics: []string{"p50"}, Unit: unit,
+		})
+		if err != nil || len(out.Datapoints) != want {
+			t.Errorf("%v points in the unit %s, %v", out, unit, err)
+		}
+	}
+
+	insights, err := cloudtrail.NewFromConfig(cfg).LookupEvents(ctx, &cloudtrail.LookupEventsInput{EventCategory: "insight"})
+	shape(t, "LookupEvents", insights, err, `null`)
 	events, err := cloudtrail.NewFromConfig(cfg).LookupEvents(ctx, &cloudtrail.LookupEventsInput{MaxResults: aws.Int32(1), StartTime: aws.Time(noon.Add(-time.Hour))})
 	if err == nil && len(events.Events) == 1 {
 		e := &events.Events[0]
@@ -530,7 +542,7 @@ func TestStatistics(t *testing.T) {
 		"Average": 5.5, "Sum": 55, "SampleCount": 10, "Minimum": 1, "Maximum": 10,
 		"p0": 1, "p10": 1, "p11": 2, "p50": 5, "p99.9": 10, "p100": 10,
 		"tm90": 5, "TM(10%:90%)": 5.5, "TM(:30%)": 2, "TM(80%:)": 9.5, "TM(2:5)": 4, "TM(:2)": 1.5, "IQM": 5.5,
-		"tc90": 9, "TC(2:5)": 3, "TC(2.5:)": 8, "ts90": 45, "TS(9:)": 10, "PR(:5)": 50, "PR(5:8)": 30, "PR(5.5:)": 50, "TC(20:)": 0,
+		"tc90": 9, "TC(2:5)": 3, "TC(2.5:)": 8, "ts90": 45, "TS(9:)": 10, "PR(:5)": 50, "PR(5:8)": 30, "PR(5.5:)": 50, "TC(20:)": 0, "TC(5:2)": 0,
 		"wm90": 5.4, "WM(20%:80%)": 5.5, "WM(:2)": 1.9,
 	} {
 		if got, ok := awssim.Statistic(name, values); !ok || got != want {
@@ -542,7 +554,7 @@ func TestStatistics(t *testing.T) {
 			t.Errorf("%q is a statistic", name)
 		}
 	}
-	for _, name := range []string{"TM(20:)", "WM(20:)"} {
+	for _, name := range []string{"TM(20:)", "WM(20:)", "TM(5:2)", "TM(90%:10%)"} {
 		if got, ok := awssim.Statistic(name, values); !ok || !math.IsNaN(got) {
 			t.Errorf("%s of nothing is %v, %v", name, got, ok)
 		}
@@ -624,10 +636,66 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// TestTokens checks that a token is good only for the call that it was made for.
+func TestTokens(t *testing.T) {
+	_, cfg := startEverything(t)
+	client := cloudtrail.NewFromConfig(cfg)
+	from := noon.Add(-time.Hour)
+	first, err := client.LookupEvents(t.Context(), &cloudtrail.LookupEventsInput{MaxResults: aws.Int32(2), StartTime: &from})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := client.LookupEvents(t.Context(), &cloudtrail.LookupEventsInput{MaxResults: aws.Int32(1), StartTime: &from, NextToken: first.NextToken})
+	if err != nil || *second.Events[0].EventId == *first.Events[0].EventId || *second.Events[0].EventId == *first.Events[1].EventId {
+		t.Errorf("%+v, %v", second, err)
+	}
+	if _, err := client.LookupEvents(t.Context(), &cloudtrail.LookupEventsInput{NextToken: first.NextToken}); code(err) != "InvalidNextTokenException" {
+		t.Errorf("with another start: %v", err)
+	}
+	pools, err := cognitoidentityprovider.NewFromConfig(cfg).ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cognitoidentityprovider.NewFromConfig(cfg).ListUserPoolClients(t.Context(), &cognitoidentityprovider.ListUserPoolClientsInput{
+		UserPoolId: pools.UserPools[0].Id, NextToken: pools.NextToken,
+	}); code(err) != "InvalidParameterException" {
+		t.Errorf("of another operation: %v", err)
+	}
+}
+
+// TestTruth checks what counts as sent: not what a Lambda sends, and a mail
+// only once that has two events.
+func TestTruth(t *testing.T) {
+	sim, cfg := start(t, awssim.Options{NoDelays: true, NoQuotas: true, Now: func() time.Time { return noon }, Fleet: parse(t, `
+default_quota: {limit: 3}
+accounts: [{id: "100000000001", regions: {eu-west-1: {pools: [
+	{id: eu-west-1_Lambda, custom_sender: "arn:aws:lambda:eu-west-1:100000000001:function:sender", traffic: {sent_today: 9}},
+	{id: eu-west-1_Pages, traffic: {per_hour: {Signup_POST: 4}, pages_also_call: true}}]}}}]`)})
+	truth := sim.Truth()
+	if len(truth) != 2 || truth[0].Sent != 0 || truth[0].Refused != 0 || truth[0].SignUps != 9 || truth[1].Sent != 3 || truth[1].Refused == 0 || truth[1].SignUps != 3 {
+		t.Errorf("truth %+v", truth)
+	}
+	failures := map[string]int{} // by event name
+	for p := cloudtrail.NewLookupEventsPaginator(cloudtrail.NewFromConfig(cfg), &cloudtrail.LookupEventsInput{StartTime: aws.Time(noon.Add(-3 * time.Hour))}); p.HasMorePages(); {
+		out, err := p.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range out.Events {
+			if strings.Contains(*e.CloudTrailEvent, "LimitExceededException") || strings.Contains(*e.CloudTrailEvent, `"status":400`) {
+				failures[*e.EventName]++
+			}
+		}
+	}
+	if failures["SignUp"] != truth[1].Refused || failures["Signup_POST"] != truth[1].Refused {
+		t.Errorf("failures %v, refused %d", failures, truth[1].Refused)
+	}
+}
+
 // TestMaxDatapoints checks that GetMetricData pages.
 func TestMaxDatapoints(t *testing.T) {
 	_, cfg := startEverything(t)
-	in := &cloudwatch.GetMetricDataInput{StartTime: aws.Time(noon.Add(-time.Hour)), EndTime: &noon, MaxDatapoints: aws.Int32(3)}
+	in := &cloudwatch.GetMetricDataInput{StartTime: aws.Time(noon.Add(-time.Hour)), EndTime: &noon, MaxDatapoints: aws.Int32(4)}
 	for i := range 4 {
 		in.MetricDataQueries = append(in.MetricDataQueries, cwtypes.MetricDataQuery{Id: aws.String(fmt.Sprint("m", i)), MetricStat: bounces("Sum", 1800)})
 	}
@@ -643,7 +711,7 @@ func TestMaxDatapoints(t *testing.T) {
 			ids = append(ids, *r.Id)
 		}
 	}
-	if !slices.Equal(pages, []int{1, 1, 1, 1}) || !slices.Equal(ids, []string{"m0", "m1", "m2", "m3"}) {
+	if !slices.Equal(pages, []int{2, 2}) || !slices.Equal(ids, []string{"m0", "m1", "m2", "m3"}) {
 		t.Errorf("results %v on pages of %v", ids, pages)
 	}
 }
