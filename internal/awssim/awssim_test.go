@@ -205,7 +205,9 @@ func TestAssumeRole(t *testing.T) {
 }
 
 func TestRegions(t *testing.T) {
-	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true, Faults: []awssim.Fault{{Kind: "region_disabled", Region: "eu-south-1"}}})
+	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true, Faults: []awssim.Fault{
+		{Kind: "region_disabled", Region: "eu-south-1"}, {Kind: "region_disabled", Region: "eu-west-3", Service: "ses"},
+	}})
 	_, err := cognitoidentityprovider.NewFromConfig(in(cfg, "af-south-1")).ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1)})
 	if code(err) != "UnrecognizedClientException" {
 		t.Errorf("a region that is off: %v", err)
@@ -229,7 +231,7 @@ func TestRegions(t *testing.T) {
 	if pages != 2 || len(status) != 34 {
 		t.Errorf("%d regions on %d pages", len(status), pages)
 	}
-	for region, want := range map[string]string{"eu-west-1": "ENABLED_BY_DEFAULT", "af-south-1": "DISABLED", "eu-south-1": "DISABLED"} {
+	for region, want := range map[string]string{"eu-west-1": "ENABLED_BY_DEFAULT", "af-south-1": "DISABLED", "eu-south-1": "DISABLED", "eu-west-3": "ENABLED_BY_DEFAULT"} {
 		if status[region] != want {
 			t.Errorf("%s is %s, want %s", region, status[region], want)
 		}

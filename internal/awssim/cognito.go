@@ -25,21 +25,24 @@ func listUserPools(c *call) (object, error) {
 	}.page(c)
 }
 
-// pool finds the pool that the call names.
-func (c *call) pool() (*Pool, error) {
-	id := c.params.text("UserPoolId")
-	switch {
-	case id == "":
-		return nil, c.invalid("UserPoolId", nil, "not be null")
-	case len(id) > 55:
-		return nil, c.invalid("UserPoolId", id, "have length less than or equal to 55")
-	case !poolID.MatchString(id):
-		return nil, c.invalid("UserPoolId", id, `satisfy regular expression pattern: [\w-]+_[0-9a-zA-Z]+`)
+// ofPool is an operation on the pool that the call names.
+func ofPool(handle func(*call, *Pool) (object, error)) func(*call) (object, error) {
+	return func(c *call) (object, error) {
+		id := c.params.text("UserPoolId")
+		switch {
+		case id == "":
+			return nil, c.invalid("UserPoolId", nil, "not be null")
+		case len(id) > 55:
+			return nil, c.invalid("UserPoolId", id, "have length less than or equal to 55")
+		case !poolID.MatchString(id):
+			return nil, c.invalid("UserPoolId", id, `satisfy regular expression pattern: [\w-]+_[0-9a-zA-Z]+`)
+		}
+		p := c.here().pool(id)
+		if p == nil {
+			return nil, badRequest("ResourceNotFoundException", "User pool %s does not exist.", id)
+		}
+		return handle(c, p)
 	}
-	if p := c.here().pool(id); p != nil {
-		return p, nil
-	}
-	return nil, badRequest("ResourceNotFoundException", "User pool %s does not exist.", id)
 }
 
 func (p *Pool) lambdas(c *call) object {
@@ -102,11 +105,7 @@ var newPool = func() (settings map[string]json.RawMessage) {
 }()
 
 // describeUserPool answers what a new pool has, but for what the fleet says.
-func describeUserPool(c *call) (object, error) {
-	p, err := c.pool()
-	if err != nil {
-		return nil, err
-	}
+func describeUserPool(c *call, p *Pool) (object, error) {
 	email := object{}
 	if p.Mode != modeAbsent {
 		email["EmailSendingAccount"] = p.Mode
@@ -136,27 +135,18 @@ func describeUserPool(c *call) (object, error) {
 	return object{"UserPool": up}, nil
 }
 
-func listUserPoolClients(c *call) (object, error) {
-	p, err := c.pool()
-	if err != nil {
-		return nil, err
-	}
+func listUserPoolClients(c *call, p *Pool) (object, error) {
 	return listing[Client]{
 		key: "UserPoolClients", items: p.Clients, name: func(cl Client) string { return cl.ID }, min: 1, max: maxPage, fallback: maxPage,
 		show: func(cl Client) any { return object{"ClientId": cl.ID, "ClientName": cl.Name, "UserPoolId": p.ID} },
 	}.page(c)
 }
 
-func getUserPoolMfaConfig(c *call) (object, error) {
-	_, err := c.pool()
-	return object{"MfaConfiguration": "OFF"}, err
+func getUserPoolMfaConfig(*call, *Pool) (object, error) {
+	return object{"MfaConfiguration": "OFF"}, nil
 }
 
-func describeRiskConfiguration(c *call) (object, error) {
-	p, err := c.pool()
-	if err != nil {
-		return nil, err
-	}
+func describeRiskConfiguration(c *call, p *Pool) (object, error) {
 	o := object{"UserPoolId": p.ID}
 	if id := c.params.text("ClientId"); id != "" {
 		if find(p.Clients, func(cl *Client) bool { return cl.ID == id }) == nil {
@@ -167,11 +157,7 @@ func describeRiskConfiguration(c *call) (object, error) {
 	return object{"RiskConfiguration": o}, nil
 }
 
-func getLogDeliveryConfiguration(c *call) (object, error) {
-	p, err := c.pool()
-	if err != nil {
-		return nil, err
-	}
+func getLogDeliveryConfiguration(_ *call, p *Pool) (object, error) {
 	return object{"LogDeliveryConfiguration": object{"UserPoolId": p.ID, "LogConfigurations": []any{}}}, nil
 }
 

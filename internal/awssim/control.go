@@ -45,25 +45,17 @@ func (s *Server) drive(what string, body []byte) (any, error) {
 	case "GET /_faults":
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		faults := make([]Fault, 0, len(s.faults))
-		for _, f := range s.faults {
-			faults = append(faults, f.Fault)
-		}
-		return faults, nil
+		return slices.Clone(s.faults), nil
 	case "PUT /_faults":
 		faults, err := parseFaults(body)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = s.SetFaults(faults)
 		}
-		return nil, s.SetFaults(faults)
+		return nil, err
 	case "GET /_fleet":
 		return s.Fleet().plain()
 	case "PUT /_fleet":
-		f, err := ParseFleet(body)
-		if err != nil {
-			return nil, err
-		}
-		return nil, s.SetFleet(f)
+		return nil, s.put(body)
 	case "PATCH /_fleet":
 		return nil, s.patch(body)
 	default:
@@ -82,7 +74,11 @@ func (s *Server) patch(body []byte) error {
 	if err != nil {
 		return err
 	}
-	f, err := ParseFleet(mustJSON(merge(have, change)))
+	return s.put(mustJSON(merge(have, change)))
+}
+
+func (s *Server) put(fleet []byte) error {
+	f, err := ParseFleet(fleet)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ type Fault struct {
 	Region    string  `json:"region,omitempty"`
 	Rate      float64 `json:"rate,omitempty"`  // share of the matching calls that fail, all of them if 0
 	Count     int     `json:"count,omitempty"` // how many calls fail before the fault ends, no end if 0
+
+	hits int // calls that failed so far
 }
 
 // FaultKinds lists the kinds of faults.
@@ -72,25 +74,19 @@ func parseFaults(data []byte) ([]Fault, error) {
 	return faults, nil
 }
 
-// armed is a fault that is in effect.
-type armed struct {
-	Fault
-	left int // failures left, when Count is set
-}
-
-func (f *armed) matches(c *call) bool {
+func (f *Fault) matches(c *call) bool {
 	is := func(want, have string) bool { return want == "" || want == have }
 	return is(f.Service, c.service.name) && is(f.Operation, c.operation) && is(f.Account, c.account) && is(f.Region, c.region) &&
-		(f.Count == 0 || f.left > 0)
+		(f.Count == 0 || f.hits < f.Count)
 }
 
 // strike returns the kind of the first fault that hits the call, empty for none.
 func (s *Server) strike(c *call) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range s.faults {
-		if f.matches(c) && (f.Rate == 0 || s.random.Float64() < f.Rate) {
-			f.left--
+	for i := range s.faults {
+		if f := &s.faults[i]; f.matches(c) && (f.Rate == 0 || s.random.Float64() < f.Rate) {
+			f.hits++
 			return f.Kind
 		}
 	}
@@ -102,7 +98,7 @@ func (s *Server) strike(c *call) string {
 func (s *Server) switchedOff(account, region string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.faults, func(f *armed) bool {
+	return slices.ContainsFunc(s.faults, func(f Fault) bool {
 		return f.Kind == "region_disabled" && f.Service == "" && f.Region == region && (f.Account == "" || f.Account == account)
 	})
 }

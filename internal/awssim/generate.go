@@ -118,13 +118,10 @@ func (g *generator) pool(account, region string, i int) Pool {
 	if g.Mix == "healthy" {
 		return p
 	}
-	switch (i/2 + g.n) % 12 {
-	case 1:
-		p.SourceARN, p.From = arn("pending.example.net"), "no-reply@pending.example.net"
-	case 2:
-		p.SourceARN, p.From = arn("failed.example.net"), "no-reply@failed.example.net"
-	case 3:
-		p.SourceARN, p.From = arn("gone.example.net"), "no-reply@gone.example.net"
+	switch n := (i/2 + g.n) % 12; n {
+	case 1, 2, 3:
+		name := []string{"pending.example.net", "failed.example.net", "gone.example.net"}[n-1]
+		p.SourceARN, p.From = arn(name), "no-reply@"+name
 	case 4:
 		p.From = "no-reply@elsewhere.example"
 	case 5:

@@ -71,11 +71,11 @@ func init() { // The handlers reach back to the table.
 		"iam": {"ListAccountAliases": {handle: listAccountAliases}},
 		"cognito-idp": {
 			"ListUserPools":               {15, "UserPoolRead", listUserPools},
-			"DescribeUserPool":            {15, "UserPoolRead", describeUserPool},
-			"ListUserPoolClients":         {15, "", listUserPoolClients},
-			"GetUserPoolMfaConfig":        {20, "UserPoolResourceRead", getUserPoolMfaConfig},
-			"DescribeRiskConfiguration":   {20, "UserPoolResourceRead", describeRiskConfiguration},
-			"GetLogDeliveryConfiguration": {handle: getLogDeliveryConfiguration},
+			"DescribeUserPool":            {15, "UserPoolRead", ofPool(describeUserPool)},
+			"ListUserPoolClients":         {15, "", ofPool(listUserPoolClients)},
+			"GetUserPoolMfaConfig":        {20, "UserPoolResourceRead", ofPool(getUserPoolMfaConfig)},
+			"DescribeRiskConfiguration":   {20, "UserPoolResourceRead", ofPool(describeRiskConfiguration)},
+			"GetLogDeliveryConfiguration": {handle: ofPool(getLogDeliveryConfiguration)},
 		},
 		"sesv2": {
 			"GetAccount":          {1, "", getAccount},

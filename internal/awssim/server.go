@@ -42,7 +42,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards what follows; a Fleet is replaced, never changed
 	fleet    *Fleet
-	faults   []*armed
+	faults   []Fault
 	random   *mathrand.Rand
 	sessions map[string]*session // by access key
 	limiters map[bucket]*rate.Limiter
@@ -110,16 +110,15 @@ func New(o Options) (*Server, error) {
 
 // SetFaults replaces the faults.
 func (s *Server) SetFaults(faults []Fault) error {
-	all := make([]*armed, 0, len(faults))
-	for _, f := range faults {
-		if err := f.check(); err != nil {
+	faults = append([]Fault{}, faults...) // The caller's are not changed.
+	for i := range faults {
+		if err := faults[i].check(); err != nil {
 			return err
 		}
-		all = append(all, &armed{f, f.Count})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = all
+	s.faults = faults
 	return nil
 }
 
@@ -276,10 +275,8 @@ func reset(w http.ResponseWriter) {
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false
@@ -343,8 +340,8 @@ func (s *Server) parse(r *http.Request, body []byte) (*call, *awsError) {
 		c.account, c.userID, c.principal = c.session.account, roleID+":"+c.session.name, c.session.arn(c.region)
 	}
 	if c.service == services["sts"] && strings.HasPrefix(c.operation, "AssumeRole") {
-		if role, ok := parseRole(c.params.text("RoleArn")); ok {
-			c.account = role.account // A fault of the role's account, not of the caller's, applies to the call.
+		if role := roleARN.FindStringSubmatch(c.params.text("RoleArn")); role != nil {
+			c.account = role[1] // A fault of the role's account, not of the caller's, applies to the call.
 		}
 	}
 	return c, nil

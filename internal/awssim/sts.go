@@ -24,16 +24,6 @@ const (
 
 const roleID = "AROAAWSSIM0000000000A" // of every role
 
-type role struct{ account, name string }
-
-func parseRole(arn string) (role, bool) {
-	m := roleARN.FindStringSubmatch(arn)
-	if m == nil {
-		return role{}, false
-	}
-	return role{m[1], m[2]}, true
-}
-
 // arn is that of the session, which leaves out the path of the role.
 func (s *session) arn(region string) string {
 	return "arn:" + partition(region) + ":sts::" + s.account + ":assumed-role/" + s.role[strings.LastIndexByte(s.role, '/')+1:] + "/" + s.name
@@ -41,11 +31,11 @@ func (s *session) arn(region string) string {
 
 func assumeRole(c *call) (object, error) {
 	arn, name := c.params.text("RoleArn"), c.params.text("RoleSessionName")
-	r, ok := parseRole(arn)
+	role := roleARN.FindStringSubmatch(arn) // the account and the name
 	switch {
 	case arn == "":
 		return nil, c.invalid("RoleArn", nil, "not be null")
-	case !ok:
+	case role == nil:
 		return nil, badRequest("ValidationException", "%s is invalid", arn)
 	case name == "":
 		return nil, c.invalid("RoleSessionName", nil, "not be null")
@@ -62,7 +52,7 @@ func assumeRole(c *call) (object, error) {
 	if c.operation == "AssumeRoleWithWebIdentity" && c.params.text("WebIdentityToken") == "" {
 		return nil, badRequest("InvalidIdentityToken", "No WebIdentityToken is given.")
 	}
-	a := c.fleet.account(r.account)
+	a := c.fleet.account(role[1])
 	if a == nil || c.operation == "AssumeRole" && a.ExternalID != "" && c.params.text("ExternalId") != a.ExternalID {
 		return nil, &awsError{
 			code: "AccessDeniedException", status: http.StatusForbidden,
@@ -70,7 +60,7 @@ func assumeRole(c *call) (object, error) {
 		}
 	}
 	key, secret := "ASIA"+rand.Text()[:16], rand.Text()+rand.Text()[:14]
-	made := &session{account: r.account, role: r.name, name: name, token: rand.Text() + rand.Text(), expires: c.now.Add(time.Duration(lifetime) * time.Second)}
+	made := &session{account: role[1], role: role[2], name: name, token: rand.Text() + rand.Text(), expires: c.now.Add(time.Duration(lifetime) * time.Second)}
 	s := c.server
 	s.mu.Lock()
 	maps.DeleteFunc(s.sessions, func(_ string, old *session) bool { return old.expires.Before(c.now.Add(-time.Hour)) })
