@@ -28,7 +28,7 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request, body []byte, er
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(out) // Nobody is left to tell if the client is gone.
+	_ = e.Encode(out) // An error means that the client is gone.
 }
 
 var errNoRoute = errors.New("no such control")

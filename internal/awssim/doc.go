@@ -3,7 +3,7 @@
 // AWS's paging, request quotas, errors and several accounts, to any AWS client
 // whose endpoint is set to it.
 //
-// It knows AWS and nothing of the exporter: what it serves is a [Fleet], and
-// what goes wrong is a list of [Fault]. Signatures are not checked, since it
-// has no secrets to check them with; everything else about credentials is.
+// It knows AWS and nothing of the exporter: it serves a [Fleet], and fails as a
+// list of [Fault] says. Signatures are not checked, because it has no secret
+// keys. Session tokens, their expiry, external ids and regions are.
 package awssim

@@ -116,14 +116,13 @@ func failure(kind string, c *call) *awsError {
 	case "deny":
 		return denied(c)
 	case "expired_token":
-		return &awsError{code: "ExpiredTokenException", message: "The security token included in the request is expired", status: http.StatusForbidden}
+		return forbidden("ExpiredTokenException", "The security token included in the request is expired")
 	case "region_disabled":
-		e := &awsError{code: "UnrecognizedClientException", message: invalidToken, status: http.StatusForbidden}
 		if c.service == services["sts"] {
-			e.code = "RegionDisabledException"
-			e.message = "STS is not activated in the requested region for account " + c.account + ". Your account administrator can use the IAM console to activate STS in that region."
+			return forbidden("RegionDisabledException", "STS is not activated in the requested region for account "+c.account+
+				". Your account administrator can use the IAM console to activate STS in that region.")
 		}
-		return e
+		return forbidden("UnrecognizedClientException", invalidToken)
 	case "error500":
 		e := &awsError{code: "InternalFailure", message: "An internal error occurred. Try again later.", status: http.StatusInternalServerError}
 		if c.service == services["cognito-idp"] {
@@ -142,9 +141,6 @@ func denied(c *call) *awsError {
 	if c.operation == "AssumeRole" {
 		resource = c.params.text("RoleArn")
 	}
-	return &awsError{
-		code: "AccessDeniedException", status: http.StatusForbidden,
-		message: "User: " + c.principal + " is not authorized to perform: " + action + " on resource: " + resource +
-			" because no identity-based policy allows the " + action + " action",
-	}
+	return forbidden("AccessDeniedException", "User: "+c.principal+" is not authorized to perform: "+action+" on resource: "+resource+
+		" because no identity-based policy allows the "+action+" action")
 }

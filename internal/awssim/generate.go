@@ -19,19 +19,19 @@ func Demo() *Fleet {
 	return f
 }
 
-// GenerateOptions describe a fleet to be made up.
+// GenerateOptions describe a fleet that is generated.
 type GenerateOptions struct {
 	Accounts int      // their ids are 100000000001 and up
 	Regions  []string // of every account
 	Pools    int      // in each account and region
 	Seed     uint64
-	Mix      string  // mixed: half COGNITO_DEFAULT and every state somewhere; healthy: nothing to complain about
+	Mix      string  // mixed: half COGNITO_DEFAULT and every state somewhere; healthy: nothing to report
 	Active   float64 // share of the pools with traffic, 0 to 1
 }
 
 const firstAccount = 100000000001
 
-// Generate makes up a fleet, the same for the same options.
+// Generate returns a fleet, the same for the same options.
 func Generate(o GenerateOptions) (*Fleet, error) {
 	if err := oneOf("mix", o.Mix, "mixed", "healthy"); err != nil {
 		return nil, err

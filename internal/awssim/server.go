@@ -248,7 +248,7 @@ func send(w http.ResponseWriter, r *http.Request, a answer, kind, requestID stri
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
 	half := len(a.body) / 2
-	_, _ = w.Write(a.body[:half]) // Here and below, nobody is left to tell if the client is gone.
+	_, _ = w.Write(a.body[:half]) // Here and below, an error means that the client is gone.
 	switch kind {
 	case "truncate":
 		_ = http.NewResponseController(w).Flush()
@@ -332,7 +332,7 @@ func (s *Server) parse(r *http.Request, body []byte) (*call, *awsError) {
 	case c.service == noService, c.operation == "":
 		return c, unknownOperation(c)
 	case c.accessKey == "" && c.operation != "AssumeRoleWithWebIdentity":
-		return c, &awsError{code: "MissingAuthenticationTokenException", message: "Request is missing Authentication Token", status: http.StatusForbidden}
+		return c, forbidden("MissingAuthenticationTokenException", "Request is missing Authentication Token")
 	}
 	c.account, c.userID = c.fleet.Accounts[0].ID, "AIDAAWSSIM0000000000A"
 	c.principal = "arn:" + partition(c.region) + ":iam::" + c.account + ":user/awssim"
@@ -368,7 +368,7 @@ func (s *Server) authenticate(c *call) *awsError {
 	case c.operation == "AssumeRoleWithWebIdentity":
 		return nil
 	case strings.HasPrefix(c.accessKey, "ASIA") && (c.session == nil || c.token != c.session.token):
-		return &awsError{code: "UnrecognizedClientException", message: invalidToken, status: http.StatusForbidden}
+		return forbidden("UnrecognizedClientException", invalidToken)
 	case c.session != nil && !c.now.Before(c.session.expires):
 		return failure("expired_token", c)
 	}
@@ -376,15 +376,4 @@ func (s *Server) authenticate(c *call) *awsError {
 		return failure("region_disabled", c)
 	}
 	return nil
-}
-
-func unknownOperation(c *call) *awsError {
-	e := &awsError{code: "UnknownOperationException", message: "The action " + c.operation + " is not valid for this web service.", status: http.StatusNotFound}
-	if c.operation == "" {
-		e.message = "No operation of this web service has this method and path."
-	}
-	if c.wire == wireQuery {
-		e.status = http.StatusBadRequest
-	}
-	return e
 }

@@ -2,7 +2,6 @@ package awssim
 
 import (
 	"encoding/base32"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -59,17 +58,11 @@ func (r *Region) identity(name string) *Identity {
 	})
 }
 
-func notFound(format, name string) *awsError {
-	e := badRequest("NotFoundException", format, name)
-	e.status = http.StatusNotFound
-	return e
-}
-
 func getEmailIdentity(c *call) (object, error) {
 	name := c.params.text("EmailIdentity")
 	i := c.here().identity(name)
 	if i == nil {
-		return nil, notFound("Email identity %s does not exist.", name)
+		return nil, notFound("NotFoundException", "Email identity %s does not exist.", name)
 	}
 	mailFrom := object{"BehaviorOnMxFailure": i.MailFrom.OnFailure}
 	set(mailFrom, "MailFromDomain", i.MailFrom.Domain)
@@ -114,7 +107,7 @@ func getConfigurationSet(c *call) (object, error) {
 	name := c.params.text("ConfigurationSetName")
 	set := find(c.here().ConfigurationSets, func(s *ConfigurationSet) bool { return s.Name == name })
 	if set == nil {
-		return nil, notFound("Configuration set <%s> does not exist.", name)
+		return nil, notFound("NotFoundException", "Configuration set <%s> does not exist.", name)
 	}
 	return object{
 		"ConfigurationSetName": name, "SendingOptions": object{"SendingEnabled": set.SendingEnabled}, "Tags": []any{},

@@ -3,7 +3,6 @@ package awssim
 import (
 	"crypto/rand"
 	"maps"
-	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -54,10 +53,7 @@ func assumeRole(c *call) (object, error) {
 	}
 	a := c.fleet.account(role[1])
 	if a == nil || c.operation == "AssumeRole" && a.ExternalID != "" && c.params.text("ExternalId") != a.ExternalID {
-		return nil, &awsError{
-			code: "AccessDeniedException", status: http.StatusForbidden,
-			message: "User: " + c.principal + " is not authorized to perform: sts:" + c.operation + " on resource: " + arn,
-		}
+		return nil, forbidden("AccessDeniedException", "User: "+c.principal+" is not authorized to perform: sts:"+c.operation+" on resource: "+arn)
 	}
 	key, secret := "ASIA"+rand.Text()[:16], rand.Text()+rand.Text()[:14]
 	made := &session{account: role[1], role: role[2], name: name, token: rand.Text() + rand.Text(), expires: c.now.Add(time.Duration(lifetime) * time.Second)}

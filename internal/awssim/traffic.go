@@ -208,7 +208,7 @@ func poisson(r *mathrand.Rand, mean float64) int {
 	}
 }
 
-// judge decides, in the order of time, what becomes of an account's events.
+// judge decides the outcomes of an account's events, in order of time.
 func (f *Fleet) judge(a *Account, events []event) {
 	sent := map[string]int{}
 	for i := range events {

@@ -141,10 +141,24 @@ type dictionary map[string]any
 type awsError struct {
 	code    string // its name in the service's model; Query says it as in queryCodes
 	message string
-	status  int // of the protocols that tell errors apart by it: JSON and CBOR make 400 of 403 and 404
+	status  int // of REST; Query makes 400 of 404, JSON and CBOR of 403, too
 }
 
 func (e *awsError) Error() string { return e.code + ": " + e.message }
+
+func forbidden(code, message string) *awsError {
+	return &awsError{code: code, message: message, status: http.StatusForbidden}
+}
+
+func notFound(code, format string, args ...any) *awsError {
+	e := badRequest(code, format, args...)
+	e.status = http.StatusNotFound
+	return e
+}
+
+func unknownOperation(c *call) *awsError {
+	return notFound("UnknownOperationException", "The action %q is not valid for this web service.", c.operation)
+}
 
 func badRequest(code, format string, args ...any) *awsError {
 	return &awsError{code: code, message: fmt.Sprintf(format, args...), status: http.StatusBadRequest}
@@ -470,15 +484,15 @@ func encodeError(c *call, e *awsError) answer {
 	if code, ok := queryCodes[e.code]; ok {
 		queryCode = code
 	}
+	status, key := e.status, "message"
+	if c.wire != wireREST && status == http.StatusNotFound || c.wire != wireREST && c.wire != wireQuery && status == http.StatusForbidden {
+		status = http.StatusBadRequest
+	}
 	if c.wire == wireQuery {
-		return queryAnswer(c, e.status, "ErrorResponse", func(b *bytes.Buffer) {
+		return queryAnswer(c, status, "ErrorResponse", func(b *bytes.Buffer) {
 			element(b, "Error", object{"Type": side, "Code": queryCode, "Message": e.message})
 			element(b, "RequestId", c.requestID)
 		})
-	}
-	status, key := e.status, "message"
-	if c.wire != wireREST && (status == http.StatusForbidden || status == http.StatusNotFound) {
-		status = http.StatusBadRequest
 	}
 	if c.service.capital {
 		key = "Message"

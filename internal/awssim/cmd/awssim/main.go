@@ -27,17 +27,17 @@ func main() {
 }
 
 func run(args []string) error {
-	app := kingpin.New("awssim", "A simulated AWS: Cognito user pools, SES and what belongs to them.")
+	app := kingpin.New("awssim", "A simulated AWS: Cognito user pools, SES and what they need.")
 	app.HelpFlag.Short('h')
 	var (
 		listen   = app.Flag("listen", "Address to listen on.").Default("127.0.0.1:4566").String()
 		file     = app.Flag("fleet", "YAML file with the fleet; without it and without --accounts, the demo's.").ExistingFile()
-		accounts = app.Flag("accounts", "Make up a fleet of so many accounts.").Int()
-		regions  = app.Flag("regions", "Regions of every account that is made up, with commas between.").Default("eu-west-1").String()
-		pools    = app.Flag("pools", "User pools in each account and region that is made up.").Default("10").Int()
-		seed     = app.Flag("seed", "Seed of what is made up and of what is left to chance.").Default("1").Uint64()
-		mix      = app.Flag("mix", "mixed: half COGNITO_DEFAULT and every state somewhere; healthy: nothing to complain about.").Default("mixed").Enum("mixed", "healthy")
-		active   = app.Flag("active", "Share of the made-up pools that have traffic.").Default("0").Float64()
+		accounts = app.Flag("accounts", "Generate a fleet with this number of accounts.").Int()
+		regions  = app.Flag("regions", "Regions of every generated account, separated by commas.").Default("eu-west-1").String()
+		pools    = app.Flag("pools", "User pools in each generated account and region.").Default("10").Int()
+		seed     = app.Flag("seed", "Seed of everything random.").Default("1").Uint64()
+		mix      = app.Flag("mix", "mixed: half COGNITO_DEFAULT and every state somewhere; healthy: nothing to report.").Default("mixed").Enum("mixed", "healthy")
+		active   = app.Flag("active", "Share of the generated pools that have traffic, 0 to 1.").Default("0").Float64()
 		latency  = app.Flag("latency", "How long every answer takes.").Default("0s").Duration()
 		noQuotas = app.Flag("no-quotas", "Answer everything, however much is asked.").Bool()
 		noDelays = app.Flag("no-delays", "Show events in CloudWatch and CloudTrail at once.").Bool()
@@ -71,7 +71,7 @@ func run(args []string) error {
 func load(file string, accounts int, o awssim.GenerateOptions) (*awssim.Fleet, error) {
 	switch {
 	case file != "" && accounts != 0:
-		return nil, errors.New("either --fleet or --accounts, not both")
+		return nil, errors.New("use either --fleet or --accounts, not both")
 	case file != "":
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -97,7 +97,7 @@ func serve(sim *awssim.Server, listen string, accounts int) error {
 	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		<-ctx.Done()
-		_ = server.Close() // Stopping; Serve's error tells.
+		_ = server.Close() // Serve returns the error.
 	}()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
