@@ -467,7 +467,7 @@ func TestRefusals(t *testing.T) {
 		{"ses", "/v2/email/list-identities", `{"PageSize": 1001}`, 400, "BadRequestException less than or equal to 1000"},
 		{"ses", "/v2/email/list-identities", `{"PageSize": 1, "NextToken": "x"}`, 400, "BadRequestException NextToken"},
 		{"ses", "/v2/email/list-identities", `{"Filter": {"IDENTITY_TYPE": "DOMAIN"}}`, 400, "BadRequestException Filter is not simulated"},
-		{"ses", "/v2/email/nothing", `{}`, 404, `UnknownOperationException The action \"\" is not valid`},
+		{"ses", "/v2/email/nothing", `{}`, 404, "UnknownOperationException method and path"},
 		{"account", "/listRegions", `{"MaxResults": 51}`, 400, "ValidationException less than or equal to 50"},
 		{"account", "/listRegions", `{"AccountId": "100000000002"}`, 400, "ValidationException AccountId is not simulated"},
 		{"", "/v2/email/list-identities", `{}`, 403, "MissingAuthenticationTokenException missing"},

@@ -157,6 +157,9 @@ func notFound(code, format string, args ...any) *awsError {
 }
 
 func unknownOperation(c *call) *awsError {
+	if c.operation == "" {
+		return notFound("UnknownOperationException", "No action of this web service has this method and path.")
+	}
 	return notFound("UnknownOperationException", "The action %q is not valid for this web service.", c.operation)
 }
 
