@@ -149,7 +149,7 @@ func TestPaging(t *testing.T) {
 
 func TestAssumeRole(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	_, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true, Now: func() time.Time { return now }})
+	sim, cfg := start(t, awssim.Options{Fleet: awssim.Demo(), NoQuotas: true, Now: func() time.Time { return now }})
 	client := sts.NewFromConfig(cfg)
 	assume := func(arn, external string, seconds int32) (*sts.AssumeRoleOutput, error) {
 		return client.AssumeRole(t.Context(), &sts.AssumeRoleInput{
@@ -193,6 +193,16 @@ func TestAssumeRole(t *testing.T) {
 	me, err = client.GetCallerIdentity(t.Context(), nil)
 	if err != nil || *me.Account != "100000000001" {
 		t.Errorf("ambient: %+v, %v", me, err)
+	}
+	fleet := sim.Fleet()
+	if err := sim.SetFleet(parse(t, `accounts: [{id: "100000000001"}]`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sesv2.NewFromConfig(guest).GetAccount(t.Context(), nil); code(err) != "UnrecognizedClientException" {
+		t.Errorf("in an account that left: %v", err)
+	}
+	if err := sim.SetFleet(fleet); err != nil {
+		t.Fatal(err)
 	}
 	now = now.Add(15 * time.Minute)
 	if _, err := sesv2.NewFromConfig(guest).GetAccount(t.Context(), nil); code(err) != "ExpiredTokenException" {

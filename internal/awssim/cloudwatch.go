@@ -3,6 +3,7 @@ package awssim
 import (
 	"cmp"
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"math"
 	"regexp"
@@ -40,9 +41,7 @@ type metric struct {
 	pool, client    string // the dimensions of AWS/Cognito
 }
 
-func (m metric) key() string {
-	return strings.Join([]string{m.namespace, m.name, m.pool, m.client}, "\x00")
-}
+func (m metric) key() string { return fmt.Sprintf("%q", m) }
 
 func (m metric) output() object {
 	dimensions := []any{}

@@ -225,9 +225,19 @@ var (
 	epoch     = time.Date(2025, 3, 1, 8, 0, 0, 0, time.UTC) // when what has no date was created
 )
 
+// assume gives a field a value if it is zero. It does not write otherwise: a
+// complete fleet can be completed again while it is served.
+func assume[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
 // complete fills in what was not given and checks the rest.
 func (f *Fleet) complete() error {
-	f.DefaultQuota.Limit, f.DefaultQuota.Scope = cmp.Or(f.DefaultQuota.Limit, 50), cmp.Or(f.DefaultQuota.Scope, scopeAccountRegion)
+	assume(&f.DefaultQuota.Limit, 50)
+	assume(&f.DefaultQuota.Scope, scopeAccountRegion)
 	if err := oneOf("default_quota.scope", f.DefaultQuota.Scope, scopeAccountRegion, scopeAccount, scopePool); err != nil {
 		return err
 	}
@@ -278,7 +288,11 @@ func (a *Account) completeReplicas() error {
 			case p.Traffic.any():
 				return fmt.Errorf("user pool %s in %s is a replica: it sends only codes at sign-in, and the events of traffic are others", p.ID, name)
 			}
-			p.Name, p.Tier, p.AutoVerified, p.Clients, p.Created = primary.Name, primary.Tier, primary.AutoVerified, primary.Clients, primary.Created
+			want := *p
+			want.Name, want.Tier, want.AutoVerified, want.Clients, want.Created = primary.Name, primary.Tier, primary.AutoVerified, primary.Clients, primary.Created
+			if !reflect.DeepEqual(*p, want) { // A fleet that is served is not written to.
+				*p = want
+			}
 		}
 	}
 	return nil
@@ -316,17 +330,15 @@ func (r *Region) complete(account, region string) error {
 }
 
 func (i *Identity) complete() error {
-	if i.DKIM == "" {
-		i.DKIM = "NOT_STARTED"
-		if identityType(i.Name) == "DOMAIN" {
-			i.DKIM = i.Status
-		}
+	if identityType(i.Name) == "DOMAIN" {
+		assume(&i.DKIM, i.Status)
 	}
+	assume(&i.DKIM, "NOT_STARTED")
 	m := &i.MailFrom
 	if m.Domain != "" {
-		m.Status = cmp.Or(m.Status, "SUCCESS")
+		assume(&m.Status, "SUCCESS")
 	}
-	m.OnFailure = cmp.Or(m.OnFailure, "USE_DEFAULT_VALUE")
+	assume(&m.OnFailure, "USE_DEFAULT_VALUE")
 	if i.Policies == nil {
 		i.Policies = map[string]string{}
 	}
@@ -344,17 +356,18 @@ func (p *Pool) home() string {
 }
 
 func (p *Pool) complete(account, region string) {
-	p.ID = cmp.Or(p.ID, region+"_"+base32.StdEncoding.EncodeToString(digest(account, region, p.Name))[:9])
-	p.Mode, p.Tier = cmp.Or(p.Mode, "COGNITO_DEFAULT"), cmp.Or(p.Tier, "ESSENTIALS")
+	assume(&p.ID, region+"_"+base32.StdEncoding.EncodeToString(digest(account, region, p.Name))[:9])
+	assume(&p.Mode, "COGNITO_DEFAULT")
+	assume(&p.Tier, "ESSENTIALS")
 	if p.Clients == nil {
 		p.Clients = []Client{{Name: "web"}}
 	}
 	for i := range p.Clients {
 		c := &p.Clients[i]
-		c.ID = cmp.Or(c.ID, hex.EncodeToString(digest(p.ID, c.Name))[:26])
+		assume(&c.ID, hex.EncodeToString(digest(p.ID, c.Name))[:26])
 	}
-	p.Created = cmp.Or(p.Created, epoch)
-	p.Modified = cmp.Or(p.Modified, p.Created)
+	assume(&p.Created, epoch)
+	assume(&p.Modified, p.Created)
 }
 
 func digest(parts ...string) []byte {

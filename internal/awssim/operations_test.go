@@ -376,6 +376,25 @@ func TestReplica(t *testing.T) {
 	}
 }
 
+// TestCompleteAgain checks, under the race detector, that a fleet that is
+// served can be given to another server.
+func TestCompleteAgain(t *testing.T) {
+	sim, cfg := startEverything(t)
+	done := make(chan error)
+	go func() {
+		_, err := awssim.New(awssim.Options{Fleet: sim.Fleet()})
+		done <- err
+	}()
+	for range 20 {
+		if _, err := cognitoidentityprovider.NewFromConfig(in(cfg, "eu-central-1")).ListUserPools(t.Context(), &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1)}); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRefusals sends wrong requests as other clients may do. No refusal is
 // without a message.
 func TestRefusals(t *testing.T) {

@@ -367,7 +367,7 @@ func (s *Server) authenticate(c *call) *awsError {
 	switch {
 	case c.operation == "AssumeRoleWithWebIdentity":
 		return nil
-	case strings.HasPrefix(c.accessKey, "ASIA") && (c.session == nil || c.token != c.session.token):
+	case strings.HasPrefix(c.accessKey, "ASIA") && (c.session == nil || c.token != c.session.token || c.fleet.account(c.session.account) == nil):
 		return forbidden("UnrecognizedClientException", invalidToken)
 	case c.session != nil && !c.now.Before(c.session.expires):
 		return failure("expired_token", c)

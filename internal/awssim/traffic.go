@@ -16,23 +16,13 @@ import (
 // Traffic is what the users of a pool do. Everything is drawn from the seed
 // and the pool's id, so that it is the same whenever it is asked for.
 type Traffic struct {
-	// PerHour is how often something happens on average, by the event's name
-	// in CloudTrail, see eventNames.
-	PerHour map[string]float64 `yaml:"per_hour,omitempty"`
-	// SentToday are sign-ups in addition, evenly over the three hours before
-	// the server was started; every later day in the half hour after the reset.
-	SentToday int `yaml:"sent_today,omitempty"`
-	// SMS is the share whose code goes out by SMS, 0 to 1.
-	SMS float64 `yaml:"sms,omitempty"`
-	// Suppressed is the share of AdminCreateUser with MessageAction SUPPRESS, 0 to 1.
-	Suppressed float64 `yaml:"suppressed,omitempty"`
-	// PagesAlsoCall makes every page event come with the API event of the same action.
-	PagesAlsoCall bool `yaml:"pages_also_call,omitempty"`
-	// FloatStatus writes the status of page events as 302.0, as one of AWS's samples has it.
-	FloatStatus bool `yaml:"float_status,omitempty"`
-	// HideDelivery hides codeDeliveryDetails and desiredDeliveryMediums in
-	// CloudTrail, as AWS hides other lists and objects.
-	HideDelivery bool `yaml:"hide_delivery,omitempty"`
+	PerHour       map[string]float64 `yaml:"per_hour,omitempty"`        // how often something happens on average, by the event's name in CloudTrail, see eventNames
+	SentToday     int                `yaml:"sent_today,omitempty"`      // sign-ups in addition: in the three hours before the start, and on later days in the half hour after the reset
+	SMS           float64            `yaml:"sms,omitempty"`             // share whose code goes out by SMS, 0 to 1
+	Suppressed    float64            `yaml:"suppressed,omitempty"`      // share of AdminCreateUser with MessageAction SUPPRESS, 0 to 1
+	PagesAlsoCall bool               `yaml:"pages_also_call,omitempty"` // page events come with the API event of the same action
+	FloatStatus   bool               `yaml:"float_status,omitempty"`    // page events have status 302.0, as in one of AWS's samples
+	HideDelivery  bool               `yaml:"hide_delivery,omitempty"`   // codeDeliveryDetails and desiredDeliveryMediums are hidden, as AWS hides other lists and objects
 }
 
 func (t *Traffic) any() bool { return len(t.PerHour) > 0 || t.SentToday > 0 }
