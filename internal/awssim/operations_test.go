@@ -398,7 +398,7 @@ func TestCompleteAgain(t *testing.T) {
 // TestRefusals sends wrong requests as other clients may do. No refusal is
 // without a message.
 func TestRefusals(t *testing.T) {
-	sim, _ := startEverything(t)
+	sim, cfg := startEverything(t)
 	const (
 		cognito = "AWSCognitoIdentityProviderService."
 		watch   = "GraniteServiceVersion20100801."
@@ -476,6 +476,22 @@ func TestRefusals(t *testing.T) {
 		}
 		if w.Code != tt.status || code != tt.code || !strings.Contains(e.Message, tt.message) {
 			t.Errorf("%s %s: %d %s %s, want %d %s %s", tt.target, tt.body, w.Code, code, e.Message, tt.status, tt.code, tt.message)
+		}
+	}
+	// In CBOR, which the SDK speaks.
+	watchClient := cloudwatch.NewFromConfig(cfg)
+	for want, change := range map[string]func(*cloudwatch.GetMetricStatisticsInput){
+		"<nil>":                       func(*cloudwatch.GetMetricStatisticsInput) {},
+		"InvalidParameterValue":       func(in *cloudwatch.GetMetricStatisticsInput) { in.EndTime = in.StartTime },
+		"InvalidParameterCombination": func(in *cloudwatch.GetMetricStatisticsInput) { in.ExtendedStatistics = []string{"p50"} },
+	} {
+		in := &cloudwatch.GetMetricStatisticsInput{
+			Namespace: aws.String("AWS/SES"), MetricName: aws.String("Reputation.BounceRate"), StartTime: aws.Time(noon.Add(-time.Hour)), EndTime: &noon,
+			Period: aws.Int32(60), Statistics: []cwtypes.Statistic{"Sum"},
+		}
+		change(in)
+		if _, err := watchClient.GetMetricStatistics(t.Context(), in); code(err) != want {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 	for _, tt := range []struct {
