@@ -21,7 +21,8 @@ const (
 	resolution        = 5 * time.Minute
 	publicationDelay  = 2 * time.Minute
 	recentlyActive    = 3 * time.Hour
-	metricRetention   = 14 * day // after it, a metric is not listed
+	metricRetention   = 14 * day  // after it, a metric is not listed
+	pointRetention    = 455 * day // after it, a point is gone
 	namespaceCognito  = "AWS/Cognito"
 	namespaceSES      = "AWS/SES"
 	signUpSuccesses   = "SignUpSuccesses"
@@ -83,8 +84,10 @@ func signUp(e *event) (metric, bool) {
 }
 
 // samples returns the values of every metric in a time, or of one if it is
-// given, sorted by time.
+// given, sorted by time. Older ones than AWS keeps do not exist.
 func (c *call) samples(from, to time.Time, only *metric) map[metric][]sample {
+	from = slices.MaxFunc([]time.Time{from, c.now.Add(-pointRetention)}, time.Time.Compare)
+	to = slices.MinFunc([]time.Time{to, c.now.Add(1)}, time.Time.Compare)
 	all := map[metric][]sample{}
 	if only == nil || only.namespace == namespaceCognito {
 		for _, e := range c.visible(from, to, late) {
@@ -106,7 +109,7 @@ func (c *call) samples(from, to time.Time, only *metric) map[metric][]sample {
 			if only != nil && m != *only {
 				continue
 			}
-			for at := from.Add(resolution - 1).Truncate(resolution); at.Before(to) && !at.After(c.now); at = at.Add(resolution) {
+			for at := from.Add(resolution - 1).Truncate(resolution); at.Before(to); at = at.Add(resolution) {
 				all[m] = append(all[m], sample{at, value})
 			}
 		}

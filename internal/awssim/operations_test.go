@@ -1,6 +1,7 @@
 package awssim_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -279,6 +280,20 @@ func TestOperations(t *testing.T) {
 		}
 	}
 
+	// All of time is no more than what AWS keeps.
+	always, err := watch.GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
+		Namespace: aws.String("AWS/SES"), MetricName: aws.String("Reputation.BounceRate"), StartTime: aws.Time(time.Unix(0, 0)), EndTime: aws.Time(noon.AddDate(900, 0, 0)),
+		Period: aws.Int32(86400 * 365), Statistics: []cwtypes.Statistic{"SampleCount"},
+	})
+	count := 0.0
+	if err == nil {
+		for _, p := range always.Datapoints {
+			count += *p.SampleCount
+		}
+	}
+	if count != 455*24*12+1 {
+		t.Errorf("%v values, %v", count, err)
+	}
 	insights, err := cloudtrail.NewFromConfig(cfg).LookupEvents(ctx, &cloudtrail.LookupEventsInput{EventCategory: "insight"})
 	shape(t, "LookupEvents", insights, err, `null`)
 	events, err := cloudtrail.NewFromConfig(cfg).LookupEvents(ctx, &cloudtrail.LookupEventsInput{MaxResults: aws.Int32(1), StartTime: aws.Time(noon.Add(-time.Hour))})
@@ -428,6 +443,7 @@ func TestRefusals(t *testing.T) {
 		{"cognito-idp", cognito + "DescribeRiskConfiguration", `{"UserPoolId": "eu-west-1_Main00001", "ClientId": "none"}`, 400, "ResourceNotFoundException", "client none does not exist"},
 		{"cognito-idp", cognito + "DeleteUserPool", `{"UserPoolId": "eu-west-1_Main00001"}`, 400, "UnknownOperationException", `"DeleteUserPool" is not valid`},
 		{"dynamodb", "DynamoDB_20120810.ListTables", `{}`, 400, "UnknownOperationException", `"ListTables" is not valid`},
+		{"dynamodb", ".ListTables", `{}`, 400, "UnknownOperationException", `"ListTables" is not valid`},
 		{"dynamodb", "ListTables", `{}`, 400, "UnknownOperationException", `"ListTables" is not valid`},
 		{"", cognito + "ListUserPools", `{}`, 400, "MissingAuthenticationTokenException", "missing Authentication Token"},
 		{"cloudtrail", trail + "LookupEvents", `{"MaxResults": 51}`, 400, "InvalidMaxResultsException", "less than or equal to 50"},
@@ -804,4 +820,35 @@ func TestDocs(t *testing.T) {
 	if len(documented) > 0 {
 		t.Errorf("documented, but not answered: %v", slices.Collect(maps.Keys(documented)))
 	}
+}
+
+// FuzzServe sends anything to the server, which answers with a body and a
+// message whatever it is.
+func FuzzServe(f *testing.F) {
+	sim, err := awssim.New(awssim.Options{Fleet: awssim.Demo(), NoQuotas: true, Now: func() time.Time { return noon }})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add("/", "AWSCognitoIdentityProviderService.ListUserPools", "cognito-idp", []byte(`{"MaxResults": 1, "NextToken": null}`))
+	f.Add("/", "GraniteServiceVersion20100801.GetMetricData", "monitoring", []byte(`{"StartTime": 1, "EndTime": 2, "MetricDataQueries": [{"Id": "a", "MetricStat": {"Metric": {}, "Period": 60, "Stat": "TM(1:2)"}}]}`))
+	f.Add("/", "CloudTrail_20131101.LookupEvents", "cloudtrail", []byte(`{"LookupAttributes": [null]}`))
+	f.Add("/service/GraniteServiceVersion20100801/operation/ListMetrics", "", "monitoring", []byte("\xa1\x6aMetricName\x61x"))
+	f.Add("/", "", "sts", []byte("Action=AssumeRole&Version=2011-06-15&RoleArn=a&Tags.member.1.Key=b&Tags.member.x=c&member=d&.=e"))
+	f.Add("/v2/email/list-identities?PageSize=1", "", "ses", []byte("{}"))
+	f.Add("/listRegions", "", "account", []byte("null"))
+	f.Fuzz(func(t *testing.T, path, target, service string, body []byte) {
+		u, err := url.Parse(path)
+		if err != nil || !strings.HasPrefix(path, "/") || strings.HasPrefix(u.Path, "/_") {
+			return
+		}
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/", bytes.NewReader(body))
+		r.URL = u
+		r.Header.Set("X-Amz-Target", target)
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIATEST/20260301/eu-west-1/"+service+"/aws4_request, SignedHeaders=host, Signature=00")
+		w := httptest.NewRecorder()
+		sim.ServeHTTP(w, r)
+		if w.Code == 200 && w.Body.Len() == 0 || w.Code >= 500 || w.Code >= 400 && !bytes.Contains(bytes.ToLower(w.Body.Bytes()), []byte("message")) {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
 }

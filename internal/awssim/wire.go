@@ -124,7 +124,7 @@ func (p params) check(w wire) error {
 			_, ok = v.([]any)
 		}
 		if !ok {
-			return fmt.Errorf("the value of %s does not have its type", name)
+			return fmt.Errorf("the value of %s does not have the right type", name)
 		}
 	}
 	return nil
@@ -196,12 +196,9 @@ func route(r *http.Request, body []byte, signed string) (q request, err error) {
 		q = request{service: services["cloudwatch"], operation: strings.TrimPrefix(r.URL.Path, cborPath), wire: wireCBOR}
 		q.params, err = decodeCBOR(body)
 	case target != "":
-		// Some clients write a namespace before the service.
-		name := strings.Split(target, ".")
-		q = request{service: noService, operation: name[len(name)-1], wire: wireJSON}
-		if len(name) > 1 {
-			q.service = findService(func(s *service) bool { return s.target == name[len(name)-2] })
-		}
+		name := strings.Split("."+target, ".") // Some clients write a namespace before the service.
+		q = request{operation: name[len(name)-1], wire: wireJSON}
+		q.service = findService(func(s *service) bool { return s.target != "" && s.target == name[len(name)-2] })
 		q.params, err = decodeJSON(body)
 	case strings.HasPrefix(r.URL.Path, "/v2/email/"):
 		q, err = routeREST(services["sesv2"], r, body)
@@ -226,7 +223,7 @@ func route(r *http.Request, body []byte, signed string) (q request, err error) {
 var restRoutes = map[string]struct{ operation, parameter string }{
 	"GET /v2/email/account":             {"GetAccount", ""},
 	"POST /v2/email/list-identities":    {"ListEmailIdentities", ""},
-	"GET /v2/email/identities":          {"ListEmailIdentities", ""}, // clients of before 2026
+	"GET /v2/email/identities":          {"ListEmailIdentities", ""}, // older clients
 	"GET /v2/email/identities/":         {"GetEmailIdentity", "EmailIdentity"},
 	"GET /v2/email/configuration-sets/": {"GetConfigurationSet", "ConfigurationSetName"},
 	"POST /listRegions":                 {"ListRegions", ""},
