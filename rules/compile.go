@@ -132,12 +132,12 @@ func (s scope) explain(e *cel.Error, parsed *cel.Ast) string {
 	at := find(parsed, e.ExprID)
 	switch {
 	case at == nil:
-	case strings.HasPrefix(e.Message, "undeclared reference to") && at.Kind() != ast.CallKind:
-		message, _, _ := strings.Cut(e.Message, " (in container")
-		return message + "; allowed here: " + strings.Join(append([]string{string(s.about)}, slices.Sorted(maps.Keys(s.params))...), ", ")
 	case strings.HasPrefix(e.Message, "undeclared reference to"):
 		message, _, _ := strings.Cut(e.Message, " (in container")
-		return message + "; there is no such function"
+		if at.Kind() == ast.CallKind {
+			return message + "; there is no such function"
+		}
+		return message + "; allowed here: " + yamlfile.Join(append([]string{string(s.about)}, slices.Sorted(maps.Keys(s.params))...), "and")
 	case strings.HasPrefix(e.Message, "undefined field") && at.Kind() == ast.SelectKind:
 		if t := s.typeOf(at.AsSelect().Operand()); t != nil {
 			return e.Message + "; " + t.path + " has " + yamlfile.Join(t.names(), "and")

@@ -153,27 +153,26 @@ var plainTypes = map[string]*cel.Type{"!!int": cel.IntType, "!!float": cel.Doubl
 // infer returns the type of a param by what is written, nil without one. An
 // empty list is one of strings.
 func (f *file) infer(n *yamlfile.Node, name string) *cel.Type {
+	items := n.Items
 	if n.Kind != yamlfile.List {
-		if !f.Is(n, yamlfile.Scalar, name, "a string, a number, true or false, or a list of one of them") {
-			return nil
-		}
-		return cmp.Or(plainTypes[n.Tag], cel.StringType)
+		items = []*yamlfile.Node{n}
 	}
-	first := cel.StringType
-	for i, item := range n.Items {
-		if !f.Is(item, yamlfile.Scalar, "an item of "+name, "a string, a number, or true or false") {
+	t := cel.StringType
+	for i, item := range items {
+		if !f.Is(item, yamlfile.Scalar, name, "a string, a number, true or false, or a list of one of them") {
 			return nil
 		}
-		t := cmp.Or(plainTypes[item.Tag], cel.StringType)
-		if i == 0 {
-			first = t
-		}
-		if t != first {
-			f.Add(item.At(), "the items of %s must have one type, but the first one is of type %s and this one of type %s", name, first, t)
+		own := cmp.Or(plainTypes[item.Tag], cel.StringType)
+		if i > 0 && own != t {
+			f.Add(item.At(), "the items of %s must have one type, but the first one is of type %s and this one of type %s", name, t, own)
 			return nil
 		}
+		t = own
 	}
-	return cel.ListType(first)
+	if n.Kind == yamlfile.List {
+		return cel.ListType(t)
+	}
+	return t
 }
 
 // wanted says what can be written for a value.
@@ -186,18 +185,18 @@ var wanted = map[types.Kind]string{
 // string may be anything that YAML takes for a scalar: "no" is one, and so is
 // an account's id without quotes.
 func decode(p *yamlfile.Problems, n *yamlfile.Node, name string, t *cel.Type) ref.Val {
-	switch t.Kind() {
-	case types.ListKind:
-		items, sound := []ref.Val{}, true
-		p.Each(n, name, func(item *yamlfile.Node) {
+	if t.Kind() == types.ListKind {
+		items, sound := []ref.Val{}, p.Is(n, yamlfile.List, name, "a list")
+		for _, item := range n.Items {
 			v := decode(p, item, "an item of "+name, t.Parameters()[0])
 			items, sound = append(items, v), sound && v != nil
-		})
-		if n.Kind != yamlfile.List || !sound {
+		}
+		if !sound {
 			return nil
 		}
 		return types.NewRefValList(types.DefaultTypeAdapter, items)
-	case types.MapKind:
+	}
+	if t.Kind() == types.MapKind {
 		m := map[string]string{}
 		p.Is(n, yamlfile.Mapping, name, "a mapping of strings to strings")
 		for _, pair := range n.Pairs {
@@ -206,40 +205,27 @@ func decode(p *yamlfile.Problems, n *yamlfile.Node, name string, t *cel.Type) re
 			}
 		}
 		return newTags(m)
+	}
+	var v any
+	var ok bool
+	switch t.Kind() {
+	case types.BoolKind:
+		v, ok = n.Bool()
+	case types.IntKind:
+		v, ok = n.Int()
+	case types.DoubleKind:
+		v, ok = n.Float()
+	case types.TimestampKind:
+		at, err := time.Parse(time.RFC3339, n.Text)
+		v, ok = at, err == nil
 	default:
-		if v := scalar(n, t); v != nil {
-			return v
-		}
+		v, ok = n.Text, n.Kind == yamlfile.Scalar
+	}
+	if !ok {
 		p.Wrong(n, name, wanted[t.Kind()])
 		return nil
 	}
-}
-
-func scalar(n *yamlfile.Node, t *cel.Type) ref.Val {
-	switch t.Kind() {
-	case types.StringKind:
-		if n.Kind == yamlfile.Scalar {
-			return types.String(n.Text)
-		}
-	case types.BoolKind:
-		if v, ok := n.Bool(); ok {
-			return types.Bool(v)
-		}
-	case types.IntKind:
-		if v, ok := n.Int(); ok {
-			return types.Int(v)
-		}
-	case types.DoubleKind:
-		if v, ok := n.Float(); ok {
-			return types.Double(v)
-		}
-	case types.TimestampKind:
-		if v, err := time.Parse(time.RFC3339, n.Text); err == nil {
-			return types.Timestamp{Time: v}
-		}
-	default:
-	}
-	return nil
+	return types.DefaultTypeAdapter.NativeToValue(v)
 }
 
 func (f *file) test(n *yamlfile.Node, r *ruleText) {

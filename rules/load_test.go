@@ -120,7 +120,7 @@ func TestOverrideTypes(t *testing.T) {
 
 func TestWrongOverrides(t *testing.T) {
 	at := yamlfile.Position{File: "config.yaml", Line: 7, Column: 3}
-	const allowed = `; allowed are ratio, count, word, flag, words, counts, ratios, flags and none`
+	const allowed = `; allowed here: ratio, count, word, flag, words, counts, ratios, flags and none`
 	tests := map[string]struct {
 		override Override
 		err      string
@@ -151,7 +151,7 @@ func TestWrongOverrides(t *testing.T) {
 		t.Errorf("error %v, want %s", err, want)
 	}
 	_, err = Load(Options{Overrides: map[string]Override{"it": {Params: params(t, "{a: 1}")}}}, File{"test.yaml", []byte(onePool("true", `"it"`))})
-	if want := `config.yaml:1:2: unknown key "a" in the params of rule it; no keys are allowed here`; err == nil || err.Error() != want {
+	if want := `config.yaml:1:2: unknown key "a" in the params of rule it; no key is allowed here`; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
@@ -237,6 +237,51 @@ func TestLimits(t *testing.T) {
 	} {
 		if _, err := Load(Options{}, File{"big.yaml", []byte(data)}); err == nil || err.Error() != want {
 			t.Errorf("error\n%.300v\nwant\n%s", err, want)
+		}
+	}
+}
+
+// TestAtLimits checks that what is just allowed is allowed.
+func TestAtLimits(t *testing.T) {
+	rule := strings.TrimPrefix(onePool("true", `"it"`), "rules:\n")
+	var many strings.Builder
+	many.WriteString("rules:\n")
+	for i := range 500 {
+		many.WriteString(strings.Replace(rule, "id: it", "id: it-"+strconv.Itoa(i), 1))
+	}
+	for name, data := range map[string]string{
+		"rules":      many.String(),
+		"tests":      "rules:\n" + rule + "    tests:\n" + strings.Repeat("      - {name: a, pool: {}, fires: true}\n", 5000),
+		"characters": onePool(`pool.name != "`+strings.Repeat("a", 4096-15)+`"`, `"it"`),
+		"id":         strings.Replace(onePool("true", `"it"`), "id: it", "id: "+strings.Repeat("i", 64), 1),
+	} {
+		if _, err := Load(Options{}, File{"big.yaml", []byte(data)}); err != nil {
+			t.Errorf("%s: %.300v", name, err)
+		}
+	}
+	long := strings.Replace(onePool("true", `"it"`), "id: it", "id: "+strings.Repeat("i", 65), 1)
+	if _, err := Load(Options{}, File{"big.yaml", []byte(long)}); err == nil {
+		t.Error("an id of 65 letters is allowed")
+	}
+}
+
+// TestParamCost checks that the cost of an expression is estimated by how large its params are.
+func TestParamCost(t *testing.T) {
+	word := func(n int) string { return strings.Repeat("w", n) }
+	for _, tt := range []struct {
+		params, when string
+		refused      bool
+	}{
+		{"{a: " + word(2) + "}", "pool.tags.all(t, t.contains(params.a))", false},
+		{"{a: " + word(2000) + "}", "pool.tags.all(t, t.contains(params.a))", true},
+		{"{a: [" + word(2) + "]}", "pool.tags.all(t, params.a.exists(w, t.contains(w)))", false},
+		{"{a: [" + word(2000) + ", x]}", "pool.tags.all(t, params.a.exists(w, t.contains(w)))", true},
+		{"{a: [" + word(300) + "]}", "params.a.exists(v, params.a.exists(w, v.contains(w)))", false},
+		{"{a: [x" + strings.Repeat(", x", 300) + "]}", "pool.tags.all(t, params.a.exists(w, t.contains(w)))", true},
+	} {
+		data := strings.Replace(onePool(tt.when, `"it"`), "    when:", "    params: "+tt.params+"\n    when:", 1)
+		if _, err := Load(Options{}, File{"x.yaml", []byte(data)}); (err != nil) != tt.refused || err != nil && !strings.Contains(err.Error(), "may cost up to") {
+			t.Errorf("%.30s, %s: error %v", tt.params, tt.when, err)
 		}
 	}
 }

@@ -26,61 +26,36 @@ func (s *Set) Test() error {
 		}
 		for _, t := range r.text.tests {
 			v := &variable{name: string(r.ForEach), root: t.root}
-			got, err := run(when, v)
-			if is := verdict(got, err); is != t.fires.Text {
-				p.Add(t.at, "rule %s, test %s: it should %s, but %s", r.ID, yamlfile.Quote(t.name.Text), expected[t.fires.Text], outcome(is, got, err))
+			if fires, why := verdict(run(when, v)); fires != t.fires.Text {
+				p.Add(t.at, "rule %s, test %s: fires should be %s, but is %s%s", r.ID, yamlfile.Quote(t.name.Text), t.fires.Text, fires, why)
 				continue
 			}
 			if t.message.Text == "" {
 				continue
 			}
-			if said, err := r.text.say(message, v); err != nil || said != t.message.Text {
-				p.Add(t.at, "rule %s, test %s: the message should be %s, but is %s%s", r.ID, yamlfile.Quote(t.name.Text), yamlfile.Quote(t.message.Text), yamlfile.Quote(said), because(err))
+			if said, err := r.text.say(message, v); err != nil {
+				p.Add(t.at, "rule %s, test %s: %v", r.ID, yamlfile.Quote(t.name.Text), err)
+			} else if said != t.message.Text {
+				p.Add(t.at, "rule %s, test %s: message should be %s, but is %s", r.ID, yamlfile.Quote(t.name.Text), yamlfile.Quote(t.message.Text), yamlfile.Quote(said))
 			}
 		}
 	}
 	return p.Err()
 }
 
-// expected says what a rule should do, by what a test has under fires.
-var expected = map[string]string{"true": "fire", "false": "not fire", "undetermined": "be undetermined"}
-
-func verdict(got ref.Val, err error) string {
+// verdict returns what a test has under fires, and why where rules cannot tell.
+func verdict(got ref.Val, err error) (fires, why string) {
+	u, unknown := got.(*types.Unknown)
 	switch {
 	case err != nil:
-		return "error"
-	case types.IsUnknown(got):
-		return "undetermined"
+		return "an error", fmt.Sprintf(": %v", err)
+	case unknown:
+		return "undetermined", ", since the test does not give " + yamlfile.Join(facts(u), "and")
 	case got == types.True:
-		return "true"
+		return "true", ""
 	default:
-		return "false"
+		return "false", ""
 	}
-}
-
-// outcome says in words how a rule ended.
-func outcome(verdict string, got ref.Val, err error) string {
-	switch verdict {
-	case "true":
-		return "it fires"
-	case "false":
-		return "it does not fire"
-	case "undetermined":
-		names := facts(got.(*types.Unknown))
-		if len(names) == 1 {
-			return "it is undetermined, because " + names[0] + " is unknown"
-		}
-		return "it is undetermined, because " + yamlfile.Join(names, "and") + " are unknown"
-	default:
-		return fmt.Sprintf("it fails: %v", err)
-	}
-}
-
-func because(err error) string {
-	if err == nil {
-		return ""
-	}
-	return fmt.Sprintf(": %v", err)
 }
 
 // facts names the unknown facts.

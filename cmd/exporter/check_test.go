@@ -120,11 +120,12 @@ func TestCheckUnreadable(t *testing.T) {
 
 func TestCheckUsage(t *testing.T) {
 	for _, tt := range []struct{ config, arg, want string }{
-		{"", "--output=xml", "enum value must be one of"},
-		{"", "--rule=nope", `no enabled rule "nope"`},
-		{"regionz: [eu-west-1]", "--output=json", "config.yaml:1: unknown key"},
-		{"rules: {files: [missing.yaml]}", "--output=json", "missing.yaml: no such file"},
-		{"rules: {overrides: {nope: {enabled: false}}}", "--output=json", "config.yaml:1: there is no rule"},
+		{"{}", "--output=xml", "enum value must be one of"},
+		{"{}", "--rule=nope", `no enabled rule "nope"`},
+		{"", "--output=json", "config.yaml: the configuration file is empty"},
+		{"regionz: [eu-west-1]", "--output=json", "config.yaml:1:1: unknown key"},
+		{"rules: {files: [missing.yaml]}", "--output=json", "missing.yaml: there is no such file"},
+		{"rules: {overrides: {nope: {enabled: false}}}", "--output=json", `config.yaml:1:21: unknown rule "nope"`},
 	} {
 		code, out, errs := runCheck(t, awssim.Demo(), nil, tt.config, tt.arg)
 		if code != exitUsage || !strings.Contains(errs, tt.want) || out != "" {
@@ -211,11 +212,11 @@ func TestForeignTextStaysText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, out, _ := runCheck(t, fleet, nil, "", "--output=table")
+	_, out, _ := runCheck(t, fleet, nil, "{}", "--output=table")
 	if strings.Contains(out, "\x1b") {
 		t.Errorf("an escape sequence in\n%q", out)
 	}
-	_, out, _ = runCheck(t, fleet, nil, "", "--output=csv")
+	_, out, _ = runCheck(t, fleet, nil, "{}", "--output=csv")
 	if strings.Contains(out, ",=HYPERLINK") || strings.Contains(out, `,"=HYPERLINK`) {
 		t.Errorf("a formula in\n%s", out)
 	}

@@ -65,7 +65,7 @@ func loadRules(r *config.Rules, dir string) (*rules.Set, error) {
 		}
 		names, err := filepath.Glob(path)
 		if err == nil && len(names) == 0 {
-			err = errors.New("no such file")
+			err = errors.New("there is no such file")
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("rules.files: %s: %w", pattern, err))

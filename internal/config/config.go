@@ -166,7 +166,7 @@ func Default() *Config {
 var format = yamlfile.Format{Name: "configuration file", Minimal: "regions: [eu-west-1]", Aliases: true, Nulls: true}
 
 // Invalid is the error of a configuration that has mistakes. It lists every
-// one, each in a line of its own that begins with file, line and column.
+// one, each on a line of its own that begins with file, line and column.
 type Invalid struct {
 	error
 	Rules Rules // as far as they could be read, so that the rule files can be checked as well

@@ -143,7 +143,7 @@ func TestInvalidRules(t *testing.T) {
 	if !errors.As(err, &invalid) {
 		t.Fatalf("error %v is no *Invalid", err)
 	}
-	if r := invalid.Rules; r.Builtin || !slices.Equal(r.Files, []string{"a.yaml"}) || *r.Overrides["c"].Enabled {
+	if r := invalid.Rules; r.Builtin || !slices.Equal(r.Files, []string{"a.yaml"}) || *r.Overrides["c"].Enabled || r.Overrides["c"].At.String() != "x:1:78" {
 		t.Errorf("the rules are %+v", r)
 	}
 }

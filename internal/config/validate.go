@@ -15,7 +15,7 @@ const (
 	minInterval = model.Duration(10 * time.Second)
 	maxDuration = model.Duration(365 * 24 * time.Hour)
 	maxInterval = model.Duration(90 * 24 * time.Hour) // stale_after, by default three of them, has to be less than maxDuration
-	maxTags     = 20 // each makes the info series of every pool longer
+	maxTags     = 20                                  // each makes the info series of every pool longer
 )
 
 // The patterns are AWS's own.
@@ -70,48 +70,36 @@ func (d *decoder) check(c *Config) {
 }
 
 func (d *decoder) checkDurations(c *Config) {
-	if d.sound(&c.Interval) && c.Interval < minInterval {
-		d.fail(&c.Interval, "interval must be at least %s, not %s", minInterval, c.Interval)
-	} else if c.Interval > maxInterval {
-		d.fail(&c.Interval, "interval must be at most %s, not %s", maxInterval, c.Interval)
+	d.within(&c.Interval, "interval", minInterval, "", maxInterval, "")
+	if d.sound(&c.Interval) { // The others are measured by it, or derived from it.
+		d.within(&c.Timeout, "timeout", 0, "", c.Interval, "interval")
+		d.within(&c.DescribeMaxAge, "describe_max_age", c.Interval, "interval", maxDuration, "")
 	}
-	for _, f := range []struct {
-		key   string
-		value *model.Duration
-	}{
-		{"timeout", &c.Timeout},
-		{"stale_after", &c.StaleAfter},
-		{"describe_max_age", &c.DescribeMaxAge},
-		{"request_timeout", &c.RequestTimeout},
-	} {
-		switch {
-		case !d.sound(f.value) || !d.set(f.value):
-		case *f.value <= 0:
-			d.fail(f.value, "%s must be more than 0s", f.key)
-		case *f.value > maxDuration:
-			d.fail(f.value, "%s must be at most %s, not %s", f.key, maxDuration, *f.value)
+	if d.sound(&c.Interval, &c.Timeout) {
+		// Facts are as old as the pass that brings them takes, and the next one comes an interval later.
+		d.within(&c.StaleAfter, "stale_after", c.Interval+c.Timeout, "interval and timeout together", maxDuration, "")
+		d.within(&c.RequestTimeout, "request_timeout", 0, "", c.Timeout, "timeout")
+	}
+}
+
+// within checks that a duration is more than 0 and between two limits, which
+// have names if other keys set them.
+func (d *decoder) within(p *model.Duration, key string, least model.Duration, leastName string, most model.Duration, mostName string) {
+	limit := func(limit model.Duration, name string) string {
+		if name == "" {
+			return limit.String()
 		}
+		return name + " (" + limit.String() + ")"
 	}
-	if !d.sound(&c.Interval, &c.Timeout) {
-		return // The others are measured by them, or derived from them.
+	switch {
+	case !d.sound(p):
+	case *p <= 0:
+		d.fail(p, "%s must be more than 0s", key)
+	case *p < least:
+		d.fail(p, "%s must be at least %s, not %s", key, limit(least, leastName), *p)
+	case *p > most:
+		d.fail(p, "%s must be at most %s, not %s", key, limit(most, mostName), *p)
 	}
-	atMost := func(key string, p *model.Duration, limit string, most model.Duration) {
-		if d.sound(p) && *p > most {
-			d.fail(p, "%s must be at most %s (%s), not %s", key, limit, most, *p)
-		}
-	}
-	atLeast := func(key string, p *model.Duration) {
-		if d.sound(p) && *p < c.Interval {
-			d.fail(p, "%s must be at least interval (%s), not %s", key, c.Interval, *p)
-		}
-	}
-	atMost("timeout", &c.Timeout, "interval", c.Interval)
-	atMost("request_timeout", &c.RequestTimeout, "timeout", c.Timeout)
-	// Facts are as old as the pass that brings them takes, and the next one comes an interval later.
-	if least := c.Interval + c.Timeout; d.sound(&c.StaleAfter) && c.StaleAfter < least {
-		d.fail(&c.StaleAfter, "stale_after must be at least interval and timeout together (%s), not %s", least, c.StaleAfter)
-	}
-	atLeast("describe_max_age", &c.DescribeMaxAge)
 }
 
 // checkRegions reports whether every region of the list is known and listed once.

@@ -2,6 +2,7 @@ package yamlfile
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"strings"
 	"unicode"
@@ -45,9 +46,10 @@ type source struct {
 	lines []string
 }
 
-// At returns where the node begins. Of what an alias stands for, that is the alias.
+// At returns where the node begins. Of what an alias stands for, that is the
+// alias. A nil Node and the zero Node are nowhere.
 func (n *Node) At() Position {
-	if n.source == nil {
+	if n == nil || n.source == nil {
 		return Position{}
 	}
 	return Position{n.source.name, n.line, n.column}
@@ -125,29 +127,23 @@ func (n *Node) written(after int) bool {
 	return after <= len(line) && strings.HasPrefix(string(line[after:]), n.Text)
 }
 
-// MarshalYAML returns the node for [Marshal], without aliases.
-func (n *Node) MarshalYAML() (any, error) { return n.yaml(), nil }
-
-func (n *Node) yaml() *yaml.Node {
+// MarshalYAML returns the node for [Marshal], without aliases, keys sorted.
+func (n *Node) MarshalYAML() (any, error) {
 	switch n.Kind {
 	case List:
-		y := &yaml.Node{Kind: yaml.SequenceNode}
-		for _, item := range n.Items {
-			y.Content = append(y.Content, item.yaml())
-		}
-		return y
+		return n.Items, nil
 	case Mapping:
-		y := &yaml.Node{Kind: yaml.MappingNode}
+		m := map[string]*Node{}
 		for _, p := range n.Pairs {
-			y.Content = append(y.Content, p.Key.yaml(), p.Value.yaml())
+			m[p.Key.Text] = p.Value
 		}
-		return y
+		return m, nil
 	default:
 		y := &yaml.Node{Kind: yaml.ScalarNode, Tag: n.Tag, Value: n.Text}
 		if strings.ContainsFunc(n.Text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			y.Style = yaml.DoubleQuotedStyle // In the other styles package yaml loses some line breaks.
 		}
-		return y
+		return y, nil
 	}
 }
 
@@ -156,10 +152,7 @@ func Marshal(v any) string {
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
-	if err := e.Encode(v); err != nil {
-		panic(err)
-	}
-	if err := e.Close(); err != nil {
+	if err := errors.Join(e.Encode(v), e.Close()); err != nil {
 		panic(err)
 	}
 	return b.String()

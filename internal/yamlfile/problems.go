@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,10 +30,6 @@ func (p Position) String() string {
 	default:
 		return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
 	}
-}
-
-func (p Position) compare(q Position) int {
-	return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column))
 }
 
 type problem struct {
@@ -68,11 +65,12 @@ func (p *Problems) Err() error {
 	if len(p.found) == 0 {
 		return nil
 	}
-	sorted := make([]problem, 0, len(p.found))
-	for q := range p.found {
-		sorted = append(sorted, q)
-	}
-	slices.SortFunc(sorted, func(a, b problem) int { return cmp.Or(a.at.compare(b.at), cmp.Compare(a.text, b.text)) })
+	sorted := slices.SortedFunc(maps.Keys(p.found), func(a, b problem) int {
+		return cmp.Or(
+			cmp.Compare(a.at.File, b.at.File), cmp.Compare(a.at.Line, b.at.Line), cmp.Compare(a.at.Column, b.at.Column),
+			cmp.Compare(a.text, b.text),
+		)
+	})
 	var texts []string
 	for _, q := range sorted {
 		texts = append(texts, q.at.String()+": "+q.text)
@@ -136,12 +134,12 @@ func (p *Problems) Mapping(n *Node, what string, fields ...Field) {
 }
 
 func (p *Problems) unknown(key *Node, what string, names []string) {
-	hint, allowed := "", "no keys are allowed here"
+	hint, allowed := "", "no key is allowed here"
 	if near := p.Nearest(key.Text, names); near != "" {
 		hint = " (did you mean " + near + "?)"
 	}
 	if len(names) > 0 {
-		allowed = "allowed are " + Join(names, "and")
+		allowed = "allowed here: " + Join(names, "and")
 	}
 	p.Add(key.At(), "unknown key %s in %s%s; %s", Quote(key.Text), what, hint, allowed)
 }

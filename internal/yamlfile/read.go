@@ -1,6 +1,7 @@
 package yamlfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ var errTooLarge = fmt.Errorf("the file is larger than %d bytes, the most that is
 // unread, as is a file that [Parse] would refuse for its size. The error says
 // the path.
 func Read(path string) ([]byte, error) {
-	data, err := read(path)
+	data, err := read(path, os.Stat)
 	if err != nil {
 		var perr *fs.PathError
 		if errors.As(err, &perr) {
@@ -30,9 +31,9 @@ func Read(path string) ([]byte, error) {
 	return data, nil
 }
 
-func read(path string) ([]byte, error) {
+func read(path string, stat func(path string) (fs.FileInfo, error)) ([]byte, error) {
 	// Opening alone already changes the state of some devices.
-	if err := readable(os.Stat(path)); err != nil {
+	if err := readable(stat(path)); err != nil {
 		return nil, err
 	}
 	// What is opened may no longer be what was looked at; opening a named pipe
@@ -52,25 +53,19 @@ func read(path string) ([]byte, error) {
 	return data, err
 }
 
+var irregular = map[fs.FileMode]string{fs.ModeDir: "a directory", fs.ModeNamedPipe: "a named pipe", fs.ModeSocket: "a socket"}
+
 // readable says what keeps the file from being read; err is that of the call
 // that returned info.
 func readable(info fs.FileInfo, err error) error {
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	switch info.Mode().Type() {
-	case 0:
-		if info.Size() > maxSize {
-			return errTooLarge
-		}
-		return nil
-	case fs.ModeDir:
-		return errors.New("it must be a regular file, not a directory")
-	case fs.ModeNamedPipe:
-		return errors.New("it must be a regular file, not a named pipe")
-	case fs.ModeSocket:
-		return errors.New("it must be a regular file, not a socket")
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("it must be a regular file, not %s", cmp.Or(irregular[info.Mode().Type()], "a device"))
+	case info.Size() > maxSize:
+		return errTooLarge
 	default:
-		return errors.New("it must be a regular file, not a device")
+		return nil
 	}
 }

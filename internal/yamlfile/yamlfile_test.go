@@ -1,7 +1,9 @@
 package yamlfile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -103,6 +105,7 @@ func TestMistakes(t *testing.T) {
 		{"mapping of itself", lax, "a: &x {<<: *x}\n", ":1:12: alias x contains itself"},
 		{"deep", lax, strings.Repeat("[", 200) + strings.Repeat("]", 200), ":1:101: more than 100 values are nested in each other here"},
 		{"deep by aliases", lax, "a: &x " + strings.Repeat("[", 60) + strings.Repeat("]", 60) + "\nb: " + strings.Repeat("[", 60) + "*x" + strings.Repeat("]", 60), ":1:46: more than 100 values are nested in each other here"},
+		{"deep key", lax, "? " + strings.Repeat("[", 100) + strings.Repeat("]", 100) + "\n: 1\n", ":1:3: a key must be a string, not a list\n:1:102: more than 100 values are nested in each other here"},
 		{"too deep for the parser", lax, strings.Repeat("[", 20_000), ":1: not valid YAML: exceeded max depth of 10000"},
 		{"tag", lax, "a: !env x\n", ":1:4: the YAML tag \"!env\" is not supported; omit it"},
 		{"key that is a list", lax, "? [a]\n: 1\n", ":1:3: a key must be a string, not a list"},
@@ -120,6 +123,20 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// What has a mistake is broken afterwards, so that there is no second one.
+func TestBroken(t *testing.T) {
+	var p Problems
+	n := Parse(&p, strict, "x.yaml", []byte("a:\nb: [1, ~, &x 2]\nc: !env x\nc: d\n[e]: f\n"))
+	if got, want := show(n), "1:1{a: 1:3 broken, b: 2:4[2:5 !!int 1, 2:8 broken, 2:11 broken], c: 3:4 broken}"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	before := p.Err().Error()
+	p.Wrong(n.Pairs[0].Value, "a", "a string")
+	if p.Is(n.Pairs[0].Value, Scalar, "a", "a string") || p.Err().Error() != before {
+		t.Errorf("a second mistake is reported:\n%v", p.Err())
+	}
+}
+
 // A small file that stands for a large one is refused, and no document comes
 // with that; a file that is large by itself is not.
 func TestExpansion(t *testing.T) {
@@ -128,15 +145,16 @@ func TestExpansion(t *testing.T) {
 	for i := range 9 {
 		fmt.Fprintf(&laughs, "a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 10))
 	}
-	const enough = maxExpanded / (nodeSize + 1) // aliases of a text of one letter
+	text := strings.Repeat("x", 64)
+	const enough = maxExpanded / (nodeSize + 64) // aliases of it, without a rest
 	for _, tt := range []struct {
 		name, file string
 		refused    bool
 	}{
 		{"laughs", laughs.String(), true},
 		{"long text", "a: &a " + strings.Repeat("x", 1000) + "\nb: [" + strings.Repeat("*a, ", 10_000) + "]", true},
-		{"just too many", "a: &a x\nb: [" + strings.Repeat("*a, ", enough+1) + "]", true},
-		{"just not too many", "a: &a x\nb: [" + strings.Repeat("*a, ", enough) + "]", false},
+		{"just too many", "a: &a " + text + "\nb: [" + strings.Repeat("*a, ", enough+1) + "]", true},
+		{"just not too many", "a: &a " + text + "\nb: [" + strings.Repeat("*a, ", enough) + "]", false},
 		{"no aliases", "a: [" + strings.Repeat("x,", maxSize/2-10) + "]", false},
 	} {
 		var p Problems
@@ -195,8 +213,8 @@ func TestMapping(t *testing.T) {
 		{"{name: x, size: }", "name x", ""},
 		{"{name: ~}", "", ""}, // It is given, so it is not missing.
 		{"{size: 1}", "size 1", "x:1:1: it must have the key name"},
-		{"{name: x, nme: y}", "name x", `x:1:11: unknown key "nme" in it (did you mean name?); allowed are name, size and kinds`},
-		{"{name: x, colour: y}", "name x", `x:1:11: unknown key "colour" in it; allowed are name, size and kinds`},
+		{"{name: x, nme: y}", "name x", `x:1:11: unknown key "nme" in it (did you mean name?); allowed here: name, size and kinds`},
+		{"{name: x, colour: y}", "name x", `x:1:11: unknown key "colour" in it; allowed here: name, size and kinds`},
 		{"[x]", "", "x:1:1: it must be a mapping of keys to values, not a list"},
 		{"x", "", `x:1:1: it must be a mapping of keys to values, not "x"`},
 		{"{name: !env x, kinds: a}", "name ", "x:1:8: the YAML tag \"!env\" is not supported; omit it\nx:1:23: kinds must be a list, not \"a\""},
@@ -221,7 +239,7 @@ func TestMapping(t *testing.T) {
 	}
 	var p Problems
 	p.Mapping(Parse(&p, lax, "x", []byte("{a: 1}")), "it")
-	if want := `x:1:2: unknown key "a" in it; no keys are allowed here`; p.Err() == nil || p.Err().Error() != want {
+	if want := `x:1:2: unknown key "a" in it; no key is allowed here`; p.Err() == nil || p.Err().Error() != want {
 		t.Errorf("error %v, want %s", p.Err(), want)
 	}
 }
@@ -306,6 +324,10 @@ func TestInside(t *testing.T) {
 		{"escapes", "a: \"one\\x20two\"\n", 1, 4, "x:1:4"},
 		{"wide letters", "ü: 日本 two\n", 1, 3, "x:1:7"},
 		{"literal", "a: |\n  one\n    two\n", 2, 3, "x:3:6"},
+		{"literal, stripped", "a: |-\n  one\n  two\n", 2, 1, "x:3:4"},
+		{"literal, no line break at the end", "a: |\n  one", 2, 0, "x:1:4"},
+		{"plain, no line break at the end", "a: one two", 1, 4, "x:1:8"},
+		{"plain, behind a line break of YAML only", "# x\ra: one two", 1, 4, "x:2:4"},
 		{"literal, carriage returns", "a: |\r\n  one\r\n  two\r\n", 2, 1, "x:3:4"},
 		{"literal, behind its end", "a: |\n  one\n", 5, 0, "x:1:4"},
 		{"folded", "a: >\n  one\n  two\n", 1, 4, "x:1:4"},
@@ -328,6 +350,11 @@ func TestMarshal(t *testing.T) {
 	want := "a:\n" + list + "b:\n  c:\n" + strings.ReplaceAll("  "+strings.TrimSuffix(list, "\n"), "\n", "\n  ") + "\nd:\n"
 	if got := Marshal(n); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for _, breaks := range []string{"\n", "one\r\r\ntwo\u2028"} {
+		if again := Parse(&p, lax, "x", []byte(Marshal(&Node{Kind: Scalar, Tag: "!!str", Text: breaks}))); again.Text != breaks {
+			t.Errorf("the line breaks of %q become those of %q", breaks, again.Text)
+		}
 	}
 	defer func() {
 		if recover() == nil {
@@ -384,7 +411,7 @@ func TestRead(t *testing.T) {
 		}
 		data, err := Read(tt.path)
 		switch {
-		case tt.err == "" && (err != nil || len(data) == 0):
+		case tt.err == "" && (err != nil || len(data) == 0 || tt.path == path("largest") && len(data) != maxSize):
 			t.Errorf("%s: %d bytes with error %v", tt.path, len(data), err)
 		case tt.err != "" && (err == nil || err.Error() != tt.path+cannot+tt.err):
 			t.Errorf("%s: error %v, want %s", tt.path, err, tt.err)
@@ -403,44 +430,17 @@ func TestRead(t *testing.T) {
 // What was a regular file when it was looked at may be a named pipe when it is
 // opened; that must not wait for a writer.
 func TestReadSwapped(t *testing.T) {
-	dir := t.TempDir()
-	file, pipe, link, next := filepath.Join(dir, "file"), filepath.Join(dir, "pipe"), filepath.Join(dir, "link"), filepath.Join(dir, "next")
-	if err := os.WriteFile(file, []byte("a: 1\n"), 0o600); err != nil {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("a: 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
+	data, err := read(path, func(path string) (fs.FileInfo, error) {
+		info, err := os.Stat(path)
+		return info, errors.Join(err, os.Remove(path), syscall.Mkfifo(path, 0o600))
+	})
+	if want := "it must be a regular file, not a named pipe"; data != nil || err == nil || err.Error() != want {
+		t.Errorf("%q with error %v, want %s", data, err, want)
 	}
-	if err := os.Symlink(file, link); err != nil {
-		t.Fatal(err)
-	}
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			if err := os.Symlink([]string{pipe, file}[i%2], next); err != nil {
-				t.Error(err)
-				return
-			}
-			if err := os.Rename(next, link); err != nil {
-				t.Error(err)
-				return
-			}
-		}
-	}()
-	for range 2000 {
-		data, err := Read(link)
-		if err == nil && string(data) != "a: 1\n" || err != nil && !strings.HasSuffix(err.Error(), "not a named pipe") {
-			t.Errorf("%q with error %v", data, err)
-		}
-	}
-	close(stop)
-	<-stopped
 }
 
 func FuzzParse(f *testing.F) {
