@@ -225,19 +225,17 @@ func (a *account) off(ctx context.Context, region string) bool {
 func (a *account) listRegions(ctx context.Context) error {
 	on := map[string]bool{}
 	var err error
-	pages := awsaccount.NewListRegionsPaginator(awsaccount.NewFromConfig(a.config("account", a.region, nil)),
-		&awsaccount.ListRegionsInput{MaxResults: aws.Int32(50)},
-		func(o *awsaccount.ListRegionsPaginatorOptions) { o.StopOnDuplicateToken = true })
-	for pages.HasMorePages() && err == nil {
+	pages := awsaccount.NewListRegionsPaginator(awsaccount.NewFromConfig(a.config("account", a.region, nil)), &awsaccount.ListRegionsInput{
+		MaxResults: aws.Int32(50),
+		RegionOptStatusContains: []types.RegionOptStatus{
+			types.RegionOptStatusEnabled, types.RegionOptStatusEnabledByDefault, types.RegionOptStatusEnabling,
+		},
+	}, func(o *awsaccount.ListRegionsPaginatorOptions) { o.StopOnDuplicateToken = true })
+	for err == nil && pages.HasMorePages() {
 		var page *awsaccount.ListRegionsOutput
-		if page, err = pages.NextPage(ctx); err != nil {
-			break
-		}
-		for _, region := range page.Regions {
-			switch region.RegionOptStatus {
-			case types.RegionOptStatusEnabled, types.RegionOptStatusEnabledByDefault, types.RegionOptStatusEnabling:
+		if page, err = pages.NextPage(ctx); err == nil {
+			for _, region := range page.Regions {
 				on[aws.ToString(region.RegionName)] = true
-			case types.RegionOptStatusDisabled, types.RegionOptStatusDisabling:
 			}
 		}
 	}

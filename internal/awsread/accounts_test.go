@@ -3,6 +3,7 @@ package awsread_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -134,7 +135,7 @@ func TestAmbientAccountIsOne(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				sim := simulate(t, awssim.Options{NoQuotas: true})
-				reader := sim.reader(t, func(o *awsread.Options) { o.Accounts = append(accounts, role(staging)) })
+				reader := sim.reader(t, func(o *awsread.Options) { o.Accounts = slices.Concat(accounts, []awsread.Account{role(staging)}) })
 				for _, id := range []string{hub, "", hub} {
 					r := reader.Read(t.Context(), in(id, manama), nil)
 					if class(t, r, inventory.APISTS) != inventory.OK || class(t, r, inventory.APISES) != inventory.RegionDisabled || r.Target.AccountID != hub {

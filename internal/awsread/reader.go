@@ -135,23 +135,36 @@ type failure struct {
 
 func (p *pass) run(ctx context.Context) {
 	t := p.reading.Target
+	apis := []string{inventory.APISTS}
+	if !t.SESOnly {
+		apis = append(apis, inventory.APICognito)
+	}
+	if inventory.HasSES(t.Region) {
+		apis = append(apis, inventory.APISES)
+	}
 	id, operation, err := p.account.authenticate(ctx, t.AccountID)
 	p.reading.Target.AccountID = id
 	if err != nil {
+		for _, api := range []string{inventory.APICloudWatch, inventory.APICloudTrail} {
+			if _, ok := p.prev.Outcome(api); ok {
+				apis = append(apis, api)
+			}
+		}
 		f := p.failure(ctx, inventory.APISTS, operation, err)
-		for _, api := range p.expected() {
+		for _, api := range apis {
 			p.asked[api] = f
 		}
 		return
 	}
-	p.called(inventory.APISTS)
+	for _, api := range apis {
+		p.called(api)
+	}
 	p.place = p.account.in(t.Region)
 	var wg sync.WaitGroup
 	poolsRead := make(chan struct{})
 	if t.SESOnly {
 		close(poolsRead)
 	} else {
-		p.called(inventory.APICognito)
 		wg.Go(func() {
 			p.readPools(ctx)
 			close(poolsRead)
@@ -164,7 +177,6 @@ func (p *pass) run(ctx context.Context) {
 		})
 	}
 	if inventory.HasSES(t.Region) {
-		p.called(inventory.APISES)
 		wg.Go(func() {
 			p.readAccount(ctx)
 			facts, complete := p.listIdentities(ctx)
@@ -181,23 +193,6 @@ func (p *pass) run(ctx context.Context) {
 		})
 	}
 	wg.Wait()
-}
-
-// expected returns the APIs that would have been asked with credentials.
-func (p *pass) expected() []string {
-	apis := []string{inventory.APISTS}
-	if !p.reading.Target.SESOnly {
-		apis = append(apis, inventory.APICognito)
-	}
-	if inventory.HasSES(p.reading.Target.Region) {
-		apis = append(apis, inventory.APISES)
-	}
-	for _, api := range []string{inventory.APICloudWatch, inventory.APICloudTrail} {
-		if _, ok := p.prev.Outcome(api); ok {
-			apis = append(apis, api)
-		}
-	}
-	return apis
 }
 
 // called takes note that an API is asked in this pass, and so has an outcome.

@@ -85,9 +85,7 @@ type requests struct {
 	observe func(Attempt)            // may be nil
 }
 
-// lastError keeps the error of a call's last attempt.
-type lastError struct{ err error }
-
+// lastErrorKey is the context's key of the error of a call's last attempt, an *error.
 type lastErrorKey struct{}
 
 // callsKey is the context's key of a pass's count of requests, an *atomic.Int64.
@@ -104,10 +102,10 @@ func (q *requests) register(s *middleware.Stack) error {
 // call sees to it that a deadline within a back-off does not hide what the call
 // was repeated for.
 func (q *requests) call(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-	var last lastError
+	var last error
 	out, md, err := next.HandleFinalize(context.WithValue(ctx, lastErrorKey{}, &last), in)
-	if err != nil && ctx.Err() != nil && last.err != nil {
-		err = last.err
+	if err != nil && ctx.Err() != nil && last != nil {
+		err = last
 	}
 	return out, md, err
 }
@@ -131,8 +129,8 @@ func (q *requests) attempt(ctx context.Context, in middleware.FinalizeInput, nex
 	if calls, ok := ctx.Value(callsKey{}).(*atomic.Int64); ok && q.api != inventory.APISTS {
 		calls.Add(1)
 	}
-	if last, ok := ctx.Value(lastErrorKey{}).(*lastError); ok && (ctx.Err() == nil || last.err == nil) {
-		last.err = err
+	if last, ok := ctx.Value(lastErrorKey{}).(*error); ok && (ctx.Err() == nil || *last == nil) {
+		*last = err
 	}
 	if q.observe != nil {
 		q.observe(Attempt{Service: q.api, Operation: operation, Class: classOf(err)})

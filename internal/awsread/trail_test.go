@@ -150,7 +150,7 @@ func TestTrailBreaksOff(t *testing.T) {
 
 		// The next pass reads what is missing, and what is new; it fails at
 		// once, so that nothing is won.
-		c.answer = func(l lookUp, name string) (int, string) {
+		c.answer = func(_ lookUp, name string) (int, string) {
 			if name == "SignUp" {
 				return http.StatusBadRequest, `{"__type": "AccessDeniedException", "message": "no"}`
 			}

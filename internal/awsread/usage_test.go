@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func TestUsageIsTheTruth(t *testing.T) {
 	var checks, mails atomic.Int64
 	t.Run("fleet", func(t *testing.T) {
 		for seed := range uint64(*fleets) {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 				inBubble(t, func(t *testing.T) {
 					r := rand.New(rand.NewPCG(seed, 3))
 					c := &checker{t: t, r: r, seed: seed, exact: r.IntN(2) == 0}
