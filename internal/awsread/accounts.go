@@ -53,7 +53,7 @@ type account struct {
 	regionsDue time.Time         // when to list them again
 }
 
-type accountKey struct{ id, partition string }
+type accountKey struct{ role, partition string } // no role is the ambient credentials
 
 // account returns the account that the target is read through, made at its
 // first use. Accounts that are not configured use the ambient credentials.
@@ -62,7 +62,7 @@ func (r *Reader) account(t inventory.Target) *account {
 	if i := slices.IndexFunc(r.opts.Accounts, func(a Account) bool { return a.ID == t.AccountID && a.RoleARN != "" }); i >= 0 {
 		conf = r.opts.Accounts[i]
 	}
-	key := accountKey{conf.ID, inventory.Partition(t.Region)}
+	key := accountKey{conf.RoleARN, inventory.Partition(t.Region)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a, ok := r.accounts[key]
