@@ -118,6 +118,9 @@ func (a *app) reader(ctx context.Context, s *settings) (*awsread.Reader, collect
 	}
 	opts := awsread.Options{
 		Accounts: accounts, STSRegion: c.STSRegion, Observe: a.observe,
+		Panicked: func(call string, stack []byte) {
+			a.logger.Error("An AWS call panicked", "err", call, "stack", string(stack))
+		},
 		Budgets: map[string]float64{
 			inventory.APICognito: c.RequestBudgets.Cognito, inventory.APISES: c.RequestBudgets.SES,
 			inventory.APICloudWatch: c.RequestBudgets.CloudWatch, inventory.APICloudTrail: c.RequestBudgets.CloudTrail,

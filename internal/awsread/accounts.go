@@ -59,8 +59,10 @@ type accountKey struct{ role, partition string } // no role is the ambient crede
 // first use. Accounts that are not configured use the ambient credentials.
 func (r *Reader) account(t inventory.Target) *account {
 	var conf Account
-	if i := slices.IndexFunc(r.opts.Accounts, func(a Account) bool { return a.ID == t.AccountID && a.RoleARN != "" }); i >= 0 {
-		conf = r.opts.Accounts[i]
+	for _, a := range r.opts.Accounts {
+		if a.ID == t.AccountID && a.RoleARN != "" {
+			conf = a
+		}
 	}
 	key := accountKey{conf.RoleARN, inventory.Partition(t.Region)}
 	r.mu.Lock()

@@ -230,22 +230,22 @@ func (r *trailRecord) client() string {
 	return r.RequestParameters.ClientID
 }
 
+// failures are the error codes of what keeps an e-mail from being sent.
+var failures = map[string]inventory.FailureReason{
+	"CodeDeliveryFailureException":          inventory.FailedDelivery,
+	"InvalidEmailRoleAccessPolicyException": inventory.FailedRoleOrPolicy,
+	"TooManyRequestsException":              inventory.FailedThrottled,
+}
+
 // failure classifies an error that kept an e-mail from being sent.
 func (r *trailRecord) failure() inventory.FailureReason {
-	switch {
-	case r.ErrorCode == "LimitExceededException" && strings.HasPrefix(r.ErrorMessage, "Exceeded daily email limit"):
+	if r.ErrorCode == "LimitExceededException" && strings.HasPrefix(r.ErrorMessage, "Exceeded daily email limit") {
 		return inventory.FailedDailyLimit // Others of that code limit a single user.
-	case strings.Contains(r.ErrorMessage, "Email address is not verified"):
-		return inventory.FailedRecipientUnverified
-	case r.ErrorCode == "CodeDeliveryFailureException":
-		return inventory.FailedDelivery
-	case r.ErrorCode == "InvalidEmailRoleAccessPolicyException":
-		return inventory.FailedRoleOrPolicy
-	case r.ErrorCode == "TooManyRequestsException":
-		return inventory.FailedThrottled
-	default:
-		return ""
 	}
+	if strings.Contains(r.ErrorMessage, "Email address is not verified") {
+		return inventory.FailedRecipientUnverified
+	}
+	return failures[r.ErrorCode]
 }
 
 // sent judges whether the event sent an e-mail. Where it does not tell, it is

@@ -94,6 +94,7 @@ func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
 			continue
 		}
 		group.Go(func() error {
+			defer p.keepPanic()
 			out, err := p.place.cognito.DescribeUserPool(ctx, &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(up.ID)})
 			if err == nil && (out.UserPool == nil || aws.ToString(out.UserPool.Id) != up.ID) {
 				err = errMalformed

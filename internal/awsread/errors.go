@@ -51,6 +51,16 @@ func (e *ownError) Error() string { return e.text }
 
 var errMalformed = &ownError{inventory.Invalid, "malformed response: it lacks what AWS always sends", remedy(inventory.Invalid)}
 
+// PanicError is a panic that was recovered in another goroutine than its
+// reader's. [Reader.Read] panics with it, but where the AWS SDK panicked over an
+// answer: that is a failed call, which [Options.Panicked] is told of.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // of the goroutine that panicked
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
 // is reports whether an error in err's chain is of the type.
 func is[T error](err error) bool {
 	_, ok := errors.AsType[T](err)
@@ -90,7 +100,7 @@ func classOf(err error) inventory.Class {
 		return inventory.Timeout
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), is[*net.OpError](err), is[*net.DNSError](err):
 		return inventory.Unavailable
-	case is[*json.SyntaxError](err), is[*xml.SyntaxError](err), is[*smithy.DeserializationError](err):
+	case is[*PanicError](err), is[*json.SyntaxError](err), is[*xml.SyntaxError](err), is[*smithy.DeserializationError](err):
 		return inventory.Invalid
 	case strings.Contains(text, "connection reset"), strings.Contains(text, "request send failed"):
 		return inventory.Unavailable

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,7 +170,18 @@ func TestPanicsOfTheSDK(t *testing.T) {
 					}
 					return http.StatusOK, answer
 				})
-				r := sim.reader(t, nil).Read(t.Context(), target(hub), nil)
+				var told atomic.Int64
+				fresh := sim.reader(t, func(o *awsread.Options) {
+					o.Panicked = func(call string, stack []byte) {
+						if told.Add(1); !strings.Contains(call, operation+" in account "+hub) || !strings.Contains(string(stack), "awsread.recovered") {
+							t.Errorf("%q with the stack %s", call, stack)
+						}
+					}
+				})
+				r := fresh.Read(t.Context(), target(hub), nil)
+				if told.Load() == 0 {
+					t.Error("nobody was told of a panic")
+				}
 				o, _ := r.Outcome(inventory.APICognito)
 				if o.Class != inventory.Invalid || !strings.Contains(o.Message, operation+" in account "+hub) || !strings.Contains(o.Message, "NaN") {
 					t.Errorf("%+v", o)

@@ -1,7 +1,11 @@
 package awsread
 
 import (
+	"cmp"
 	"errors"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,4 +46,47 @@ func TestOneOutcomePerAPI(t *testing.T) {
 			t.Errorf("%s: last success %s", tt.name, r.Outcomes[0].LastSuccess)
 		}
 	}
+}
+
+// TestPanicOfAPass checks that a panic in a goroutine of a pass becomes one of
+// Read's caller, whichever goroutine it is.
+func TestPanicOfAPass(t *testing.T) {
+	t.Parallel()
+	for _, part := range []string{"ListUserPools", "DescribeUserPool", "GetAccount"} {
+		r, err := New(t.Context(), Options{
+			Endpoint: "http://aws.example", AccessKeyID: "AKIATEST", SecretAccessKey: "test",
+			HTTPClient: answers{}, Observe: func(a Attempt) {
+				if a.Operation == part {
+					panic("surprise")
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() {
+				var got *PanicError
+				if err, ok := recover().(error); !ok || !errors.As(err, &got) || got.Value != "surprise" || !strings.Contains(string(got.Stack), "TestPanicOfAPass") {
+					t.Errorf("%s: %v", part, got)
+				}
+			}()
+			reading := r.Read(t.Context(), inventory.Target{AccountID: "100000000001", Region: "eu-west-1"}, nil)
+			t.Errorf("%s: %+v", part, reading.Outcomes)
+		}()
+	}
+}
+
+// answers are the least that AWS can say.
+type answers struct{}
+
+func (answers) Do(r *http.Request) (*http.Response, error) {
+	body := map[string]string{
+		"/":                         `<R><GetCallerIdentityResult><Account>100000000001</Account></GetCallerIdentityResult></R>`,
+		"/v2/email/account":         `{"EnforcementStatus": "HEALTHY"}`,
+		"/v2/email/list-identities": `{"EmailIdentities": []}`,
+		"AWSCognitoIdentityProviderService.ListUserPools":    `{"UserPools": [{"Id": "eu-west-1_a", "Name": "a"}]}`,
+		"AWSCognitoIdentityProviderService.DescribeUserPool": `{"UserPool": {"Id": "eu-west-1_a"}}`,
+	}[cmp.Or(r.Header.Get("X-Amz-Target"), r.URL.Path)]
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }

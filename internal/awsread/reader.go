@@ -2,7 +2,9 @@ package awsread
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -39,6 +41,10 @@ type Options struct {
 	DescribeMaxAge time.Duration      // how old a pool's settings may get before they are read again
 	RequestTimeout time.Duration      // of one HTTP attempt
 	Observe        func(Attempt)      // called once for every HTTP attempt, from many goroutines; may be nil
+
+	// Panicked is called with a call that panicked, as its outcome's message
+	// describes it, for the log; may be nil.
+	Panicked func(call string, stack []byte)
 
 	Quota      inventory.Policy  // of the built-in sender: its days are what usage is read for
 	CloudWatch bool              // read sign-ups and the reputation of SES accounts
@@ -109,6 +115,9 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 		p.reading.SignUps, p.reading.Trail, p.reading.Reputation = prev.SignUps, prev.Trail, prev.Reputation
 	}
 	p.run(context.WithValue(ctx, callsKey{}, &p.calls))
+	if panicked := p.panicked.Load(); panicked != nil {
+		panic(panicked) // In the goroutine in which the caller can recover it.
+	}
 	return p.finish()
 }
 
@@ -121,6 +130,8 @@ type pass struct {
 	reading inventory.Reading
 	prev    *inventory.Reading // may be nil
 	calls   atomic.Int64
+
+	panicked atomic.Pointer[PanicError] // the first one of the pass's goroutines; nil as long as there is none
 
 	mu    sync.Mutex         // guards what follows
 	asked map[string]failure // by API, the first failure or, if all went well, none
@@ -166,8 +177,11 @@ func (p *pass) run(ctx context.Context) {
 		close(poolsRead)
 	} else {
 		wg.Go(func() {
-			p.readPools(ctx)
-			close(poolsRead)
+			defer p.keepPanic()
+			func() {
+				defer close(poolsRead)
+				p.readPools(ctx)
+			}()
 			if p.opts.CloudWatch {
 				p.readSignUps(ctx)
 			}
@@ -178,6 +192,7 @@ func (p *pass) run(ctx context.Context) {
 	}
 	if inventory.HasSES(t.Region) {
 		wg.Go(func() {
+			defer p.keepPanic()
 			p.readAccount(ctx)
 			facts, complete := p.listIdentities(ctx)
 			<-poolsRead              // They say which identities and which accounts matter.
@@ -193,6 +208,14 @@ func (p *pass) run(ctx context.Context) {
 		})
 	}
 	wg.Wait()
+}
+
+// keepPanic is deferred in each goroutine of the pass, where a panic would end
+// the program.
+func (p *pass) keepPanic() {
+	if v := recover(); v != nil {
+		p.panicked.CompareAndSwap(nil, &PanicError{v, debug.Stack()})
+	}
 }
 
 // called takes note that an API is asked in this pass, and so has an outcome.
@@ -227,7 +250,11 @@ func (p *pass) failure(ctx context.Context, api, operation string, err error) fa
 	if api != inventory.APISTS && isBadToken(err) && p.account.off(ctx, p.reading.Target.Region) {
 		class = inventory.RegionDisabled
 	}
-	return failure{class, describe(operation, p.reading.Target, class, err)}
+	f := failure{class, describe(operation, p.reading.Target, class, err)}
+	if panicked, ok := errors.AsType[*PanicError](err); ok && p.opts.Panicked != nil {
+		p.opts.Panicked(f.message, panicked.Stack)
+	}
+	return f
 }
 
 // finish works out the outcomes, one of each API.

@@ -2,7 +2,7 @@ package awsread
 
 import (
 	"context"
-	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -139,11 +139,11 @@ func (q *requests) attempt(ctx context.Context, in middleware.FinalizeInput, nex
 }
 
 // recovered makes an error of a panic: some answers, for example a time that is
-// NaN, make the SDK's decoders panic, in goroutines that only the SDK knows.
+// NaN, make the SDK's decoders panic, also in goroutines that only the SDK knows.
 func recovered(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (out middleware.FinalizeOutput, md middleware.Metadata, err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: the AWS SDK panicked: %v", errMalformed, p)
+		if v := recover(); v != nil {
+			err = &PanicError{v, debug.Stack()}
 		}
 	}()
 	return next.HandleFinalize(ctx, in)
