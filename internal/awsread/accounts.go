@@ -83,16 +83,16 @@ func (r *Reader) account(t inventory.Target) *account {
 func (r *Reader) stsRegion(target string) string {
 	partition := inventory.Partition(target)
 	within := func(region string) bool { return region != "" && inventory.Partition(region) == partition }
-	switch {
-	case within(r.opts.STSRegion):
+	if within(r.opts.STSRegion) {
 		return r.opts.STSRegion
-	case within(r.base.Region) && !inventory.OptIn(r.base.Region):
-		return r.base.Region
-	case partition == "aws":
-		return "us-east-1"
-	default:
-		return target
 	}
+	if within(r.base.Region) && !inventory.OptIn(r.base.Region) {
+		return r.base.Region
+	}
+	if partition == "aws" {
+		return "us-east-1"
+	}
+	return target
 }
 
 // config returns the SDK configuration for a client of one API.

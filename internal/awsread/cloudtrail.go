@@ -312,12 +312,12 @@ func (p *pass) poolOf(ctx context.Context, client string) (string, error) {
 			if classOf(err) == inventory.NotFound {
 				break
 			}
-			switch {
-			case err != nil && spent(ctx, err):
-				return "", err
-			case err != nil:
+			if err != nil && !spent(ctx, err) {
 				p.fail(ctx, inventory.APICognito, "ListUserPoolClients", err)
-				return "", errNoClients
+				err = errNoClients
+			}
+			if err != nil {
+				return "", err
 			}
 			for _, c := range page.UserPoolClients {
 				known.pools[aws.ToString(c.ClientId)] = up.ID

@@ -90,12 +90,14 @@ func classOf(err error) inventory.Class {
 	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
 		status = response.HTTPStatusCode()
 	}
+	if status == http.StatusTooManyRequests {
+		return inventory.Throttled
+	}
+	if status >= http.StatusInternalServerError {
+		return inventory.Unavailable
+	}
 	network, ok := errors.AsType[net.Error](err)
 	switch text := err.Error(); {
-	case status == http.StatusTooManyRequests:
-		return inventory.Throttled
-	case status >= http.StatusInternalServerError:
-		return inventory.Unavailable
 	case errors.Is(err, context.DeadlineExceeded), ok && network.Timeout():
 		return inventory.Timeout
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), is[*net.OpError](err), is[*net.DNSError](err):

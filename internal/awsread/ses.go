@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -66,11 +65,12 @@ func accountOf(out *sesv2.GetAccountOutput, now time.Time) *inventory.SESState {
 // quotaOf takes over a quota whose numbers count something; -1 is no limit.
 func quotaOf(q *types.SendQuota) (quota inventory.Quota, rate float64, err error) {
 	counts := func(n float64) bool { return within(n, math.MaxFloat64) }
-	switch {
-	case q == nil:
-		return inventory.Quota{Kind: inventory.QuotaSend}, 0, nil
-	case !counts(q.Max24HourSend) && q.Max24HourSend != -1, !counts(q.MaxSendRate) && q.MaxSendRate != -1, !counts(q.SentLast24Hours):
-		return inventory.Quota{Kind: inventory.QuotaSend}, 0, fmt.Errorf("%w: SendQuota is %v sent of %v, %v per second", errMalformed, q.SentLast24Hours, q.Max24HourSend, q.MaxSendRate)
+	unknown := inventory.Quota{Kind: inventory.QuotaSend}
+	if q == nil {
+		return unknown, 0, nil
+	}
+	if !counts(q.Max24HourSend) && q.Max24HourSend != -1 || !counts(q.MaxSendRate) && q.MaxSendRate != -1 || !counts(q.SentLast24Hours) {
+		return unknown, 0, fmt.Errorf("%w: SendQuota is %v sent of %v, %v per second", errMalformed, q.SentLast24Hours, q.Max24HourSend, q.MaxSendRate)
 	}
 	return inventory.SendQuota(q.Max24HourSend, q.SentLast24Hours), q.MaxSendRate, nil
 }
@@ -131,25 +131,26 @@ func (p *pass) readIdentities(ctx context.Context, facts map[string]inventory.Id
 	for _, name := range p.wanted(facts, complete, used) {
 		out, err := p.place.ses.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String(name)})
 		now := time.Now()
-		switch {
-		case err == nil && out.IdentityType == "" && out.VerificationStatus == "":
-			p.fail(ctx, inventory.APISES, "GetEmailIdentity", errMalformed)
-		case err == nil:
-			i := inventory.Identity{Name: name, SendingEnabled: facts[name].SendingEnabled, Confirmed: now, Asked: now}
-			if facts[name].Name != "" {
-				i.Name = facts[name].Name
-			}
-			i.Verified = inventory.Known(out.VerifiedForSendingStatus)
-			i.Status = known(inventory.VerificationStatuses(), string(out.VerificationStatus), "UNKNOWN")
-			if out.VerificationInfo != nil {
-				i.ErrorType = string(out.VerificationInfo.ErrorType)
-			}
-			facts[name] = i
-		case classOf(err) == inventory.NotFound:
+		if classOf(err) == inventory.NotFound {
 			facts[name] = inventory.Identity{Name: name, Missing: true, Confirmed: now}
-		default:
-			p.fail(ctx, inventory.APISES, "GetEmailIdentity", err)
+			continue
 		}
+		if err == nil && out.IdentityType == "" && out.VerificationStatus == "" {
+			err = errMalformed
+		}
+		if err != nil {
+			p.fail(ctx, inventory.APISES, "GetEmailIdentity", err)
+			continue
+		}
+		i := inventory.Identity{
+			Name: cmp.Or(facts[name].Name, name), SendingEnabled: facts[name].SendingEnabled, Confirmed: now, Asked: now,
+			Verified: inventory.Known(out.VerifiedForSendingStatus),
+			Status:   known(inventory.VerificationStatuses(), string(out.VerificationStatus), "UNKNOWN"),
+		}
+		if out.VerificationInfo != nil {
+			i.ErrorType = string(out.VerificationInfo.ErrorType)
+		}
+		facts[name] = i
 	}
 	identities := make([]inventory.Identity, 0, len(facts))
 	for _, i := range facts {
@@ -196,16 +197,10 @@ func (p *pass) wanted(facts map[string]inventory.Identity, complete bool, used [
 			}
 		}
 	}
-	slices.Sort(names)
-	names = slices.Compact(names)
 	asked := map[string]time.Time{}
-	if p.prev != nil {
-		for _, i := range p.prev.Identities {
-			asked[inventory.CanonicalIdentity(i.Name)] = i.Confirmed
-		}
+	for _, i := range p.reading.Identities { // Still those of the pass before.
+		asked[inventory.CanonicalIdentity(i.Name)] = i.Confirmed
 	}
-	slices.SortStableFunc(names, func(a, b string) int {
-		return cmp.Or(asked[a].Compare(asked[b]), strings.Compare(a, b))
-	})
-	return names
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(asked[a].Compare(asked[b]), cmp.Compare(a, b)) })
+	return slices.Compact(names)
 }
