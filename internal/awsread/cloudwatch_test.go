@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -127,4 +128,154 @@ func TestSignUpsThatCountNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+// watch is a CloudWatch with one metric of sign-ups for each pool, which notes
+// what it is asked.
+type watch struct {
+	*simulation
+	listed []string // by ListMetrics, how recently active
+	read   []string // by GetMetricData, when
+}
+
+func newWatch(t *testing.T) *watch {
+	t.Helper()
+	w := &watch{simulation: simulate(t, awssim.Options{NoQuotas: true})}
+	w.spoilt(func(operation string, body []byte, _ func() []byte) (int, string) {
+		if operation != "ListMetrics" && operation != "GetMetricData" {
+			return 0, ""
+		}
+		value, err := cbor.Decode(body)
+		in, ok := value.(cbor.Map)
+		if err != nil || !ok {
+			t.Errorf("%v, %v", value, err)
+			return http.StatusBadRequest, ""
+		}
+		if operation == "ListMetrics" {
+			recent, _ := in["RecentlyActive"].(cbor.String)
+			w.listed = append(w.listed, string(recent))
+			var metrics cbor.List
+			for _, p := range w.Fleet().Accounts[0].Regions["eu-west-1"].Pools {
+				metrics = append(metrics, cbor.Map{"Dimensions": cbor.List{
+					cbor.Map{"Name": cbor.String("UserPool"), "Value": cbor.String(p.ID)},
+					cbor.Map{"Name": cbor.String("UserPoolClient"), "Value": cbor.String("client")},
+				}}, cbor.Map{"Dimensions": cbor.List{cbor.Map{"Name": cbor.String("UserPool"), "Value": cbor.String(p.ID)}}})
+			}
+			return http.StatusOK, string(cbor.Encode(cbor.Map{"Metrics": metrics}))
+		}
+		clock := func(key string) string {
+			tag, _ := in[key].(*cbor.Tag)
+			if tag == nil {
+				return "never"
+			}
+			switch seconds := tag.Value.(type) {
+			case cbor.Float64:
+				return time.Unix(int64(seconds), 0).UTC().Format("15:04:05")
+			case cbor.Uint:
+				return time.Unix(int64(seconds), 0).UTC().Format("15:04:05")
+			}
+			return fmt.Sprintf("%T", tag.Value)
+		}
+		queries, _ := in["MetricDataQueries"].(cbor.List)
+		var all []series
+		for _, q := range queries {
+			id, _ := q.(cbor.Map)["Id"].(cbor.String)
+			if id == "bounce" {
+				return 0, "" // The reputation is no concern of this one.
+			}
+			all = append(all, series{
+				id: string(id), status: "Complete", values: []float64{1, 1},
+				at: []time.Time{time.Now().Add(-20 * time.Minute), time.Now().Add(-time.Minute)},
+			})
+		}
+		w.read = append(w.read, fmt.Sprintf("%d from %s to %s", len(queries), clock("StartTime"), clock("EndTime")))
+		return http.StatusOK, metricData(all...)
+	})
+	return w
+}
+
+// TestSignUpsArePlanned checks which metrics are listed and from when their
+// points are read.
+func TestSignUpsArePlanned(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWatch(t)
+		reader := w.reader(t, func(o *awsread.Options) { o.CloudWatch, o.Quota.Reset = true, 9*time.Hour })
+		const all, recent = "", "PT3H"
+		var prev *inventory.Reading
+		step := func(what string, pause time.Duration, list, read string) {
+			t.Helper()
+			time.Sleep(pause)
+			w.listed, w.read = nil, nil
+			r := reader.Read(t.Context(), target(hub), prev)
+			if prev = &r; class(t, r, inventory.APICloudWatch) != inventory.OK || r.SignUps == nil || !r.SignUps.Confirmed.Equal(r.Start) {
+				t.Errorf("%s: %+v, %+v", what, r.Outcomes, r.SignUps)
+			}
+			var reads []string
+			if read != "" {
+				reads = []string{read}
+			}
+			if !slices.Equal(w.listed, []string{list}) || !slices.Equal(w.read, reads) {
+				t.Errorf("%s: listed %q and read %q, want %q and %q", what, w.listed, w.read, list, read)
+			}
+		}
+		points := func() (n int) {
+			for _, s := range prev.SignUps.Series {
+				n += len(s.Points)
+			}
+			return n
+		}
+		step("at first", 15*time.Hour, all, "1 from 09:00:00 to 15:00:00")
+		step("soon after", 7*time.Minute, recent, "1 from 14:45:00 to 15:07:00")
+		if points() != 3 {
+			t.Errorf("%d points, want 3, since the last quarter of an hour is read anew", points())
+		}
+		step("after a pause", 2*time.Hour-time.Second, recent, "1 from 14:50:00 to 17:06:59")
+		if points() != 4 {
+			t.Errorf("%d points, want 4", points())
+		}
+		step("after a longer pause", 2*time.Hour, all, "1 from 16:50:00 to 19:06:59")
+
+		f := fleet(t)
+		here := f.Accounts[0].Regions["eu-west-1"]
+		here.Pools = append(here.Pools, awssim.Pool{Name: "another", AutoVerified: []string{"email"}})
+		if err := w.SetFleet(f); err != nil {
+			t.Fatal(err)
+		}
+		step("with another pool", time.Minute, all, "2 from 09:00:00 to 19:07:59")
+		step("the day has just begun", 13*time.Hour+52*time.Minute+time.Second, recent, "")
+		if points() != 0 {
+			t.Errorf("%d points of the day before", points())
+		}
+		step("after that", 5*time.Minute, recent, "2 from 09:00:00 to 09:05:00")
+		step("without an earlier reading, late", 2*time.Hour-5*time.Minute-time.Second, recent, "2 from 09:00:00 to 10:59:59")
+		prev = nil
+		step("later", time.Second, all, "2 from 09:00:00 to 11:00:00")
+	})
+}
+
+// TestManyMetrics has more metrics than one call takes.
+func TestManyMetrics(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWatch(t)
+		f := fleet(t)
+		for i := range 500 {
+			f.Accounts[0].Regions["eu-west-1"].Pools = append(f.Accounts[0].Regions["eu-west-1"].Pools, awssim.Pool{Name: fmt.Sprint("pool-", i), AutoVerified: []string{"email"}})
+		}
+		if err := w.SetFleet(f); err != nil {
+			t.Fatal(err)
+		}
+		billed := 0
+		reader := w.reader(t, func(o *awsread.Options) {
+			o.CloudWatch, o.Quota.Reset, o.Billed = true, 9*time.Hour, func(n int) { billed += n }
+		})
+		time.Sleep(10 * time.Hour)
+		at := target(hub)
+		r := reader.Read(t.Context(), at, nil)
+		if len(r.SignUps.Series) != 501 || !slices.Equal(w.read, []string{"500 from 09:00:00 to 10:00:00", "1 from 09:00:00 to 10:00:00"}) {
+			t.Errorf("%d series, read %q", len(r.SignUps.Series), w.read)
+		}
+		if billed != 501+2 {
+			t.Errorf("%d metrics are billed, want 501 and two of the reputation", billed)
+		}
+	})
 }
