@@ -2,6 +2,7 @@ package awsread
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -15,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
@@ -43,14 +43,14 @@ type account struct {
 	id      string   // of the role's account; empty for the ambient credentials
 	region  string   // where STS and the list of regions are asked
 	session *session // nil for the ambient credentials
-	sharing singleflight.Group
 
-	mu         sync.Mutex        // guards what follows; no call is made while it is held
-	places     map[string]*place // by region
-	owner      string            // whose the ambient credentials are; empty until STS has said so
-	regions    map[string]bool   // those that are on; nil until they were listed once
-	regionsErr error             // of the last listing
-	regionsDue time.Time         // when to list them again
+	mu         sync.Mutex             // guards what follows; no call is made while it is held
+	places     map[string]*place      // by region
+	calls      map[string]*sharedCall // those under way, by operation
+	owner      string                 // whose the ambient credentials are; empty until STS has said so
+	regions    map[string]bool        // those that are on; nil until they were listed once
+	regionsErr error                  // of the last listing
+	regionsDue time.Time              // when to list them again
 }
 
 type accountKey struct{ role, partition string } // no role is the ambient credentials
@@ -69,7 +69,7 @@ func (r *Reader) account(t inventory.Target) *account {
 	defer r.mu.Unlock()
 	a, ok := r.accounts[key]
 	if !ok {
-		a = &account{reader: r, id: conf.ID, region: r.stsRegion(t.Region), places: map[string]*place{}}
+		a = &account{reader: r, id: conf.ID, region: r.stsRegion(t.Region), places: map[string]*place{}, calls: map[string]*sharedCall{}}
 		if conf.RoleARN != "" {
 			a.session = newSession(sts.NewFromConfig(a.config(inventory.APISTS, a.region, nil)), conf)
 		}
@@ -136,24 +136,53 @@ func (a *account) in(region string) *place {
 	return p
 }
 
+// sharedCall is a call that passes wait for together.
+type sharedCall struct {
+	cancel  context.CancelFunc
+	waiting int           // passes; behind the account's mutex
+	done    chan struct{} // closed when err is set
+	err     error
+}
+
 // share makes a call that several passes may need the answer of at the same
-// time. It has a deadline of its own, since no pass may end it for the others;
-// each waits for it as long as it can itself. The call leaves its answer in the
-// account.
+// time, or joins the one under way. It has a deadline of its own, since no pass
+// may end it for the others; each waits for it as long as it can itself, and
+// the last one to give up ends it. The call leaves its answer in the account.
 func (a *account) share(ctx context.Context, operation string, call func(context.Context) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	answer := a.sharing.DoChan(operation, func() (any, error) {
+	a.mu.Lock()
+	c := a.calls[operation]
+	if c == nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sharedTimeout)
-		defer cancel()
-		return nil, call(ctx)
-	})
+		c = &sharedCall{cancel: cancel, done: make(chan struct{})}
+		a.calls[operation] = c
+		go func() {
+			c.err = call(ctx)
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.end(operation, c)
+			close(c.done)
+		}()
+	}
+	c.waiting++
+	a.mu.Unlock()
 	select {
-	case r := <-answer:
-		return r.Err
+	case <-c.done:
+		return c.err
 	case <-ctx.Done():
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if c.waiting--; c.waiting == 0 {
+			a.end(operation, c)
+		}
 		return ctx.Err()
+	}
+}
+
+// end has the next pass that needs the call make it anew. The mutex is held.
+func (a *account) end(operation string, c *sharedCall) {
+	c.cancel()
+	if a.calls[operation] == c {
+		delete(a.calls, operation)
 	}
 }
 
@@ -243,6 +272,9 @@ func (a *account) listRegions(ctx context.Context) error {
 	}
 	if err == nil && len(on) == 0 {
 		err = errMalformed // Some regions cannot be off.
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return err // Nobody waited for it any more, which says nothing of AWS.
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
@@ -121,6 +123,43 @@ func TestOthersWaitForThemselves(t *testing.T) {
 				wg.Wait()
 				if n := sim.calls(account, operation); n != 1 {
 					t.Errorf("%s was called %d times", operation, n)
+				}
+			})
+		})
+	}
+}
+
+// TestNobodyWaits has a pass that gives up on a call that no other waits for:
+// the call ends, and the next pass makes it anew.
+func TestNobodyWaits(t *testing.T) {
+	for _, operation := range []string{"GetCallerIdentity", "ListRegions"} {
+		t.Run(operation, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				sim := simulate(t, awssim.Options{NoQuotas: true})
+				sim.hold = func(o, _ string) time.Duration {
+					if o == operation {
+						return 8 * time.Second
+					}
+					return 0
+				}
+				var attempts atomic.Int64
+				reader := sim.reader(t, func(o *awsread.Options) {
+					o.Observe = func(a awsread.Attempt) {
+						if a.Operation == operation {
+							attempts.Add(1)
+						}
+					}
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				if r := reader.Read(ctx, in(hub, manama), nil); class(t, r, inventory.APICognito) == inventory.RegionDisabled {
+					t.Errorf("%+v", r.Outcomes)
+				}
+				if synctest.Wait(); attempts.Load() != 1 {
+					t.Errorf("%d attempts have ended, want 1", attempts.Load())
+				}
+				if r := reader.Read(t.Context(), in(hub, manama), nil); class(t, r, inventory.APICognito) != inventory.RegionDisabled || r.End.Sub(r.Start) != 8*time.Second {
+					t.Errorf("after %s: %+v", r.End.Sub(r.Start), r.Outcomes)
 				}
 			})
 		})

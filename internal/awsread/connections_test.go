@@ -82,7 +82,8 @@ func TestStalledBody(t *testing.T) {
 // TestNobodyListens asks at the port at which nothing can listen.
 func TestNobodyListens(t *testing.T) {
 	t.Parallel()
-	if got, _ := firstFailure(t, "http://127.0.0.1:0", "GetCallerIdentity", time.Minute); got != inventory.Unavailable {
-		t.Errorf("class %q", got)
+	got, r := firstFailure(t, "http://127.0.0.1:0", "GetCallerIdentity", time.Minute)
+	if got != inventory.Unavailable || r.SES != nil || len(r.Pools) > 0 {
+		t.Errorf("class %q: %+v", got, r.Outcomes)
 	}
 }
