@@ -41,6 +41,12 @@ func TestClassOf(t *testing.T) {
 		"quota of Cognito":                 {apiError("TooManyRequestsException"), inventory.Throttled},
 		"quota, after the last attempt":    {&retry.MaxAttemptsError{Attempt: 10, Err: apiError("ThrottlingException")}, inventory.Throttled},
 		"429 without a code":               {status(http.StatusTooManyRequests, errors.New("x")), inventory.Throttled},
+		"430":                              {status(http.StatusTooManyRequests+1, errors.New("x")), inventory.Other},
+		"500":                              {status(http.StatusInternalServerError, errors.New("x")), inventory.Unavailable},
+		"499":                              {status(http.StatusInternalServerError-1, errors.New("x")), inventory.Other},
+		"a panic":                          {&smithy.OperationError{Err: &PanicError{Value: "x"}}, inventory.Invalid},
+		"not sent":                         {errors.New("request send failed, Post: x"), inventory.Unavailable},
+		"no instance role":                 {errors.New("failed to retrieve credentials"), inventory.Denied},
 		"own budget":                       {&smithy.OperationError{Err: &ownError{class: inventory.Throttled}}, inventory.Throttled},
 		"no permission":                    {apiError("AccessDeniedException"), inventory.Denied},
 		"expired":                          {apiError("ExpiredTokenException"), inventory.Denied},
@@ -70,6 +76,53 @@ func TestClassOf(t *testing.T) {
 		if got := classOf(tt.err); got != tt.want {
 			t.Errorf("%s: class %q, want %q", name, got, tt.want)
 		}
+	}
+}
+
+// TestCodes has the codes of each service's errors that are documented, as AWS
+// answers them with status 400.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	for class, codes := range map[inventory.Class][]string{
+		inventory.Throttled: {
+			"TooManyRequestsException", "LimitExceededException", // cognito-idp, ses, account
+			"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestLimitExceeded", "SlowDown",
+		},
+		inventory.Denied: {
+			"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorizedException", "OptInRequired",
+			"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidIdentityToken",
+			"IncompleteSignature", "InvalidSignatureException", "SignatureDoesNotMatch",
+			"MissingAuthenticationToken", "MissingAuthenticationTokenException",
+		},
+		inventory.RegionDisabled: {"RegionDisabledException"},
+		inventory.NotFound:       {"NotFoundException", "ResourceNotFoundException"},
+		inventory.Invalid: {
+			"ValidationError", "ValidationException", "InvalidParameterException", "BadRequestException",
+			"InvalidAction", "UnknownOperationException",
+		},
+		inventory.Unavailable: {
+			"InternalErrorException", "InternalFailure", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException",
+		},
+		inventory.Other: {"UserPoolTaggingException", ""},
+	} {
+		for _, code := range codes {
+			if got := classOf(apiError(code)); got != class {
+				t.Errorf("%q: class %q, want %q", code, got, class)
+			}
+		}
+	}
+	for _, code := range []string{"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"} {
+		if !isBadToken(apiError(code)) || isExpired(apiError(code)) {
+			t.Errorf("%s is not taken for credentials that AWS does not know", code)
+		}
+	}
+	for _, code := range []string{"ExpiredToken", "ExpiredTokenException"} {
+		if isBadToken(apiError(code)) || !isExpired(apiError(code)) {
+			t.Errorf("%s is not taken for expired credentials", code)
+		}
+	}
+	if err := apiError("AccessDenied"); isBadToken(err) || isExpired(err) {
+		t.Error("a denied call says nothing of the credentials")
 	}
 }
 
