@@ -178,7 +178,8 @@ func (a *account) share(ctx context.Context, operation string, call func(context
 	}
 }
 
-// end has the next pass that needs the call make it anew. The mutex is held.
+// end ends the call; the next pass that needs it makes it again. The caller
+// holds the mutex.
 func (a *account) end(operation string, c *sharedCall) {
 	c.cancel()
 	if a.calls[operation] == c {
@@ -241,7 +242,7 @@ func (a *account) off(ctx context.Context, region string) bool {
 	due := !time.Now().Before(a.regionsDue)
 	a.mu.Unlock()
 	if due {
-		_ = a.share(ctx, "ListRegions", a.listRegions) // It is in regionsErr, but for a pass that could not wait.
+		_ = a.share(ctx, "ListRegions", a.listRegions) // It leaves its error in regionsErr.
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -284,8 +285,8 @@ func (a *account) listRegions(ctx context.Context) error {
 	return err
 }
 
-// session is the credentials that assuming a role gives. They are renewed a
-// minute before they expire, and once AWS calls them expired.
+// session holds the credentials of an assumed role. They are renewed a minute
+// before they expire, and after AWS has called them expired.
 type session struct {
 	*aws.CredentialsCache
 
@@ -326,9 +327,9 @@ func (s *session) generation() int {
 	return s.issued
 }
 
-// expired has the credentials renewed at their next use, if they are still
-// those that were the newest when a request began that AWS refused. Whoever
-// comes late with older ones is not to end newer ones.
+// expired discards the credentials, so that their next use renews them. It
+// keeps those that were issued after the refused request began, which are newer
+// than the generation that was refused.
 func (s *session) expired(generation int) {
 	if s == nil {
 		return

@@ -67,7 +67,7 @@ func (p *pass) readTrail(ctx context.Context) {
 	for _, up := range p.reading.Pools {
 		r.settings[up.ID] = up.Settings
 	}
-	next := r.goOn(within, before, start, now)
+	next := r.resume(within, before, start, now)
 	if r.failed != nil && (ctx.Err() != nil || !spent(within, r.failed)) {
 		p.fail(ctx, inventory.APICloudTrail, "LookupEvents", r.failed)
 		if p.reading.Trail != nil && before.WindowStart.IsZero() {
@@ -91,10 +91,10 @@ type trailReading struct {
 	failed   error                          // after it, nothing more is looked up
 }
 
-// goOn reads each event name on from where it was read to.
-func (r *trailReading) goOn(ctx context.Context, before *inventory.Trail, start, now time.Time) *inventory.Trail {
+// resume reads each event name from where the pass before ended.
+func (r *trailReading) resume(ctx context.Context, before *inventory.Trail, start, now time.Time) *inventory.Trail {
 	next := &inventory.Trail{WindowStart: start, Confirmed: now, Through: map[string]time.Time{}, Gaps: map[string][]inventory.Span{}}
-	// Where the time does not do for all names, each has its turn.
+	// Where the time is too short for all names, those read longest ago come first.
 	names := slices.SortedFunc(maps.Keys(mailEvents), func(a, b string) int {
 		return cmp.Or(before.Through[a].Compare(before.Through[b]), cmp.Compare(a, b))
 	})
@@ -182,7 +182,7 @@ func (r *trailReading) add(ctx context.Context, name string, listed types.Event)
 	settings := r.settings[e.PoolID]
 	e.Sent = record.sent(e, settings)
 	e.Default = settings != nil && settings.SendsDefault()
-	if settings == nil || e.Default || e.Failure != "" { // Of the others there may be very many.
+	if settings == nil || e.Default || e.Failure != "" { // There may be very many others.
 		r.events[id] = e
 	}
 }

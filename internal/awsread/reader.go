@@ -134,8 +134,8 @@ type pass struct {
 	panicked atomic.Pointer[PanicError] // the first one of the pass's goroutines; nil as long as there is none
 
 	mu    sync.Mutex         // guards what follows
-	asked map[string]failure // by API, the first failure or, if all went well, none
-	skips map[string]bool    // by API, that there was nothing to ask
+	asked map[string]failure // by API that was asked, its first failure; zero when there was none
+	skips map[string]bool    // the APIs that there was nothing to ask
 }
 
 // failure is why an API is not OK; the zero value is that it is.
