@@ -184,8 +184,8 @@ func newWatch(t *testing.T) *watch {
 				return 0, "" // The reputation is no concern of this one.
 			}
 			all = append(all, series{
-				id: string(id), status: "Complete", values: []float64{1, 1},
-				at: []time.Time{time.Now().Add(-20 * time.Minute), time.Now().Add(-time.Minute)},
+				id: string(id), status: "Complete", values: []float64{1, 0, 1}, // 0 is no point worth keeping.
+				at: []time.Time{time.Now().Add(-20 * time.Minute), time.Now().Add(-19 * time.Minute), time.Now().Add(-time.Minute)},
 			})
 		}
 		w.read = append(w.read, fmt.Sprintf("%d from %s to %s", len(queries), clock("StartTime"), clock("EndTime")))
