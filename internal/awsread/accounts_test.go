@@ -56,16 +56,17 @@ func TestLateExpiry(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		sim := simulate(t, awssim.Options{NoQuotas: true})
 		sim.hold = func(operation, region string) time.Duration {
-			if operation == "GetAccount" && region == "eu-central-1" {
-				return 5 * time.Second
+			if region != "eu-central-1" {
+				return 0
 			}
-			return 0
+			// Both are asked before the first one fails.
+			return map[string]time.Duration{"ListUserPools": time.Millisecond, "GetAccount": 5 * time.Second}[operation]
 		}
 		reader := sim.reader(t, nil)
 		allOK(t, reader.Read(t.Context(), target(staging), nil))
 		sim.fault(t, awssim.Fault{Kind: "expired_token", Region: "eu-central-1", Count: 2})
 		var wg sync.WaitGroup
-		wg.Go(func() { // ListUserPools fails at once, GetAccount late.
+		wg.Go(func() { // ListUserPools fails soon, GetAccount late.
 			reader.Read(t.Context(), in(staging, "eu-central-1"), nil)
 		})
 		time.Sleep(time.Second)
