@@ -279,3 +279,31 @@ func TestManyMetrics(t *testing.T) {
 		}
 	})
 }
+
+// TestReputationIsReadNowAndThen reads no more often than the points come, and
+// keeps the last outcome meanwhile.
+func TestReputationIsReadNowAndThen(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		sim := simulate(t, awssim.Options{NoQuotas: true})
+		at := target(hub, "example.com")
+		at.SESOnly = true // So that there are no sign-ups to ask CloudWatch for.
+		billed := 0
+		reader := sim.reader(t, func(o *awsread.Options) { o.CloudWatch, o.Billed = true, func(n int) { billed += n } })
+		r := reader.Read(t.Context(), at, nil)
+		first := r
+		for _, tt := range []struct {
+			pause time.Duration
+			want  int
+		}{{0, 2}, {inventory.ReputationInterval - time.Second, 2}, {time.Second, 4}} {
+			time.Sleep(tt.pause)
+			r = reader.Read(t.Context(), at, &r)
+			if billed != tt.want || class(t, r, inventory.APICloudWatch) != inventory.OK || r.Reputation == nil {
+				t.Errorf("after another %s, %d metrics are billed, want %d: %+v, %+v", tt.pause, billed, tt.want, r.Outcomes, r.Reputation)
+			}
+			before, _ := first.Outcome(inventory.APICloudWatch)
+			if o, _ := r.Outcome(inventory.APICloudWatch); o.LastSuccess.Equal(before.LastSuccess) != (tt.want == 2) {
+				t.Errorf("after another %s, the last success is of %s", tt.pause, o.LastSuccess)
+			}
+		}
+	})
+}
