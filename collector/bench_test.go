@@ -2,6 +2,7 @@ package collector
 
 import (
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -9,17 +10,17 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
-// BenchmarkPublish links, judges by the built-in rules, renders and swaps
-// 100,000 pools in 1,000 targets.
-func BenchmarkPublish(b *testing.B) {
+// many is a collector that has read 100,000 pools in 1,000 accounts.
+func many(b *testing.B) *Collector {
+	b.Helper()
 	set, err := rules.Load(rules.Options{}, rules.Builtin()...)
 	if err != nil {
 		b.Fatal(err)
 	}
-	o := options()
-	o.Rules, o.StaleAfter = set, 24*time.Hour
-	c := New(nil, o)
+	p := thePlan()
+	p.Rules, p.StaleAfter, p.Targets = set, 24*time.Hour, nil
 	now := time.Now()
+	var readings []inventory.Reading
 	for a := range 1000 {
 		r := facts(now)
 		r.Target = inventory.Target{AccountID: fmt.Sprintf("%012d", a), AccountName: fmt.Sprintf("account-%d", a), Region: "eu-west-1"}
@@ -28,20 +29,60 @@ func BenchmarkPublish(b *testing.B) {
 		email.SourceARN = "arn:aws:ses:eu-west-1:" + r.Target.AccountID + ":identity/example.com"
 		pools := make([]inventory.UserPool, 0, 100)
 		for i := range 100 {
-			p := r.Pools[2]
-			s := *p.Settings
-			s.Sender = inventory.NewSender(r.Target.Key(), email)
-			p.ID, p.Settings = fmt.Sprintf("eu-west-1_%d", i), &s
-			pools = append(pools, p)
+			up := r.Pools[2]
+			settings := *up.Settings
+			settings.Sender = inventory.NewSender(r.Target.Key(), email)
+			up.ID, up.Settings = fmt.Sprintf("eu-west-1_%d", i), &settings
+			pools = append(pools, up)
 		}
 		r.Pools = pools
-		c.readings[r.Target.Key()] = &r
+		readings, p.Targets = append(readings, r), append(p.Targets, r.Target)
 	}
+	c, err := New(Options{Logger: slog.New(slog.DiscardHandler)}, p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range readings {
+		c.targets[keyOf(readings[i].Target)].reading = &readings[i]
+	}
+	return c
+}
+
+// BenchmarkPublishAll judges, renders and joins all accounts.
+func BenchmarkPublishAll(b *testing.B) {
+	c := many(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		c.publish(time.Now())
+		for _, a := range c.accounts {
+			a.dirty = true
+		}
+		c.publish(time.Now(), time.Now())
 	}
 	if got := c.View().PoolCount(); got != 100_000 {
 		b.Fatalf("%d pools", got)
+	}
+}
+
+// BenchmarkPublishOne renews one of the accounts.
+func BenchmarkPublishOne(b *testing.B) {
+	c := many(b)
+	c.publish(time.Now(), time.Now())
+	a := c.accounts["000000000500"]
+	b.ReportAllocs()
+	for b.Loop() {
+		a.dirty = true
+		c.publish(time.Now(), time.Now())
+	}
+}
+
+// BenchmarkPublishNoNews renews what one pass changes when it brings nothing new.
+func BenchmarkPublishNoNews(b *testing.B) {
+	c := many(b)
+	c.publish(time.Now(), time.Now())
+	a := c.accounts["000000000500"]
+	b.ReportAllocs()
+	for b.Loop() {
+		a.news = true
+		c.publish(time.Now(), time.Now())
 	}
 }

@@ -1,10 +1,10 @@
 package collector
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"log/slog"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -15,44 +15,76 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
 
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/exposition"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// exposition renders what is published in the text format.
-func exposition(t *testing.T, g prometheus.Gatherer) string {
+// scrape returns what is published in the text format.
+func scrape(t *testing.T, c *Collector) string {
 	t.Helper()
-	families, err := g.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return asText(t, families)
+	return served(t, c.Exposition)
+}
+
+func served(t *testing.T, current func() *exposition.Exposition) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	failed := func(err error) { t.Error(err) }
+	exposition.Handler(current, prometheus.NewRegistry(), failed).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	return w.Body.String()
 }
 
 // familiesText renders the families of what is judged in the text format.
-func familiesText(t *testing.T, o Options, j *rules.Judgement, families []Family) string {
+func familiesText(t *testing.T, p Plan, j *rules.Judgement, counts targetCounts, families []Family) string {
 	t.Helper()
-	rendered, err := o.render(j, families)
+	all := make([]exposition.Family, 0, len(families))
+	for _, f := range families {
+		labels := f.Labels
+		if f.Name == "pool_info" {
+			labels = with(labels, "tag_env")
+		}
+		all = append(all, exposition.Family{Name: namespace + "_" + f.Name, Help: f.Help, Labels: labels})
+	}
+	fs, err := exposition.NewFamilies(all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return asText(t, rendered)
+	piece, err := fs.Build(func(i int, emit exposition.Emit) {
+		if f := families[i]; f.Total != nil {
+			f.Total(&totals{j, counts}, Emit(emit))
+		} else {
+			for n, a := range j.Accounts {
+				f.Samples(p.view(a, j.Each[n]), Emit(emit))
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return served(t, func() *exposition.Exposition { return fs.Join(nil, []*exposition.Piece{piece}) })
 }
 
-func asText(t *testing.T, families []*dto.MetricFamily) string {
+// start runs a collector of the plan until the test ends.
+func start(t *testing.T, r Reader, p Plan) *Collector {
 	t.Helper()
-	var b bytes.Buffer
-	for _, f := range families {
-		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
-			t.Fatal(err)
-		}
+	c, err := New(Options{Reader: r, Logger: slog.New(slog.DiscardHandler)}, p)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return b.String()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = c.Run(ctx) // It ends only with its context.
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	return c
 }
 
 // source is a Reader that brings facts, or a failure while it is down.
@@ -84,15 +116,15 @@ var own = inventory.Key{AccountID: "111122223333", Region: "eu-west-1"}
 
 func facts(now time.Time) inventory.Reading {
 	settings := func(e inventory.EmailConfiguration) *inventory.Settings {
-		return &inventory.Settings{Described: now, Confirmed: now, Sender: inventory.NewSender(own, e), Tier: "ESSENTIALS", Tags: map[string]string{"env": "prod\xff"}}
+		return &inventory.Settings{Described: now, Sender: inventory.NewSender(own, e), Tier: "ESSENTIALS", Tags: map[string]string{"env": "prod\xff"}}
 	}
 	const arn = "arn:aws:ses:eu-west-1:111122223333:identity/"
 	return inventory.Reading{
 		Pools: []inventory.UserPool{
-			{ID: "eu-west-1_default", Name: `quotes " and \ <script>`, Listed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDefault})},
-			{ID: "eu-west-1_lambda", Name: "lambda", Listed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDefault, CustomSender: true})},
-			{ID: "eu-west-1_own", Name: "own", Listed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn + "example.com", From: "a@example.com"})},
-			{ID: "eu-west-1_pending", Name: "pending", Listed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn + "a@example.org"})},
+			{ID: "eu-west-1_default", Name: `quotes " and \ <script>`, Listed: now, Confirmed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDefault})},
+			{ID: "eu-west-1_lambda", Name: "lambda", Listed: now, Confirmed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDefault, CustomSender: true})},
+			{ID: "eu-west-1_own", Name: "own", Listed: now, Confirmed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn + "example.com", From: "a@example.com"})},
+			{ID: "eu-west-1_pending", Name: "pending", Listed: now, Confirmed: now, Settings: settings(inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn + "a@example.org"})},
 			{ID: "eu-west-1_undescribed", Name: "undescribed", Listed: now},
 		},
 		SES: &inventory.SESState{
@@ -109,27 +141,22 @@ func facts(now time.Time) inventory.Reading {
 	}
 }
 
-func options() Options {
-	return Options{
+func thePlan() Plan {
+	return Plan{
 		Targets:  []inventory.Target{{AccountID: "111122223333", AccountName: "production", Region: "eu-west-1"}},
 		Interval: time.Minute, Timeout: time.Minute, StaleAfter: 3 * time.Minute,
 		Tags: []TagLabel{{Tag: "env", Label: "tag_env"}}, MaxIdentities: 1000,
-		Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
 func TestExposition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		c := New(&source{facts: facts}, options())
-		go func() { _ = c.Run(ctx) }()
+		c := start(t, &source{facts: facts}, thePlan())
 		if c.Ready() {
 			t.Error("ready before the first pass")
 		}
 		<-c.Done()
-		got := exposition(t, c)
-		cancel()
-		synctest.Wait()
+		got := scrape(t, c)
 
 		const golden = "testdata/exposition.prom"
 		if *update {
@@ -153,10 +180,8 @@ func TestExposition(t *testing.T) {
 
 func TestFactsOutliveAWSUntilTheyAreStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
 		s := &source{facts: facts}
-		c := New(s, options())
-		go func() { _ = c.Run(ctx) }()
+		c := start(t, s, thePlan())
 		<-c.Done()
 		const (
 			ready = `cognito_ses_pool_ready{account_id="111122223333",region="eu-west-1",user_pool_id="eu-west-1_own"} 1`
@@ -164,7 +189,7 @@ func TestFactsOutliveAWSUntilTheyAreStale(t *testing.T) {
 		)
 		check := func(when string, facts bool, isUp string) {
 			t.Helper()
-			got := exposition(t, c)
+			got := scrape(t, c)
 			if strings.Contains(got, ready) != facts {
 				t.Errorf("%s: facts shown: %v, want %v", when, !facts, facts)
 			}
@@ -184,17 +209,14 @@ func TestFactsOutliveAWSUntilTheyAreStale(t *testing.T) {
 		s.down.Store(false)
 		time.Sleep(90 * time.Second)
 		check("back", true, "1")
-		cancel()
-		synctest.Wait()
 	})
 }
 
 func TestSESRegionThatIsNoTargetIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		o := options()
+		o := thePlan()
 		o.Targets[0].Region = "eu-central-1"
-		c := New(readerFunc(func(t inventory.Target) inventory.Reading {
+		c := start(t, readerFunc(func(t inventory.Target) inventory.Reading {
 			now := time.Now()
 			r := facts(now)
 			if t.SESOnly {
@@ -205,15 +227,12 @@ func TestSESRegionThatIsNoTargetIsRead(t *testing.T) {
 			r.Target, r.Start, r.End = t, now, now
 			return r
 		}), o)
-		go func() { _ = c.Run(ctx) }()
 		time.Sleep(10 * time.Second)
-		got := exposition(t, c)
+		got := scrape(t, c)
 		want := `cognito_ses_pool_ready{account_id="111122223333",region="eu-central-1",user_pool_id="eu-west-1_own"} 1`
 		if !strings.Contains(got, want) {
 			t.Errorf("no verdict through the SES region:\n%s", got)
 		}
-		cancel()
-		synctest.Wait()
 	})
 }
 
@@ -221,12 +240,11 @@ func TestSESRegionThatIsNoTargetIsRead(t *testing.T) {
 // second, although no target is read then.
 func TestUseEndsAtTheReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		o := options()
+		o := thePlan()
 		o.Interval, o.Timeout, o.StaleAfter = 5*time.Hour, time.Minute, 10*time.Hour
 		o.Quota = inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: 9 * time.Hour}
 		time.Sleep(8 * time.Hour)
-		c := New(readerFunc(func(t inventory.Target) inventory.Reading {
+		c := start(t, readerFunc(func(t inventory.Target) inventory.Reading {
 			now := time.Now()
 			r := facts(now)
 			r.Target, r.Start, r.End = t, now, now
@@ -239,10 +257,9 @@ func TestUseEndsAtTheReset(t *testing.T) {
 			}
 			return r
 		}), o)
-		go func() { _ = c.Run(ctx) }()
 		<-c.Done()
 		used := func() string {
-			for line := range strings.SplitSeq(exposition(t, c), "\n") {
+			for line := range strings.SplitSeq(scrape(t, c), "\n") {
 				if strings.HasPrefix(line, "cognito_ses_default_quota_used{") {
 					return line
 				}
@@ -258,8 +275,6 @@ func TestUseEndsAtTheReset(t *testing.T) {
 		if got := used(); got != series+"0" {
 			t.Errorf("at the reset: %q", got)
 		}
-		cancel()
-		synctest.Wait()
 	})
 }
 
@@ -269,55 +284,20 @@ func (f readerFunc) Read(_ context.Context, t inventory.Target, _ *inventory.Rea
 	return f(t)
 }
 
-// TestRetired checks that what is still shown after its reading ended goes on
-// ageing, and that nothing is counted that is not known.
-func TestRetired(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		s := &source{facts: facts}
-		c := New(s, options())
-		go func() { _ = c.Run(ctx) }()
-		<-c.Done()
-		c.Retire()
-		c.Retire()
-		s.facts = func(time.Time) inventory.Reading {
-			t.Error("it still reads")
-			return inventory.Reading{}
-		}
-		time.Sleep(2 * time.Minute)
-		if got := exposition(t, c); !strings.Contains(got, "cognito_ses_exporter_pools 5") {
-			t.Errorf("the facts ended before they were stale:\n%s", got)
-		}
-		time.Sleep(3 * time.Minute)
-		got := exposition(t, c)
-		for _, name := range []string{"cognito_ses_pool_info", "cognito_ses_exporter_pools", "cognito_ses_findings"} {
-			if strings.Contains(got, "\n"+name) {
-				t.Errorf("%s is still shown", name)
-			}
-		}
-		cancel()
-		synctest.Wait()
-	})
-}
-
 func TestNoTargets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		o := options()
+		o := thePlan()
 		o.Targets = nil
-		c := New(nil, o)
-		go func() { _ = c.Run(ctx) }()
+		c := start(t, nil, o)
 		time.Sleep(time.Second)
-		if !c.Ready() || !strings.Contains(exposition(t, c), "cognito_ses_exporter_targets 0") {
+		if !c.Ready() || !strings.Contains(scrape(t, c), "cognito_ses_exporter_targets{state=\"read\"} 0") {
 			t.Error("without targets it does not become ready")
 		}
-		cancel()
-		synctest.Wait()
 	})
 }
 
 func TestIdentityCap(t *testing.T) {
-	o := options()
+	o := thePlan()
 	o.AllIdentities, o.MaxIdentities = true, 2
 	all := []inventory.UsedIdentity{{Identity: inventory.Identity{Name: "a"}}, {Identity: inventory.Identity{Name: "b"}}, {Identity: inventory.Identity{Name: "c"}, Pools: 1}}
 	shown, dropped := o.shown(all)

@@ -20,6 +20,9 @@ type Family struct {
 	// Samples emits the samples of one account, label values in the order of
 	// Labels (with the configured tag labels behind them for pool_info).
 	Samples func(v *accountView, emit Emit)
+	// Pass says that the samples are about how the account is read, and change
+	// with every pass.
+	Pass bool
 	// Total emits the samples over all accounts. A family has one of the two,
 	// or none when [Self] counts it.
 	Total func(t *totals, emit Emit)
@@ -40,7 +43,7 @@ type accountView struct {
 // totals is what a family may render over all accounts.
 type totals struct {
 	*rules.Judgement
-	targets int // configured
+	targetCounts
 }
 
 // Families is the registry of the metrics of a publication, in the order of documentation.

@@ -16,7 +16,7 @@ func eachRule(f func(t *totals, r *rules.Rule, c rules.Count, emit Emit)) func(*
 		}
 		for i, r := range t.Rules.Rules() {
 			if r.Enabled {
-				f(t, &r, t.Result.Rules[i], emit)
+				f(t, &r, t.Total[i], emit)
 			}
 		}
 	}
@@ -80,8 +80,8 @@ var findingFamilies = []Family{
 				}
 				return n
 			}
-			emit(of(t.Rules.ExpiredExemptions(t.At)), r.ID, "expired")
-			emit(of(t.Rules.UnusedExemptions(t.At, t.Result)), r.ID, "unused")
+			emit(of(t.ExpiredExemptions()), r.ID, "expired")
+			emit(of(t.UnusedExemptions()), r.ID, "unused")
 		}),
 	},
 }

@@ -1,11 +1,6 @@
 package collector
 
-import (
-	"cmp"
-	"slices"
-
-	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
-)
+import "github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 
 func eachIdentity(f func(*accountView, *inventory.UsedIdentity, Emit)) func(*accountView, Emit) {
 	return func(v *accountView, emit Emit) {
@@ -51,32 +46,4 @@ var identityFamilies = []Family{
 			}
 		}),
 	},
-	{
-		Name: "exporter_identities_dropped", Labels: accountLabels, Unit: "identities",
-		Help: "How many identities are not shown because of identities.max.",
-		Samples: eachReading(func(v *accountView, r *inventory.Reading, emit Emit) {
-			emit(float64(v.dropped[r.Target.Key()]), accountValues(r.Target)...)
-		}),
-	},
-}
-
-// shown picks an account's identities to show, in each region those most in
-// use first, and counts by account and region those that only the cap keeps out.
-func (o *Options) shown(all []inventory.UsedIdentity) (shown []inventory.UsedIdentity, dropped map[inventory.Key]int) {
-	candidates := slices.DeleteFunc(slices.Clone(all), func(i inventory.UsedIdentity) bool {
-		return i.Pools == 0 && !o.AllIdentities || o.ShowIdentity != nil && !o.ShowIdentity(i.Name)
-	})
-	slices.SortStableFunc(candidates, func(a, b inventory.UsedIdentity) int {
-		return cmp.Or(a.Target.Key().Compare(b.Target.Key()), cmp.Compare(b.Pools, a.Pools))
-	})
-	count, dropped := map[inventory.Key]int{}, map[inventory.Key]int{}
-	for _, i := range candidates {
-		k := i.Target.Key()
-		if count[k]++; count[k] > o.MaxIdentities {
-			dropped[k]++
-			continue
-		}
-		shown = append(shown, i)
-	}
-	return shown, dropped
 }

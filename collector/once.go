@@ -4,24 +4,19 @@ import (
 	"context"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
 
-// atOnce is how many targets ReadOnce reads at the same time.
-const atOnce = 32
-
-// ReadOnce reads every target once, then the SES regions that their pools send
-// through and that are no targets, and again those targets whose identities
-// are used from other regions and need a second look. progress is called with
-// how many of the targets known so far are read; it may be nil.
-func ReadOnce(ctx context.Context, reader Reader, targets []inventory.Target, opts Options, progress func(done, total int)) []inventory.Reading {
-	o := once{ctx: ctx, reader: reader, opts: opts, progress: progress, readings: map[inventory.Key]inventory.Reading{}}
-	o.read(targets)
-
+// ReadOnce reads every target of the plan once, all at the same time, then the
+// SES regions that their pools send through and that are no targets, and again
+// those targets whose identities are used from other regions and need a second
+// look. progress is called with how many of the targets known so far are read;
+// it may be nil.
+func ReadOnce(ctx context.Context, reader Reader, p Plan, progress func(done, total int)) []inventory.Reading {
+	o := once{ctx: ctx, reader: reader, plan: p, progress: progress, readings: map[inventory.Key]inventory.Reading{}}
+	o.read(p.Targets)
 	needs := inventory.Needs(o.list()...)
-	more := inventory.SESOnlyTargets(needs, targets)
+	more := inventory.SESOnlyTargets(needs, p.Targets)
 	for _, n := range needs {
 		if have, ok := o.readings[n.Key]; ok && unsettled(have, n.Identities) {
 			have.Target.Identities = n.Identities
@@ -52,10 +47,10 @@ func unsettled(r inventory.Reading, names []string) bool {
 type once struct {
 	ctx      context.Context // it lives as long as one call of ReadOnce
 	reader   Reader
-	opts     Options
+	plan     Plan
 	progress func(done, total int)
 
-	mu          sync.Mutex
+	mu          sync.Mutex // guards what follows while targets are read
 	readings    map[inventory.Key]inventory.Reading
 	done, total int
 }
@@ -70,17 +65,16 @@ func (o *once) list() []inventory.Reading {
 
 func (o *once) read(targets []inventory.Target) {
 	o.total += len(targets)
-	var group errgroup.Group
-	group.SetLimit(atOnce)
+	var group sync.WaitGroup
 	for _, t := range targets {
-		group.Go(func() error {
+		group.Go(func() {
 			o.mu.Lock()
 			var prev *inventory.Reading
 			if have, ok := o.readings[t.Key()]; ok {
 				prev = &have
 			}
 			o.mu.Unlock()
-			ctx, cancel := context.WithTimeout(o.ctx, o.opts.Timeout)
+			ctx, cancel := context.WithTimeout(o.ctx, o.plan.Timeout)
 			defer cancel()
 			r := o.reader.Read(ctx, t, prev)
 
@@ -91,8 +85,7 @@ func (o *once) read(targets []inventory.Target) {
 			if o.progress != nil {
 				o.progress(o.done, o.total)
 			}
-			return nil
 		})
 	}
-	_ = group.Wait() // Its functions return none.
+	group.Wait()
 }

@@ -1,6 +1,11 @@
 package collector
 
-import "github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+import (
+	"maps"
+	"slices"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
 
 // poolQuotaFamilies are the metrics of the quota that applies to a pool's e-mail.
 var poolQuotaFamilies = []Family{
@@ -49,8 +54,8 @@ var defaultQuotaFamilies = []Family{
 		Name: "default_quota_unattributed_emails", Labels: accountLabels, Unit: "e-mails",
 		Help: "How many e-mails since the last reset cannot be attributed to a pool, and are in no count: their CloudTrail events, such as those of UpdateUserAttributes, name neither a pool nor a known client. Absent without CloudTrail.",
 		Samples: func(v *accountView, emit Emit) {
-			for k, n := range v.Unattributed {
-				emit(n, k.AccountID, k.Region)
+			for _, k := range slices.SortedFunc(maps.Keys(v.Unattributed), inventory.Key.Compare) {
+				emit(v.Unattributed[k], k.AccountID, k.Region)
 			}
 		},
 	},

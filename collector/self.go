@@ -32,6 +32,10 @@ var (
 		Name: "rule_errors_total", Labels: []string{"rule"}, Unit: "errors", Counter: true,
 		Help: "How often a rule failed to judge a pool, an SES account or an identity.",
 	}
+	publishFailuresTotal = Family{
+		Name: "exporter_publish_failures_total", Labels: []string{"account_id"}, Unit: "failures", Counter: true,
+		Help: "How often an account could not be judged or rendered; its last facts stay until they are stale.",
+	}
 	reloadSuccessful = Family{
 		Name: "exporter_config_last_reload_successful",
 		Help: "Whether the last load of the configuration succeeded.",
@@ -48,13 +52,14 @@ var (
 
 // SelfFamilies lists the metrics of [Self], in the order of documentation.
 func SelfFamilies() []Family {
-	return []Family{requestsTotal, failuresTotal, billableTotal, ruleErrorsTotal, reloadSuccessful, reloadTime, buildInfo}
+	return []Family{requestsTotal, failuresTotal, billableTotal, ruleErrorsTotal, publishFailuresTotal, reloadSuccessful, reloadTime, buildInfo}
 }
 
 // Self counts what the exporter does. It is safe for concurrent use.
 type Self struct {
 	requests, failures     *prometheus.CounterVec
 	ruleErrors             *prometheus.CounterVec
+	publishFailures        *prometheus.CounterVec // by account
 	billable               prometheus.Counter
 	reloadOK, reloadedLast prometheus.Gauge
 }
@@ -71,11 +76,11 @@ func NewSelf(registry prometheus.Registerer, demo bool, operations map[string][]
 	billable := counter(&billableTotal)
 	ok, last, build := gauge(&reloadSuccessful), gauge(&reloadTime), gauge(&buildInfo)
 	s := &Self{
-		requests: counter(&requestsTotal), failures: counter(&failuresTotal), billable: billable.WithLabelValues(), ruleErrors: counter(&ruleErrorsTotal),
+		requests: counter(&requestsTotal), failures: counter(&failuresTotal), billable: billable.WithLabelValues(), ruleErrors: counter(&ruleErrorsTotal), publishFailures: counter(&publishFailuresTotal),
 		reloadOK: ok.WithLabelValues(), reloadedLast: last.WithLabelValues(),
 	}
 	build.WithLabelValues(version.Version, version.GetRevision(), version.Branch, version.GoVersion, strconv.FormatBool(demo)).Set(1)
-	registry.MustRegister(s.requests, s.failures, s.ruleErrors, billable, ok, last, build,
+	registry.MustRegister(s.requests, s.failures, s.ruleErrors, s.publishFailures, billable, ok, last, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for service, names := range operations {
 		for _, operation := range names {
@@ -111,3 +116,12 @@ func (s *Self) Reloaded(ok bool) {
 		s.reloadedLast.Set(float64(time.Now().UnixMilli()) / 1000)
 	}
 }
+
+// publishFailed counts that an account could not be published.
+func (s *Self) publishFailed(account string) { s.publishFailures.WithLabelValues(account).Inc() }
+
+// knowAccount begins the account's counts with 0.
+func (s *Self) knowAccount(account string) { s.publishFailures.WithLabelValues(account) }
+
+// forgetAccount ends the counts of an account that is no longer read.
+func (s *Self) forgetAccount(account string) { s.publishFailures.DeleteLabelValues(account) }

@@ -21,14 +21,21 @@ func eachOutcome(f func(*inventory.Reading, inventory.Outcome, Emit)) func(*acco
 // targetFamilies are the metrics of the exporter's own reading.
 var targetFamilies = []Family{
 	{
-		Name: "exporter_target_up", Labels: with(accountLabels, "api"),
+		Name: "exporter_identities_dropped", Labels: accountLabels, Unit: "identities",
+		Help: "How many identities are not shown because of identities.max.",
+		Samples: eachReading(func(v *accountView, r *inventory.Reading, emit Emit) {
+			emit(float64(v.dropped[r.Target.Key()]), accountValues(r.Target)...)
+		}),
+	},
+	{
+		Name: "exporter_target_up", Pass: true, Labels: with(accountLabels, "api"),
 		Help: "Whether every call of the API succeeded in the target's last pass.",
 		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
 			emit(number(o.Class == inventory.OK), append(accountValues(r.Target), o.API)...)
 		}),
 	},
 	{
-		Name: "exporter_target_last_success_timestamp_seconds", Labels: with(accountLabels, "api"), Unit: "seconds",
+		Name: "exporter_target_last_success_timestamp_seconds", Pass: true, Labels: with(accountLabels, "api"), Unit: "seconds",
 		Help: "When every call of the API last succeeded in a pass, as Unix time. Absent before the first time.",
 		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
 			if !o.LastSuccess.IsZero() {
@@ -37,7 +44,7 @@ var targetFamilies = []Family{
 		}),
 	},
 	{
-		Name: "exporter_target_error", Labels: with(accountLabels, "api", "class"),
+		Name: "exporter_target_error", Pass: true, Labels: with(accountLabels, "api", "class"),
 		Help: "1 while the API's last pass failed with an error of the class; the log and the page have the text.",
 		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
 			if o.Class != inventory.OK {
@@ -46,16 +53,20 @@ var targetFamilies = []Family{
 		}),
 	},
 	{
-		Name: "exporter_target_duration_seconds", Labels: accountLabels, Unit: "seconds",
+		Name: "exporter_target_duration_seconds", Pass: true, Labels: accountLabels, Unit: "seconds",
 		Help: "How long the last pass over the target took.",
 		Samples: eachReading(func(_ *accountView, r *inventory.Reading, emit Emit) {
 			emit(r.End.Sub(r.Start).Seconds(), accountValues(r.Target)...)
 		}),
 	},
 	{
-		Name: "exporter_targets", Unit: "targets",
-		Help:  "How many targets, accounts times regions, are configured.",
-		Total: func(t *totals, emit Emit) { emit(float64(t.targets)) },
+		Name: "exporter_targets", Labels: []string{"state"}, Unit: "targets",
+		Help: "How many targets, accounts times regions, are configured, by state: read is one of which the last pass succeeded, failing one of which it did not, pending one that is still to be read for the first time.",
+		Total: func(t *totals, emit Emit) {
+			emit(float64(t.read), "read")
+			emit(float64(t.failing), "failing")
+			emit(float64(t.pending), "pending")
+		},
 	},
 	{
 		Name: "exporter_pools", Unit: "pools",

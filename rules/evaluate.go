@@ -28,11 +28,11 @@ type Finding struct {
 	AccountID   string   `json:"account_id"`
 	AccountName string   `json:"account_name,omitempty"`
 	Region      string   `json:"region"`
-	PoolID      string   `json:"user_pool_id,omitempty"` // empty unless it is about a pool
-	PoolName    string   `json:"pool_name,omitempty"`    // empty unless it is about a pool
-	Identity    string   `json:"identity,omitempty"`     // of a pool: the identity it sends as, may be empty; of an identity: its name
+	PoolID      string   `json:"user_pool_id,omitempty"` // of a pool
+	PoolName    string   `json:"pool_name,omitempty"`    // of a pool
+	Identity    string   `json:"identity,omitempty"`     // that a pool sends as, may be empty; or the identity
 	Summary     string   `json:"summary"`                // what the rule is about
-	Message     string   `json:"message"`                // what is wrong in this case; the summary if the rule has no message
+	Message     string   `json:"message"`                // what is wrong here; the summary without a message
 	Remedy      string   `json:"remedy,omitempty"`
 }
 
@@ -42,16 +42,16 @@ func (f *Finding) Pool() inventory.PoolKey {
 	return inventory.PoolKey{Key: inventory.Key{AccountID: f.AccountID, Region: f.Region}, ID: f.PoolID}
 }
 
-// Count is the outcome of one rule.
+// Count is what became of one rule.
 type Count struct {
 	Findings     int
 	Exempted     int    // findings that an exemption covers, which are not in Findings
-	Undetermined int    // pools, accounts or identities that the rule could not judge because of unknown facts
+	Undetermined int    // pools, accounts or identities whose unknown facts could decide
 	Errors       int    // how often it could not be evaluated
-	FirstError   string // empty without errors
+	FirstError   string // empty without any
 }
 
-// Result has the findings of a [Set] in one account, or in several ([Judgement]).
+// Result is what a [Set] says of one account.
 type Result struct {
 	Findings []Finding // sorted by severity, the worst first, then rule, account, region and id
 	Rules    []Count   // in the order of [Set.Rules]
@@ -62,6 +62,9 @@ type Result struct {
 func (s *Set) newResult() *Result {
 	return &Result{Rules: make([]Count, len(s.rules)), used: make([]bool, len(s.exemptions))}
 }
+
+// None returns the result of an account of which nothing is known.
+func (s *Set) None() *Result { return s.newResult() }
 
 // Evaluate judges every pool, SES account and identity of the account by every
 // enabled rule. It reads no clock; the time is the account's.
@@ -94,16 +97,18 @@ func (s *Set) Evaluate(a *inventory.Account) *Result {
 			})
 		}
 	}
-	slices.SortFunc(res.Findings, compareFindings)
+	slices.SortFunc(res.Findings, func(a, b Finding) int { return CompareFindings(&a, &b) })
 	return res
 }
 
-// Judgement is a snapshot with the findings of a set of rules in it. It is immutable.
+// Judgement is a snapshot and what a set of rules says of it. It does not change.
 type Judgement struct {
 	*inventory.Snapshot
-	Rules  *Set
-	Each   []*Result // of every account, in the order of the snapshot
-	Result *Result   // of all accounts
+	Rules *Set
+	Each  []*Result // of every account, in the order of the snapshot
+	Total []Count   // over all accounts, in the order of [Set.Rules]
+
+	used []bool // exemptions that cover a finding, by index
 }
 
 // Judge evaluates every account of the snapshot, on all processors.
@@ -117,15 +122,15 @@ func (s *Set) Judge(snap *inventory.Snapshot) *Judgement {
 			return nil
 		})
 	}
-	_ = group.Wait() // The functions return no error.
-	return &Judgement{Snapshot: snap, Rules: s, Each: each, Result: s.total(each)}
+	_ = group.Wait() // Its functions return none.
+	return s.Join(snap, each)
 }
 
-// total joins the results of several accounts.
-func (s *Set) total(results []*Result) *Result {
+// Join returns the judgement of a snapshot of which each account has been
+// evaluated already.
+func (s *Set) Join(snap *inventory.Snapshot, each []*Result) *Judgement {
 	total := s.newResult()
-	for _, r := range results {
-		total.Findings = append(total.Findings, r.Findings...)
+	for _, r := range each {
 		for i, c := range r.Rules {
 			t := &total.Rules[i]
 			t.Findings += c.Findings
@@ -138,11 +143,60 @@ func (s *Set) total(results []*Result) *Result {
 			total.used[i] = total.used[i] || used
 		}
 	}
-	slices.SortFunc(total.Findings, compareFindings)
-	return total
+	return &Judgement{Snapshot: snap, Rules: s, Each: each, Total: total.Rules, used: total.used}
 }
 
-func compareFindings(a, b Finding) int {
+// Findings returns those of all accounts, sorted by severity, the worst first,
+// then rule, account, region and ID.
+func (j *Judgement) Findings() []Finding {
+	var all []Finding
+	for _, r := range j.Each {
+		all = append(all, r.Findings...)
+	}
+	slices.SortFunc(all, func(a, b Finding) int { return CompareFindings(&a, &b) })
+	return all
+}
+
+// ExpiredExemptions returns those that no longer apply.
+func (j *Judgement) ExpiredExemptions() []Exemption {
+	var expired []Exemption
+	for _, e := range j.Rules.exemptions {
+		if e.expired(j.At) {
+			expired = append(expired, e.Exemption)
+		}
+	}
+	return expired
+}
+
+// UnusedExemptions returns those of enabled rules that apply to no finding, and
+// have not expired.
+func (j *Judgement) UnusedExemptions() []Exemption {
+	var unused []Exemption
+	for _, rule := range j.Rules.rules {
+		for _, e := range rule.exemptions {
+			if rule.Enabled && !e.expired(j.At) && !j.used[e.index] {
+				unused = append(unused, e.Exemption)
+			}
+		}
+	}
+	return unused
+}
+
+// NextExpiry returns when the next exemption after at ceases to apply; zero
+// when none will.
+func (s *Set) NextExpiry(at time.Time) time.Time {
+	var next time.Time
+	for _, e := range s.exemptions {
+		if e.through.After(at) && (next.IsZero() || e.through.Before(next)) {
+			next = e.through
+		}
+	}
+	return next
+}
+
+// CompareFindings orders findings by severity, the worst first, then rule,
+// account, region and ID.
+func CompareFindings(a, b *Finding) int {
 	return cmp.Or(
 		cmp.Compare(slices.Index(Severities(), b.Severity), slices.Index(Severities(), a.Severity)),
 		cmp.Compare(a.Rule, b.Rule),
@@ -151,31 +205,6 @@ func compareFindings(a, b Finding) int {
 		cmp.Compare(a.PoolID, b.PoolID),
 		cmp.Compare(a.Identity, b.Identity),
 	)
-}
-
-// ExpiredExemptions returns those that no longer apply.
-func (s *Set) ExpiredExemptions(at time.Time) []Exemption {
-	var expired []Exemption
-	for _, e := range s.exemptions {
-		if e.expired(at) {
-			expired = append(expired, e.Exemption)
-		}
-	}
-	return expired
-}
-
-// UnusedExemptions returns those of enabled rules that apply to no finding of
-// the result, and have not expired.
-func (s *Set) UnusedExemptions(at time.Time, r *Result) []Exemption {
-	var unused []Exemption
-	for _, rule := range s.rules {
-		for _, e := range rule.exemptions {
-			if rule.Enabled && !e.expired(at) && !r.used[e.index] {
-				unused = append(unused, e.Exemption)
-			}
-		}
-	}
-	return unused
 }
 
 func findingAbout(t inventory.Target) Finding {
@@ -193,7 +222,7 @@ func (s *Set) by(e ForEach) []*compiledRule {
 	return rules
 }
 
-// variable is the only variable of an expression.
+// variable gives an expression the only variable that it has.
 type variable struct {
 	name string
 	root *object
@@ -205,8 +234,8 @@ func (v *variable) ResolveName(name string) (any, bool) { return v.root, name ==
 // Parent implements [cel.Activation].
 func (*variable) Parent() cel.Activation { return nil }
 
-// run evaluates the program. A panic becomes an error: no expression may
-// end the exporter.
+// run evaluates the program. A panic becomes an error: no expression may take
+// the exporter down.
 func run(p cel.Program, v *variable) (out ref.Val, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -217,8 +246,7 @@ func run(p cel.Program, v *variable) (out ref.Val, err error) {
 	return out, err
 }
 
-// judge evaluates the rules for one object. about returns a finding with the
-// object's names.
+// judge evaluates the rules for one object; about says what it is.
 func (res *Result) judge(rules []*compiledRule, at time.Time, root *object, about func() Finding) {
 	v := &variable{name: root.kind.path, root: root}
 	for _, r := range rules {
@@ -240,7 +268,7 @@ func (res *Result) fail(r *compiledRule, err error) {
 	c.FirstError = cmp.Or(c.FirstError, err.Error())
 }
 
-// fire records a finding, unless an exemption covers it.
+// fire takes note of a finding, unless it is exempted.
 func (res *Result) fire(r *compiledRule, at time.Time, v *variable, about func() Finding) {
 	exempted := false
 	for _, e := range r.exemptions {
@@ -273,7 +301,7 @@ func (res *Result) fire(r *compiledRule, at time.Time, v *variable, about func()
 }
 
 // say returns the message, or the summary when there is none, when what it
-// needs is unknown, and on an error: an error in its message must not hide a finding.
+// needs is unknown, and on an error: a finding is not lost for its text.
 func (t *ruleText) say(message cel.Program, v *variable) (string, error) {
 	summary := strings.TrimSpace(t.summary.Text)
 	if message == nil {

@@ -47,7 +47,7 @@ func fleet(n int) *inventory.Snapshot {
 			if i%50 == 49 {
 				s = nil
 			}
-			up := inventory.UserPool{ID: fmt.Sprintf("eu-west-1_%09d", i), Name: "shop", Listed: now, Settings: s}
+			up := inventory.UserPool{ID: fmt.Sprintf("eu-west-1_%09d", i), Name: "shop", Listed: now, Settings: s, Confirmed: now}
 			r.Pools = append(r.Pools, up)
 			signUps(r.SignUps, up.ID, float64(i%45), dayStart)
 		}
@@ -70,7 +70,7 @@ var (
 )
 
 func settings(account string, e inventory.EmailConfiguration) *inventory.Settings {
-	return &inventory.Settings{Described: now, Modified: now, Confirmed: now, Sender: inventory.NewSender(inventory.Key{AccountID: account, Region: "eu-west-1"}, e)}
+	return &inventory.Settings{Described: now, Modified: now, Sender: inventory.NewSender(inventory.Key{AccountID: account, Region: "eu-west-1"}, e)}
 }
 
 // signUps adds users whom an administrator created in the pool.
@@ -84,25 +84,25 @@ func BenchmarkEvaluate(b *testing.B) {
 	s, snap := loadBuiltin(b), fleet(100_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		if res := s.Judge(snap).Result; len(res.Findings) == 0 || len(failed(s, res)) > 0 {
-			b.Fatal(len(res.Findings), failed(s, res))
+		if j := s.Judge(snap); len(j.Findings()) == 0 || len(failed(j)) > 0 {
+			b.Fatal(len(j.Findings()), failed(j))
 		}
 	}
 }
 
 // countsOf returns a count of each rule, by its id, but for zeros.
-func countsOf(s *Set, r *Result, get func(Count) int) map[string]int {
+func countsOf(j *Judgement, get func(Count) int) map[string]int {
 	counts := map[string]int{}
-	for i, rule := range s.Rules() {
-		if n := get(r.Rules[i]); n > 0 {
+	for i, rule := range j.Rules.Rules() {
+		if n := get(j.Total[i]); n > 0 {
 			counts[rule.ID] = n
 		}
 	}
 	return counts
 }
 
-func failed(s *Set, r *Result) map[string]int {
-	return countsOf(s, r, func(c Count) int { return c.Errors })
+func failed(j *Judgement) map[string]int {
+	return countsOf(j, func(c Count) int { return c.Errors })
 }
 
 func BenchmarkLoad(b *testing.B) {
@@ -132,15 +132,15 @@ func onePool(when, message string) string {
 // undetermined or the error.
 func judge(t *testing.T, snap *inventory.Snapshot, when, message string) string {
 	t.Helper()
-	res := mustLoad(t, Options{}, onePool(when, message)).Judge(snap).Result
+	res := mustLoad(t, Options{}, onePool(when, message)).Judge(snap)
 	var said []string
-	for _, f := range res.Findings {
+	for _, f := range res.Findings() {
 		said = append(said, f.Message)
 	}
-	for range res.Rules[0].Undetermined {
+	for range res.Total[0].Undetermined {
 		said = append(said, "undetermined")
 	}
-	if c := res.Rules[0]; c.Errors > 0 {
+	if c := res.Total[0]; c.Errors > 0 {
 		said = append(said, c.FirstError)
 	}
 	return strings.Join(said, "; ")
@@ -229,7 +229,7 @@ func TestFacts(t *testing.T) {
 	for name, test := range tests {
 		r := inventory.Reading{
 			Target: inventory.Target{AccountID: account, AccountName: "main", Region: "eu-west-1"}, SES: test.ses,
-			Pools:      []inventory.UserPool{{ID: "eu-west-1_1", Name: "shop", Settings: test.settings}},
+			Pools:      []inventory.UserPool{{ID: "eu-west-1_1", Name: "shop", Settings: test.settings, Confirmed: now}},
 			Identities: []inventory.Identity{{Name: "example.com", Verified: inventory.Yes, SendingEnabled: inventory.Yes, ErrorType: "SERVICE_ERROR"}}, IdentitiesListed: now,
 		}
 		if test.used >= 0 {
@@ -318,8 +318,7 @@ func world() *inventory.Snapshot {
 }
 
 func TestEvaluate(t *testing.T) {
-	set := mustLoad(t, Options{}, about)
-	res := set.Judge(world()).Result
+	res := mustLoad(t, Options{}, about).Judge(world())
 	base := Finding{AccountID: "111122223333", AccountName: "main", Region: "eu-west-1", Remedy: "Fix"}
 	finding := func(change func(*Finding)) Finding {
 		f := base
@@ -343,11 +342,11 @@ func TestEvaluate(t *testing.T) {
 			f.Rule, f.Severity, f.ForEach, f.Summary, f.Message, f.Identity = "identities", Info, ForIdentity, "Identities", "example.com 1", "example.com"
 		}),
 	}
-	if !reflect.DeepEqual(res.Findings, want) {
-		t.Errorf("findings\n%+v\nwant\n%+v", res.Findings, want)
+	if got := res.Findings(); !reflect.DeepEqual(got, want) {
+		t.Errorf("findings\n%+v\nwant\n%+v", got, want)
 	}
-	if want := []Count{{Findings: 2}, {Findings: 1}, {Findings: 1, Undetermined: 1}, {Findings: 1}}; !reflect.DeepEqual(res.Rules, want) {
-		t.Errorf("counts %+v, want %+v", res.Rules, want)
+	if want := []Count{{Findings: 2}, {Findings: 1}, {Findings: 1, Undetermined: 1}, {Findings: 1}}; !reflect.DeepEqual(res.Total, want) {
+		t.Errorf("counts %+v, want %+v", res.Total, want)
 	}
 }
 
@@ -364,15 +363,15 @@ exemptions:
 `
 	off := false
 	s := mustLoad(t, Options{Overrides: map[string]Override{"a-pools": {Enabled: &off}}}, about+exemptions)
-	res := s.Judge(world()).Result
+	res := s.Judge(world())
 	var got []string
-	for _, f := range res.Findings {
+	for _, f := range res.Findings() {
 		got = append(got, f.Rule+" "+f.PoolID)
 	}
 	if want := []string{"b-pools eu-west-1_2", "identities "}; !slices.Equal(got, want) {
 		t.Errorf("findings %q, want %q", got, want)
 	}
-	exempted := countsOf(s, res, func(c Count) int { return c.Exempted })
+	exempted := countsOf(res, func(c Count) int { return c.Exempted })
 	if want := map[string]int{"b-pools": 1, "accounts": 1}; !reflect.DeepEqual(exempted, want) {
 		t.Errorf("exempted %v, want %v", exempted, want)
 	}
@@ -383,13 +382,13 @@ exemptions:
 		}
 		return strings.Join(s, ", ")
 	}
-	if got, want := reasons(s.ExpiredExemptions(now)), "it was"; got != want {
+	if got, want := reasons(res.ExpiredExemptions()), "it was"; got != want {
 		t.Errorf("expired %q, want %q", got, want)
 	}
-	if got, want := reasons(s.UnusedExemptions(now, res)), "there is none, unknown is no exemption, an error is no exemption"; got != want {
+	if got, want := reasons(res.UnusedExemptions()), "there is none, unknown is no exemption, an error is no exemption"; got != want {
 		t.Errorf("unused %q, want %q", got, want)
 	}
-	if c := res.Rules[3]; c.Errors != 1 || !strings.HasPrefix(c.FirstError, "exemption at test.yaml:14:5: ") {
+	if c := res.Total[3]; c.Errors != 1 || !strings.HasPrefix(c.FirstError, "exemption at test.yaml:14:5: ") {
 		t.Errorf("errors %+v", c)
 	}
 	if got := s.Exemptions()[1]; got.Until != "2026-11-22" || got.Where != "test.yaml:10:5" || got.Rule != "b-pools" {
@@ -397,7 +396,7 @@ exemptions:
 	}
 	// The last day ends with the day in UTC.
 	later := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
-	if got, want := reasons(s.ExpiredExemptions(later)), "known, it was"; got != want {
+	if got, want := reasons(s.Judge(inventory.New(later, nil, policy)).ExpiredExemptions()), "known, it was"; got != want {
 		t.Errorf("expired a day later %q, want %q", got, want)
 	}
 }
@@ -411,12 +410,12 @@ func TestErrorsStopNothing(t *testing.T) {
 	s := loadBuiltin(t)
 	s.rules[0].when = panicking{}
 	snap := fleet(2000)
-	res := s.Judge(snap).Result
-	if c := res.Rules[0]; c.Errors != 2000 || c.FirstError != "internal error: no" {
+	res := s.Judge(snap)
+	if c := res.Total[0]; c.Errors != 2000 || c.FirstError != "internal error: no" {
 		t.Errorf("errors %+v", c)
 	}
-	if failed := failed(s, res); len(failed) != 1 || len(res.Findings) == 0 {
-		t.Errorf("%d findings, errors %v", len(res.Findings), failed)
+	if failed := failed(res); len(failed) != 1 || len(res.Findings()) == 0 {
+		t.Errorf("%d findings, errors %v", len(res.Findings()), failed)
 	}
 }
 
@@ -427,7 +426,7 @@ func TestConcurrent(t *testing.T) {
 		for range 4 {
 			t.Run("evaluate", func(t *testing.T) {
 				t.Parallel()
-				if got := s.Judge(snap); !reflect.DeepEqual(got.Each, want.Each) || !reflect.DeepEqual(got.Result, want.Result) {
+				if got := s.Judge(snap); !reflect.DeepEqual(got.Each, want.Each) || !reflect.DeepEqual(got.Total, want.Total) {
 					t.Error("two evaluations of the same snapshot differ")
 				}
 				if err := s.Test(); err != nil {
@@ -444,7 +443,7 @@ func TestEmpty(t *testing.T) {
 		if name == "no pools" {
 			snap = inventory.New(now, nil, inventory.Policy{})
 		}
-		if res := s.Judge(snap).Result; len(res.Findings)+len(countsOf(s, res, func(c Count) int { return c.Undetermined })) > 0 {
+		if res := s.Judge(snap); len(res.Findings())+len(countsOf(res, func(c Count) int { return c.Undetermined })) > 0 {
 			t.Errorf("%s: %+v", name, res)
 		}
 	}

@@ -412,7 +412,7 @@ var poolType = newType(
 	fact{name: "failures", of: failuresType, doc: "e-mails that failed since the default quota's last reset, from CloudTrail", read: of(func(v *poolView) any { return &v.failures })},
 	fact{name: "ses", of: poolSESType, doc: "the SES account that a `DEVELOPER` pool sends through", read: of(func(v *poolView) any { return &v.ses })},
 	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the oldest of the facts was confirmed", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any {
-		oldest := v.Settings.Confirmed
+		oldest := v.Confirmed
 		if v.SES != nil && v.SES.Confirmed.Before(oldest) {
 			oldest = v.SES.Confirmed
 		}

@@ -32,12 +32,11 @@ func TestFindings(t *testing.T) {
 	standard := func() *inventory.Settings {
 		return settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault})
 	}
-	production, old := standard(), standard()
+	production := standard()
 	production.Tags = map[string]string{"env": "PROD"}
 	ownFrom := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault, SourceARN: "arn:aws:ses:eu-west-1:" + account + ":identity/example.net", From: "a@example.net"})
 	lambda := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault, CustomSender: true})
 	lambda.Tags = production.Tags
-	old.Confirmed = now.Add(-time.Hour)
 	// sent sets the use of the default quota.
 	sent := func(used float64, at time.Time) func(*inventory.Reading) {
 		return func(r *inventory.Reading) {
@@ -87,8 +86,11 @@ func TestFindings(t *testing.T) {
 		"no pool of it":      {settings: standard(), ses: ses(func(a *inventory.SESState) { a.Enforcement = "SHUTDOWN" }), change: quota(0)},
 		"bad reputation":     {settings: own, change: reputation(0.06, 0.002), want: "bounce-rate-high complaint-rate-high"},
 		"worse reputation":   {settings: own, change: reputation(0.1, 0.005), want: "bounce-rate-critical complaint-rate-critical"},
-		"old facts":          {settings: old, change: quota(0), want: "facts-stale"},
-		"not described":      {want: "facts-stale"},
+		"old facts": {settings: standard(), change: func(r *inventory.Reading) {
+			quota(0)(r)
+			r.Pools[0].Confirmed = now.Add(-time.Hour)
+		}, want: "facts-stale"},
+		"not described": {want: "facts-stale"},
 	}
 	rules, all := loadBuiltin(t), map[string]bool{}
 	for _, r := range rules.Rules() {
@@ -97,7 +99,7 @@ func TestFindings(t *testing.T) {
 	for name, test := range tests {
 		r := inventory.Reading{
 			Target: inventory.Target{AccountID: account, Region: "eu-west-1"}, SES: test.ses,
-			Pools: []inventory.UserPool{{ID: "eu-west-1_1", Settings: test.settings}},
+			Pools: []inventory.UserPool{{ID: "eu-west-1_1", Settings: test.settings, Confirmed: now}},
 			Identities: []inventory.Identity{
 				{Name: "example.com", Verified: inventory.Yes, SendingEnabled: inventory.Yes},
 				{Name: "example.net", Verified: inventory.No, SendingEnabled: inventory.No},
@@ -113,8 +115,8 @@ func TestFindings(t *testing.T) {
 		}
 		snap := inventory.New(now, []inventory.Reading{r, elsewhere}, policy)
 		found := map[string]bool{}
-		res := rules.Judge(snap).Result
-		for _, f := range res.Findings {
+		res := rules.Judge(snap)
+		for _, f := range res.Findings() {
 			found[f.Rule] = true
 			delete(all, f.Rule)
 			if f.Message == f.Summary || f.Message == "" {
@@ -124,7 +126,7 @@ func TestFindings(t *testing.T) {
 		if got := strings.Join(slices.Sorted(maps.Keys(found)), " "); got != test.want {
 			t.Errorf("%s: found %q, want %q", name, got, test.want)
 		}
-		if failed := failed(rules, res); len(failed) > 0 {
+		if failed := failed(res); len(failed) > 0 {
 			t.Errorf("%s: errors %v", name, failed)
 		}
 	}

@@ -303,7 +303,7 @@ func BenchmarkCostliest(b *testing.B) {
 	}
 	snap.Accounts[0].Pools[0].Settings.Tags = tags
 	for b.Loop() {
-		if c := s.Judge(snap).Result.Rules[0]; c.Errors > 0 {
+		if c := s.Judge(snap).Total[0]; c.Errors > 0 {
 			b.Fatal(c.FirstError)
 		}
 	}
@@ -334,7 +334,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		_ = s.Test() // Whether they pass does not matter.
-		for i, c := range s.Judge(snap).Result.Rules {
+		for i, c := range s.Judge(snap).Total {
 			if strings.Contains(c.FirstError, "internal error") {
 				t.Errorf("rule %s: %s", s.Rules()[i].ID, c.FirstError)
 			}

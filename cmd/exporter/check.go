@@ -45,17 +45,17 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 			return fail(exitUnjudged, err)
 		}
 	}
-	reader, o, err := a.reader(ctx, s)
+	reader, plan, err := a.plan(ctx, s)
 	if err != nil {
 		return fail(exitUsage, err)
 	}
 	p := newProgress(stderr, &calls)
-	readings := collector.ReadOnce(ctx, reader, o.Targets, o, p.show)
+	readings := collector.ReadOnce(ctx, reader, plan, p.show)
 	p.end()
 	if ctx.Err() != nil {
 		return fail(exitUnjudged, ctx.Err())
 	}
-	r := newReport(s.rules.Judge(inventory.New(time.Now(), readings, o.Quota)), f)
+	r := newReport(s.rules.Judge(inventory.New(time.Now(), readings, plan.Quota)), f)
 	for _, u := range r.Unreadable {
 		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, plain(u.Message))
 	}

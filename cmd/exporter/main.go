@@ -17,12 +17,12 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/common/promslog"
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	"github.com/prometheus/common/version"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/exposition"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
 )
 
@@ -160,12 +160,12 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 		return err
 	}
 	defer a.stop()
+	defer cancel() // Before it waits for the collector.
 
-	gatherers := prometheus.Gatherers{a, registry}
 	o := web.Options{
 		Demo: f.demo, Version: version.Info(), TelemetryPath: f.telemetry, Logger: logger,
-		Metrics: promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true, ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelError)}),
-		View:    a.view, Ready: a.ready, Config: a.config,
+		Metrics: exposition.Handler(a.collector.Exposition, registry, func(err error) { logger.Error("The exporter's own metrics are not complete", "err", err) }),
+		View:    a.collector.View, Ready: a.collector.Ready, Config: a.redacted,
 	}
 	// A reload outlives the request that asked for it.
 	reload := func(context.Context) error { return a.reload(ctx) }

@@ -69,7 +69,7 @@ func newReport(j *rules.Judgement, f *flags) *report {
 			continue
 		}
 		judging[rule.ID], r.rules = true, append(r.rules, rule)
-		c := j.Result.Rules[i]
+		c := j.Total[i]
 		if c.Exempted > 0 {
 			r.Exempted[rule.ID] = c.Exempted
 		}
@@ -80,7 +80,7 @@ func newReport(j *rules.Judgement, f *flags) *report {
 			r.Errors[rule.ID] = ruleError{c.Errors, c.FirstError}
 		}
 	}
-	for _, found := range j.Result.Findings {
+	for _, found := range j.Findings() {
 		if judging[found.Rule] {
 			r.bySeverity[found.Severity]++
 			r.Findings = append(r.Findings, found)

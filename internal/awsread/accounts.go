@@ -40,7 +40,7 @@ const (
 // It is safe for concurrent use.
 type account struct {
 	reader  *Reader
-	id      string   // of the role's account; empty for the ambient credentials
+	conf    Account  // the zero value for the ambient credentials
 	region  string   // where STS and the list of regions are asked
 	session *session // nil for the ambient credentials
 
@@ -58,18 +58,13 @@ type accountKey struct{ role, partition string } // no role is the ambient crede
 // account returns the account that the target is read through, made at its
 // first use. Accounts that are not configured use the ambient credentials.
 func (r *Reader) account(t inventory.Target) *account {
-	var conf Account
-	for _, a := range r.opts.Accounts {
-		if a.ID == t.AccountID && a.RoleARN != "" {
-			conf = a
-		}
-	}
+	conf := r.opts.Load().conf(t.AccountID)
 	key := accountKey{conf.RoleARN, inventory.Partition(t.Region)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a, ok := r.accounts[key]
 	if !ok {
-		a = &account{reader: r, id: conf.ID, region: r.stsRegion(t.Region), places: map[string]*place{}, calls: map[string]*sharedCall{}}
+		a = &account{reader: r, conf: conf, region: r.stsRegion(t.Region), places: map[string]*place{}, calls: map[string]*sharedCall{}}
 		if conf.RoleARN != "" {
 			a.session = newSession(sts.NewFromConfig(a.config(inventory.APISTS, a.region, nil)), conf)
 		}
@@ -83,8 +78,8 @@ func (r *Reader) account(t inventory.Target) *account {
 func (r *Reader) stsRegion(target string) string {
 	partition := inventory.Partition(target)
 	within := func(region string) bool { return region != "" && inventory.Partition(region) == partition }
-	if within(r.opts.STSRegion) {
-		return r.opts.STSRegion
+	if chosen := r.opts.Load().STSRegion; within(chosen) {
+		return chosen
 	}
 	if within(r.base.Region) && !inventory.OptIn(r.base.Region) {
 		return r.base.Region
@@ -102,7 +97,7 @@ func (a *account) config(api, region string, budgets map[string]*rate.Limiter) a
 	if a.session != nil {
 		cfg.Credentials = a.session
 	}
-	q := &requests{api: api, budgets: budgets, session: a.session, observe: a.reader.opts.Observe}
+	q := &requests{api: api, budgets: budgets, session: a.session, observe: a.reader.opts.Load().Observe}
 	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), q.register)
 	return cfg
 }
@@ -114,6 +109,7 @@ type place struct {
 	ses        *sesv2.Client
 	cloudwatch *cloudwatch.Client
 	cloudtrail *cloudtrail.Client
+	budgets    map[string]*rate.Limiter // by operation
 	appClients appClients
 }
 
@@ -123,17 +119,27 @@ func (a *account) in(region string) *place {
 	defer a.mu.Unlock()
 	p, ok := a.places[region]
 	if !ok {
-		budgets := newBudgets(a.reader.opts.Budgets)
+		budgets := newBudgets(a.reader.opts.Load().Budgets)
 		p = &place{
 			cognito:    cognitoidentityprovider.NewFromConfig(a.config(inventory.APICognito, region, budgets)),
 			ses:        sesv2.NewFromConfig(a.config(inventory.APISES, region, budgets)),
 			cloudwatch: cloudwatch.NewFromConfig(a.config(inventory.APICloudWatch, region, budgets)),
 			cloudtrail: cloudtrail.NewFromConfig(a.config(inventory.APICloudTrail, region, budgets)),
+			budgets:    budgets,
 			appClients: appClients{listed: map[string]bool{}, pools: map[string]string{}},
 		}
 		a.places[region] = p
 	}
 	return p
+}
+
+// setBudgets changes the request budgets.
+func (a *account) setBudgets(rates map[string]float64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range a.places {
+		limit(p.budgets, rates)
+	}
 }
 
 // sharedCall is a call that passes wait for together.
@@ -193,7 +199,7 @@ func (a *account) end(operation string, c *sharedCall) {
 func (a *account) authenticate(ctx context.Context, want string) (id, operation string, err error) {
 	if a.session != nil {
 		_, err := a.session.Retrieve(ctx)
-		return a.id, "AssumeRole", err
+		return a.conf.ID, "AssumeRole", err
 	}
 	const ask = "GetCallerIdentity"
 	a.mu.Lock()

@@ -47,8 +47,12 @@ func (p *pass) readSignUps(ctx context.Context) {
 		p.skipped(inventory.APICloudWatch)
 		return
 	}
-	p.called(inventory.APICloudWatch)
 	slices.Sort(pools)
+	if before := p.reading.SignUps; before != nil && before.WindowStart.Equal(start) && now.Sub(before.Confirmed) < before.Every && slices.Equal(before.Pools, pools) {
+		p.skipped(inventory.APICloudWatch)
+		return
+	}
+	p.called(inventory.APICloudWatch)
 
 	next := &inventory.SignUps{WindowStart: start, Confirmed: now, Pools: pools}
 	known := map[metric]inventory.SignUpSeries{}
@@ -79,6 +83,9 @@ func (p *pass) readSignUps(ctx context.Context) {
 		}
 		delete(known, m)
 		read = append(read, s)
+	}
+	if len(read) == 0 {
+		next.Every = p.opts.MetricsEvery
 	}
 	for chunk := range slices.Chunk(read, queriesPerCall) {
 		if err := p.addPoints(ctx, chunk, start, now); err != nil {

@@ -1,15 +1,17 @@
 package awsread
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider/types"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
@@ -49,13 +51,16 @@ func (p *pass) readPools(ctx context.Context) {
 				continue
 			}
 			seen[id] = true
-			up := inventory.UserPool{ID: id, Name: aws.ToString(d.Name), LastModified: aws.ToTime(d.LastModifiedDate), Listed: now}
-			if s := known[id].Settings; s != nil {
-				settings := *s
-				if settings.Modified.Equal(up.LastModified) && now.Sub(settings.Described) < p.opts.DescribeMaxAge {
-					settings.Confirmed = now
+			before := known[id]
+			up := inventory.UserPool{ID: cmp.Or(before.ID, id), Name: aws.ToString(d.Name), LastModified: aws.ToTime(d.LastModifiedDate), Listed: now}
+			if up.Name == before.Name {
+				up.Name = before.Name // So that the answer can be freed.
+			}
+			if s := before.Settings; s != nil {
+				up.Settings, up.Confirmed = s, before.Confirmed
+				if s.Modified.Equal(up.LastModified) && now.Sub(s.Described) < p.opts.DescribeMaxAge {
+					up.Confirmed = now
 				}
-				up.Settings = &settings
 			}
 			pools = append(pools, up)
 		}
@@ -84,32 +89,80 @@ func repeats(next, last *string) bool {
 }
 
 // describe fills in the settings of the listed pools that need it. One pool's
-// failure leaves the others alone, and its own earlier settings in place.
+// failure leaves the others alone, and its own earlier settings in place. A
+// call that AWS throttles makes way for the others and is made again later.
 func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
-	var group errgroup.Group
-	group.SetLimit(describesInFlight)
+	type job struct {
+		*inventory.UserPool
+		tries int
+	}
+	var todo []job
 	for i := range pools {
-		up := &pools[i]
-		if up.Listed.Before(p.reading.Start) || up.Settings != nil && !up.Settings.Confirmed.Before(p.reading.Start) {
-			continue
+		if up := &pools[i]; !up.Listed.Before(p.reading.Start) && (up.Settings == nil || up.Confirmed.Before(p.reading.Start)) {
+			todo = append(todo, job{up, 0})
 		}
-		group.Go(func() error {
-			defer p.keepPanic()
-			out, err := p.place.cognito.DescribeUserPool(ctx, &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(up.ID)})
-			if err == nil && (out.UserPool == nil || aws.ToString(out.UserPool.Id) != up.ID) {
-				err = errMalformed
+	}
+	if len(todo) == 0 {
+		return
+	}
+	queue := make(chan job, len(todo)) // Whoever puts one back never waits.
+	for _, j := range todo {
+		queue <- j
+	}
+	var left atomic.Int64 // jobs in the queue, in work or to be put back
+	left.Store(int64(len(todo)))
+	work := func(j job) {
+		defer func() {
+			done := left.Add(-1)
+			if p.opts.Progress != nil {
+				p.opts.Progress(p.reading.Target, len(todo)-int(done), len(todo))
 			}
-			if err != nil {
-				if classOf(err) != inventory.NotFound { // Deleted since the listing: the next one will tell.
-					p.fail(ctx, inventory.APICognito, "DescribeUserPool", err)
-				}
-				return nil
+			if done == 0 {
+				close(queue)
 			}
-			up.Settings = settingsOf(p.reading.Target.Key(), out.UserPool, up.LastModified, time.Now())
-			return nil
+		}()
+		defer p.keepPanic()
+		if j.tries++; p.describeOne(ctx, j.UserPool, j.tries < throttleAttempts) {
+			return
+		}
+		left.Add(1)
+		go func() {
+			sleep(ctx, backoff(j.tries))
+			queue <- j
+		}()
+	}
+	var workers sync.WaitGroup
+	for range min(describesInFlight, len(todo)) {
+		workers.Go(func() {
+			for j := range queue {
+				work(j)
+			}
 		})
 	}
-	_ = group.Wait() // Its functions keep their errors as outcomes.
+	workers.Wait()
+}
+
+// describeOne describes a pool. Its result is false when AWS throttled the
+// call, and again says that it may be made again.
+func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool, again bool) bool {
+	out, err := p.place.cognito.DescribeUserPool(ctx, &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(up.ID)},
+		func(o *cognitoidentityprovider.Options) { o.Retryer = hastyRetryer{newRetryer()} })
+	if err == nil && (out.UserPool == nil || aws.ToString(out.UserPool.Id) != up.ID) {
+		err = errMalformed
+	}
+	if err == nil {
+		up.Confirmed = time.Now()
+		up.Settings = settingsOf(p.reading.Target.Key(), out.UserPool, up.LastModified, up.Confirmed)
+		return true
+	}
+	class := classOf(err)
+	if class == inventory.Throttled && again && ctx.Err() == nil && !is[*ownError](err) {
+		return false
+	}
+	if class != inventory.NotFound { // Deleted since the listing: the next one will tell.
+		p.fail(ctx, inventory.APICognito, "DescribeUserPool", err)
+	}
+	return true
 }
 
 // settingsOf takes over what matters for e-mail. A mode that Cognito does not
@@ -130,7 +183,7 @@ func settingsOf(pool inventory.Key, up *types.UserPoolType, modified, now time.T
 		email.CustomSender = aws.ToString(l.CustomEmailSender.LambdaArn) != ""
 	}
 	s := &inventory.Settings{
-		Described: now, Modified: modified, Confirmed: now,
+		Described: now, Modified: modified,
 		Sender: inventory.NewSender(pool, email), Tier: string(up.UserPoolTier), Tags: up.UserPoolTags,
 	}
 	for _, attribute := range up.AutoVerifiedAttributes {

@@ -61,6 +61,9 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
+// StackTrace returns the stack of the goroutine that panicked, for a log.
+func (e *PanicError) StackTrace() []byte { return e.Stack }
+
 // is reports whether an error in err's chain is of the type.
 func is[T error](err error) bool {
 	_, ok := errors.AsType[T](err)
@@ -102,7 +105,9 @@ func classOf(err error) inventory.Class {
 		return inventory.Timeout
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), is[*net.OpError](err), is[*net.DNSError](err):
 		return inventory.Unavailable
-	case is[*PanicError](err), is[*json.SyntaxError](err), is[*xml.SyntaxError](err), is[*smithy.DeserializationError](err):
+	case is[*PanicError](err):
+		return inventory.Internal
+	case is[*json.SyntaxError](err), is[*xml.SyntaxError](err), is[*smithy.DeserializationError](err):
 		return inventory.Invalid
 	case strings.Contains(text, "connection reset"), strings.Contains(text, "request send failed"):
 		return inventory.Unavailable
@@ -162,6 +167,8 @@ func remedy(class inventory.Class) string {
 		return "enable the region for the account, or remove it from regions"
 	case inventory.Invalid:
 		return "check for a proxy or an endpoint that is not AWS"
+	case inventory.Internal:
+		return "what was known before stays; the log has the stack, please report it"
 	case inventory.OK, inventory.NotFound, inventory.Other:
 	}
 	return "see the message"

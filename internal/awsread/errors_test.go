@@ -44,7 +44,7 @@ func TestClassOf(t *testing.T) {
 		"430":                              {status(http.StatusTooManyRequests+1, errors.New("x")), inventory.Other},
 		"500":                              {status(http.StatusInternalServerError, errors.New("x")), inventory.Unavailable},
 		"499":                              {status(http.StatusInternalServerError-1, errors.New("x")), inventory.Other},
-		"a panic":                          {&smithy.OperationError{Err: &PanicError{Value: "x"}}, inventory.Invalid},
+		"a panic":                          {&smithy.OperationError{Err: &PanicError{Value: "x"}}, inventory.Internal},
 		"not sent":                         {errors.New("request send failed, Post: x"), inventory.Unavailable},
 		"no instance role":                 {errors.New("failed to retrieve credentials"), inventory.Denied},
 		"own budget":                       {&smithy.OperationError{Err: &ownError{class: inventory.Throttled}}, inventory.Throttled},

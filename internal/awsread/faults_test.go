@@ -156,8 +156,8 @@ func judgeKept(t *testing.T, r, good inventory.Reading, hit func(string) bool) {
 	}
 	for i, p := range r.Pools {
 		if p.Listed.Before(r.Start) != hit("ListUserPools") || p.Settings == nil ||
-			p.Settings.Confirmed.Before(r.Start) != hit("DescribeUserPool") ||
-			hit("DescribeUserPool") && !p.Settings.Confirmed.Equal(good.Pools[i].Settings.Confirmed) {
+			p.Confirmed.Before(r.Start) != hit("DescribeUserPool") ||
+			hit("DescribeUserPool") && !p.Confirmed.Equal(good.Pools[i].Confirmed) {
 			t.Errorf("pool %+v, settings %+v", p, p.Settings)
 		}
 	}

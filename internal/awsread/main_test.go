@@ -389,7 +389,7 @@ func complete(t *testing.T, r inventory.Reading) {
 	var names []string
 	for _, p := range r.Pools {
 		names = append(names, p.Name)
-		if p.Settings == nil || p.Settings.Confirmed.Before(r.Start) || p.Listed.Before(r.Start) {
+		if p.Settings == nil || p.Confirmed.Before(r.Start) || p.Listed.Before(r.Start) {
 			t.Errorf("%s: pool %s is not confirmed", r.Target.AccountID, p.Name)
 		}
 	}

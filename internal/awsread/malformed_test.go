@@ -183,7 +183,7 @@ func TestPanicsOfTheSDK(t *testing.T) {
 					t.Error("nobody was told of a panic")
 				}
 				o, _ := r.Outcome(inventory.APICognito)
-				if o.Class != inventory.Invalid || !strings.Contains(o.Message, operation+" in account "+hub) || !strings.Contains(o.Message, "NaN") {
+				if o.Class != inventory.Internal || !strings.Contains(o.Message, operation+" in account "+hub) || !strings.Contains(o.Message, "NaN") {
 					t.Errorf("%+v", o)
 				}
 				if class(t, r, inventory.APISES) != inventory.OK || r.SES == nil {

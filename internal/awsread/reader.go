@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -33,14 +34,24 @@ func Operations() map[string][]string {
 	}
 }
 
+// HTTPClient makes HTTP requests.
+type HTTPClient = aws.HTTPClient
+
 // Options configure a Reader.
 type Options struct {
 	Accounts       []Account          // accounts that are not listed use the ambient credentials
 	STSRegion      string             // for its partition; empty: the ambient region where STS cannot be off, else another
 	Budgets        map[string]float64 // requests per second by API, per account and region; for ses per operation; not for sts
 	DescribeMaxAge time.Duration      // how old a pool's settings may get before they are read again
-	RequestTimeout time.Duration      // of one HTTP attempt
-	Observe        func(Attempt)      // called once for every HTTP attempt, from many goroutines; may be nil
+	// How far apart SES's lists of identities are while those in use are
+	// verified, and CloudWatch's lists of metrics while there are no sign-ups. 0
+	// lists in every pass.
+	IdentitiesEvery, MetricsEvery time.Duration
+	RequestTimeout                time.Duration // of one HTTP attempt
+	Observe                       func(Attempt) // called once for every HTTP attempt, from many goroutines; may be nil
+	// Progress is called with how many of the pools of a target that have to be
+	// described are, from many goroutines; may be nil.
+	Progress func(t inventory.Target, done, total int)
 
 	// Panicked is called with a call that panicked, as its outcome's message
 	// describes it, for the log; may be nil.
@@ -53,7 +64,7 @@ type Options struct {
 
 	// HTTPClient, when set, takes the place of the SDK's own, and of
 	// RequestTimeout: a test answers the requests in its own process.
-	HTTPClient aws.HTTPClient
+	HTTPClient HTTPClient
 
 	// Endpoint, when set, is asked in place of AWS, with these static
 	// credentials and nothing taken from the environment.
@@ -63,12 +74,21 @@ type Options struct {
 // Reader reads targets. It is safe for concurrent use; at most one Read per
 // target may run at a time.
 type Reader struct {
-	opts Options
+	opts atomic.Pointer[Options] // never nil; see Update
 	base aws.Config
+	http *swapClient // nil with Options.HTTPClient
 
 	mu       sync.Mutex // guards accounts
 	accounts map[accountKey]*account
 }
+
+// swapClient makes requests by a client that can be replaced.
+type swapClient struct {
+	current atomic.Pointer[awshttp.BuildableClient]
+}
+
+// Do implements [HTTPClient].
+func (c *swapClient) Do(r *http.Request) (*http.Response, error) { return c.current.Load().Do(r) }
 
 // New prepares a Reader. It makes no AWS call; an error is one of the SDK's
 // own configuration, for example a profile that does not exist.
@@ -77,7 +97,8 @@ func New(ctx context.Context, opts Options) (*Reader, error) {
 	if client == nil {
 		client = awshttp.NewBuildableClient().WithTimeout(opts.RequestTimeout)
 	}
-	r := &Reader{opts: opts, accounts: map[accountKey]*account{}}
+	r := &Reader{accounts: map[accountKey]*account{}}
+	r.opts.Store(&opts)
 	if opts.Endpoint != "" {
 		r.base = aws.Config{
 			BaseEndpoint: aws.String(opts.Endpoint),
@@ -86,6 +107,7 @@ func New(ctx context.Context, opts Options) (*Reader, error) {
 			Retryer:      newRetryer,
 			Logger:       logging.Nop{},
 		}
+		r.swappable()
 		return r, nil
 	}
 	base, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client), config.WithRetryer(newRetryer),
@@ -94,7 +116,48 @@ func New(ctx context.Context, opts Options) (*Reader, error) {
 		return nil, fmt.Errorf("loading the AWS SDK's configuration from environment and profile: %w", err)
 	}
 	r.base = base
+	r.swappable()
 	return r, nil
+}
+
+// swappable makes the SDK's own HTTP client one that Update can replace.
+func (r *Reader) swappable() {
+	if own, ok := r.base.HTTPClient.(*awshttp.BuildableClient); ok {
+		r.http = &swapClient{}
+		r.http.current.Store(own)
+		r.base.HTTPClient = r.http
+	}
+}
+
+// Update has the next passes read as opts say; those in progress go on as they
+// began. Accounts whose role and external ID stay the same keep their
+// credentials, connections and request budgets. The endpoint and what comes
+// from the environment do not change.
+func (r *Reader) Update(opts Options) {
+	before := r.opts.Load()
+	opts.HTTPClient, opts.Endpoint, opts.AccessKeyID, opts.SecretAccessKey = before.HTTPClient, before.Endpoint, before.AccessKeyID, before.SecretAccessKey
+	r.opts.Store(&opts)
+	if r.http != nil && opts.RequestTimeout != before.RequestTimeout {
+		r.http.current.Store(r.http.current.Load().WithTimeout(opts.RequestTimeout))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, a := range r.accounts {
+		if opts.STSRegion != before.STSRegion || a.conf != opts.conf(a.conf.ID) {
+			delete(r.accounts, key)
+			continue
+		}
+		a.setBudgets(opts.Budgets)
+	}
+}
+
+// conf says how to get credentials for the account: the ambient ones, unless a
+// role is configured.
+func (o *Options) conf(id string) Account {
+	if i := slices.IndexFunc(o.Accounts, func(a Account) bool { return a.ID == id && a.RoleARN != "" }); i >= 0 {
+		return o.Accounts[i]
+	}
+	return Account{}
 }
 
 // Region returns the ambient region, empty when there is none.
@@ -106,7 +169,7 @@ func (r *Reader) Region() string { return r.base.Region }
 // A done context ends it, with what was read until then.
 func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.Reading) inventory.Reading {
 	p := &pass{
-		opts: &r.opts, account: r.account(t), prev: prev, reading: inventory.Reading{Target: t, Start: time.Now()},
+		opts: r.opts.Load(), account: r.account(t), prev: prev, reading: inventory.Reading{Target: t, Start: time.Now()},
 		asked: map[string]failure{}, skips: map[string]bool{},
 	}
 	if prev != nil {
@@ -114,6 +177,7 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 		p.reading.Identities, p.reading.IdentitiesListed = prev.Identities, prev.IdentitiesListed
 		p.reading.SignUps, p.reading.Trail, p.reading.Reputation = prev.SignUps, prev.Trail, prev.Reputation
 	}
+	p.reading.IdentitiesEvery = p.opts.IdentitiesEvery
 	p.run(context.WithValue(ctx, callsKey{}, &p.calls))
 	if panicked := p.panicked.Load(); panicked != nil {
 		panic(panicked) // In the goroutine in which the caller can recover it.
@@ -199,7 +263,7 @@ func (p *pass) run(ctx context.Context) {
 			late := ctx.Err() != nil // Then it is Cognito that took the time, and SES is not to blame.
 			var used []string
 			if !late {
-				used = p.used()
+				used = p.used(p.reading.Pools)
 			}
 			p.readIdentities(ctx, facts, complete, used)
 			if p.opts.CloudWatch && !late {

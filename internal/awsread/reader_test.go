@@ -49,7 +49,7 @@ accounts:
 		}
 		s := pool(t, r, "all").Settings
 		want := inventory.Settings{
-			Described: s.Described, Confirmed: s.Described, Modified: time.Date(2026, 2, 1, 8, 30, 0, 0, time.UTC),
+			Described: s.Described, Modified: time.Date(2026, 2, 1, 8, 30, 0, 0, time.UTC),
 			Sender: inventory.NewSender(r.Target.Key(), inventory.EmailConfiguration{
 				Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:100000000001:identity/example.com",
 				From: "Acme <a@example.com>", ReplyTo: "help@example.com", ConfigurationSet: "login", CustomSender: true,
@@ -165,8 +165,8 @@ func TestUnchangedFleetIsNotDescribedAgain(t *testing.T) {
 			t.Errorf("%d pools, calls %+v", len(second.Pools), sim.Calls())
 		}
 		for i, p := range second.Pools {
-			before := first.Pools[i].Settings
-			if p.Listed.Before(second.Start) || p.Settings.Confirmed.Before(second.Start) || !p.Settings.Described.Equal(before.Described) {
+			before := first.Pools[i]
+			if p.Listed.Before(second.Start) || p.Confirmed.Before(second.Start) || p.Settings != before.Settings {
 				t.Errorf("%s was not confirmed, or described: %+v", p.Name, p.Settings)
 			}
 			if !before.Confirmed.Before(second.Start) {

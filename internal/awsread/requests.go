@@ -2,6 +2,7 @@ package awsread
 
 import (
 	"context"
+	"math/rand/v2"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -54,26 +55,70 @@ func (r patientRetryer) RetryDelay(attempt int, err error) (time.Duration, error
 	return r.Standard.RetryDelay(attempt, err)
 }
 
+// hastyRetryer leaves it to the caller when a throttled call is made again, so
+// that others need not wait for it.
+type hastyRetryer struct{ aws.Retryer }
+
+// RetryDelay ends the attempts of a throttled call with its own error.
+func (r hastyRetryer) RetryDelay(attempt int, err error) (time.Duration, error) {
+	if classOf(err) == inventory.Throttled {
+		return 0, err
+	}
+	return r.Retryer.RetryDelay(attempt, err)
+}
+
+// backoff is how long a call waits after its n-th attempt was throttled: up to
+// twice as long each time, at random.
+func backoff(n int) time.Duration {
+	return rand.N(min(maxBackoff, time.Second<<min(n-1, 10)))
+}
+
+// sleep waits, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // newBudgets returns the token buckets of an account in a region, by operation.
 // Cognito counts its reads of pools together, and those of clients; SES counts
-// every operation by itself. An operation without a bucket has no limit.
+// every operation by itself.
 func newBudgets(rates map[string]float64) map[string]*rate.Limiter {
 	budgets := map[string]*rate.Limiter{}
 	for api, operations := range Operations() {
-		limit, ok := rates[api]
-		if !ok {
-			continue
-		}
-		bucket := func() *rate.Limiter { return rate.NewLimiter(rate.Limit(limit), max(1, int(limit))) }
-		shared := bucket()
+		shared := rate.NewLimiter(bucket(rates, api))
 		for _, operation := range operations {
 			budgets[operation] = shared
 			if api == inventory.APISES || operation == "ListUserPoolClients" {
-				budgets[operation] = bucket()
+				budgets[operation] = rate.NewLimiter(bucket(rates, api))
 			}
 		}
 	}
 	return budgets
+}
+
+// limit changes the buckets' rates. What was asked lately still counts.
+func limit(budgets map[string]*rate.Limiter, rates map[string]float64) {
+	for api, operations := range Operations() {
+		perSecond, burst := bucket(rates, api)
+		for _, operation := range operations {
+			budgets[operation].SetLimit(perSecond)
+			budgets[operation].SetBurst(burst)
+		}
+	}
+}
+
+// bucket returns how fast an API's bucket fills, in requests per second, and
+// how many it holds. An API without a rate has no limit.
+func bucket(rates map[string]float64, api string) (rate.Limit, int) {
+	n, ok := rates[api]
+	if !ok {
+		return rate.Inf, 1
+	}
+	return rate.Limit(n), max(1, int(n))
 }
 
 // requests is what happens around the requests of one API's client. It is safe

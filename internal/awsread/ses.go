@@ -36,9 +36,9 @@ func (p *pass) readAccount(ctx context.Context) {
 
 // used returns the names of the identities in this region that pools of the
 // account send as, as far as they are known.
-func (p *pass) used() []string {
+func (p *pass) used(pools []inventory.UserPool) []string {
 	names := slices.Clone(p.reading.Target.Identities)
-	for _, n := range inventory.Needs(inventory.Reading{Target: p.reading.Target, Pools: p.reading.Pools}) {
+	for _, n := range inventory.Needs(inventory.Reading{Target: p.reading.Target, Pools: pools}) {
 		if n.Key == p.reading.Target.Key() {
 			names = append(names, n.Identities...)
 		}
@@ -84,12 +84,16 @@ func known(values []string, value, otherwise string) string {
 }
 
 // listIdentities returns what is known of the identities by canonical name,
-// and whether SES just gave the whole list.
+// and whether they are all there are. A list of a while ago does while every
+// identity in use is verified.
 func (p *pass) listIdentities(ctx context.Context) (facts map[string]inventory.Identity, complete bool) {
 	facts = make(map[string]inventory.Identity, len(p.reading.Identities))
 	listed := map[string]inventory.Identity{}
 	for _, i := range p.reading.Identities {
 		facts[inventory.CanonicalIdentity(i.Name)] = i
+	}
+	if at := p.reading.IdentitiesListed; !at.IsZero() && p.reading.Start.Sub(at) < p.opts.IdentitiesEvery && p.settled(facts) {
+		return facts, true
 	}
 	complete = true
 	token, start := "", time.Now()
@@ -122,6 +126,16 @@ func (p *pass) listIdentities(ctx context.Context) (facts map[string]inventory.I
 		maps.Copy(facts, listed)
 	}
 	return facts, complete
+}
+
+// settled reports whether every identity that was in use in the pass before is
+// verified.
+func (p *pass) settled(facts map[string]inventory.Identity) bool {
+	return !slices.ContainsFunc(p.used(p.prev.Pools), func(name string) bool {
+		return !slices.ContainsFunc(inventory.CoveringIdentities(name), func(name string) bool {
+			return !facts[name].Missing && facts[name].Status == "SUCCESS"
+		})
+	})
 }
 
 // readIdentities asks one by one for the identities in use that the list has

@@ -41,6 +41,7 @@ type Config struct {
 	Interval       model.Duration `yaml:"interval"`
 	Timeout        model.Duration `yaml:"timeout"`     // of one pass over a target
 	StaleAfter     model.Duration `yaml:"stale_after"` // how long unconfirmed facts are shown
+	ReadyAfter     model.Duration `yaml:"ready_after"` // when it is ready although targets are still to be read
 	DescribeMaxAge model.Duration `yaml:"describe_max_age"`
 	RequestTimeout model.Duration `yaml:"request_timeout"` // of one HTTP attempt
 	STSRegion      string         `yaml:"sts_region"`      // empty: the ambient region
@@ -48,7 +49,7 @@ type Config struct {
 	RequestBudgets RequestBudgets `yaml:"request_budgets"`
 	Identities     Identities     `yaml:"identities"`
 	DefaultQuota   DefaultQuota   `yaml:"default_quota"`
-	CloudWatch     Source         `yaml:"cloudwatch"`
+	CloudWatch     CloudWatch     `yaml:"cloudwatch"`
 	CloudTrail     Source         `yaml:"cloudtrail"`
 	Rules          Rules          `yaml:"rules"`
 }
@@ -91,6 +92,12 @@ type Source struct {
 	Enabled bool `yaml:"enabled"`
 }
 
+// CloudWatch is the source of sign-ups and of the reputation of SES accounts.
+type CloudWatch struct {
+	Enabled      bool           `yaml:"enabled"`
+	ListInterval model.Duration `yaml:"list_interval"` // of metrics, in a region without sign-ups
+}
+
 // Policy returns the default quota as pools are judged by it: not at all,
 // without a source that says how much is used.
 func (c *Config) Policy() inventory.Policy {
@@ -106,6 +113,8 @@ type Identities struct {
 	Include []Regexp `yaml:"include"`
 	Exclude []Regexp `yaml:"exclude"`
 	Max     int      `yaml:"max"` // for each account and region
+
+	ListInterval model.Duration `yaml:"list_interval"` // between two lists of an account's identities
 }
 
 // Show is a set of identities.
@@ -132,7 +141,8 @@ func defaults() *Config {
 		RequestBudgets: RequestBudgets{Cognito: 5, SES: 0.33, CloudWatch: 8, CloudTrail: 0.66}, // A third of AWS's quotas.
 		Identities:     Identities{Show: ShowUsed, Max: 1000},
 		DefaultQuota:   DefaultQuota{Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: "09:00"},
-		CloudWatch:     Source{Enabled: true},
+		CloudWatch:     CloudWatch{Enabled: true},
+		ReadyAfter:     model.Duration(time.Minute),
 		Rules:          Rules{Builtin: true},
 	}
 }
@@ -145,6 +155,12 @@ func (c *Config) derive(set func(key any) bool) {
 	}
 	if !set(&c.StaleAfter) {
 		c.StaleAfter = 3 * c.Interval
+	}
+	if !set(&c.Identities.ListInterval) {
+		c.Identities.ListInterval = min(6*c.Interval, maxDuration)
+	}
+	if !set(&c.CloudWatch.ListInterval) {
+		c.CloudWatch.ListInterval = min(3*c.Interval, maxDuration)
 	}
 	if !set(&c.DescribeMaxAge) {
 		c.DescribeMaxAge = max(c.Interval, model.Duration(6*time.Hour))

@@ -71,9 +71,12 @@ func (d *decoder) check(c *Config) {
 
 func (d *decoder) checkDurations(c *Config) {
 	d.within(&c.Interval, "interval", minInterval, "", maxInterval, "")
+	d.within(&c.ReadyAfter, "ready_after", 0, "", maxDuration, "")
 	if d.sound(&c.Interval) { // The others are measured by it, or derived from it.
 		d.within(&c.Timeout, "timeout", 0, "", c.Interval, "interval")
 		d.within(&c.DescribeMaxAge, "describe_max_age", c.Interval, "interval", maxDuration, "")
+		d.within(&c.Identities.ListInterval, "list_interval", 0, "", maxDuration, "")
+		d.within(&c.CloudWatch.ListInterval, "list_interval", 0, "", maxDuration, "")
 	}
 	if d.sound(&c.Interval, &c.Timeout) {
 		// Facts are as old as the pass that brings them takes, and the next one comes an interval later.

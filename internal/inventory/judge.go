@@ -30,6 +30,34 @@ type Account struct {
 	Incomplete bool
 }
 
+// Moves reports whether the verdicts or forecasts of the account depend on the
+// time, although no fact changes: what was sent becomes older.
+func (a *Account) Moves() bool {
+	return slices.ContainsFunc(a.DefaultQuotas, func(q SharedQuota) bool { return q.Used > 0 }) ||
+		slices.ContainsFunc(a.Pools, func(p Pool) bool { return p.Quota.Kind == QuotaDefault && p.Quota.Used > 0 })
+}
+
+// Confirmed returns when the settings of one of the account's pools were last
+// known to be current, which later readings of the same facts renew.
+func (a *Account) Confirmed(p *Pool) time.Time {
+	for _, r := range a.Readings {
+		if r.Target.Region != p.Target.Region {
+			continue
+		}
+		if i, ok := slices.BinarySearchFunc(r.Pools, p.ID, func(up UserPool, id string) int { return cmp.Compare(up.ID, id) }); ok {
+			return r.Pools[i].Confirmed
+		}
+	}
+	return p.UserPool.Confirmed
+}
+
+// Renewed returns the account with newer readings of the same facts.
+func (a *Account) Renewed(readings []Reading) *Account {
+	renewed := *a
+	renewed.Readings = readings
+	return &renewed
+}
+
 // SESAccount is the SES state of one account in one region.
 type SESAccount struct {
 	Target Target
@@ -47,8 +75,8 @@ type UsedIdentity struct {
 
 // Pool is a user pool linked to what its e-mail depends on.
 type Pool struct {
-	UserPool
-	Target Target
+	*UserPool // shared with the reading
+	Target    Target
 
 	// Identity is the name of the identity that the pool sends as: the most
 	// specific one that exists and covers the SourceArn's, or the SourceArn's
@@ -89,6 +117,19 @@ func (p *Pool) CustomSender() Tri {
 	return Known(p.Settings.CustomSender)
 }
 
+// Unjudged returns an account of which nothing is known but its readings.
+func Unjudged(at time.Time, readings []Reading) *Account {
+	a := &Account{At: at, Incomplete: true}
+	for _, r := range readings {
+		a.ID, a.Name = r.Target.AccountID, cmp.Or(a.Name, r.Target.AccountName)
+		if !r.Target.SESOnly {
+			a.Targets++
+		}
+	}
+	a.PoolsUnknown = a.Targets > 0
+	return a
+}
+
 // Judge links and judges the readings of one account. It keeps them and must
 // not see them change.
 func Judge(at time.Time, readings []Reading, policy Policy) *Account {
@@ -115,8 +156,8 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 	type identityKey struct{ region, name string }
 	sendAs, sendThrough := map[identityKey]int{}, map[string]int{}
 	for _, r := range a.Readings {
-		for _, up := range r.Pools {
-			p := l.link(r.Target, up)
+		for i := range r.Pools {
+			p := l.link(r.Target, &r.Pools[i])
 			a.Pools = append(a.Pools, p)
 			if p.SES != nil {
 				sendThrough[p.Settings.Regions[0]]++
@@ -184,7 +225,7 @@ func (f sesFacts) resolve(name string) (wins Identity, exists, verified Tri) {
 }
 
 // link finds out what the pool's e-mail depends on and judges it.
-func (l *linker) link(t Target, up UserPool) Pool {
+func (l *linker) link(t Target, up *UserPool) Pool {
 	p := Pool{UserPool: up, Target: t}
 	if up.Settings == nil {
 		return p

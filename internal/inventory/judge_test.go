@@ -33,7 +33,7 @@ func pending(name string) Identity {
 func one(region string, e *EmailConfiguration, ses *SESState, listed bool, ids ...Identity) Pool {
 	var s *Settings
 	if e != nil {
-		s = &Settings{Confirmed: now, Sender: NewSender(Key{account, region}, *e)}
+		s = &Settings{Sender: NewSender(Key{account, region}, *e)}
 	}
 	pool := Reading{
 		Target: Target{AccountID: account, Region: region},
@@ -137,7 +137,7 @@ func TestMostSpecificIdentityWins(t *testing.T) {
 // TestCounts checks what is counted over the pools of an account.
 func TestCounts(t *testing.T) {
 	pool := func(region, id string, e *EmailConfiguration) UserPool {
-		return UserPool{ID: id, Settings: &Settings{Confirmed: now, Sender: NewSender(Key{account, region}, *e)}}
+		return UserPool{ID: id, Settings: &Settings{Sender: NewSender(Key{account, region}, *e)}}
 	}
 	lambda := developer("example.com", "a@example.com")
 	lambda.CustomSender = true

@@ -19,7 +19,7 @@ func usageRegion(account, region string, now time.Time) Reading {
 	policy := Policy{Reset: 9 * time.Hour}
 	start, _ := policy.Window(now)
 	pool := func(id string, e EmailConfiguration) UserPool {
-		s := &Settings{Described: now, Confirmed: now, Sender: NewSender(Key{account, region}, e), AutoVerified: []string{"email"}}
+		s := &Settings{Described: now, Sender: NewSender(Key{account, region}, e), AutoVerified: []string{"email"}}
 		return UserPool{ID: region + "_" + id, Listed: now, Settings: s}
 	}
 	series := func(id, client string, n float64) SignUpSeries {

@@ -31,6 +31,9 @@ type Target struct {
 	AccountID   string
 	AccountName string // a person's name for the account, may be empty
 	Region      string
+	// Role is what the account is read with, empty for the ambient credentials.
+	// The same account read with another role is another target.
+	Role string
 
 	// SESOnly marks a region that is not configured and only read because
 	// pools of the account send through identities there.
@@ -50,6 +53,10 @@ const (
 	APICognito = "cognito-idp"
 	APISES     = "ses"
 
+	// APIExporter stands for the exporter itself: it has an outcome only when a
+	// pass or what follows from it failed for a reason of the exporter's own.
+	APIExporter = "exporter"
+
 	APICloudWatch = "cloudwatch"
 	APICloudTrail = "cloudtrail"
 )
@@ -68,12 +75,13 @@ const (
 	RegionDisabled Class = "region_disabled" // the region is switched off for the account
 	NotFound       Class = "not_found"       // the thing asked for is not there
 	Invalid        Class = "invalid"         // a request or an answer that makes no sense
+	Internal       Class = "internal"        // a mistake of this program; please report it
 	Other          Class = "other"
 )
 
 // Classes lists every class of failure in the order of documentation.
 func Classes() []Class {
-	return []Class{Throttled, Denied, Timeout, Unavailable, RegionDisabled, NotFound, Invalid, Other}
+	return []Class{Throttled, Denied, Timeout, Unavailable, RegionDisabled, NotFound, Invalid, Internal, Other}
 }
 
 // Outcome is how one API of a target fared in the last pass.
@@ -109,6 +117,9 @@ type Reading struct {
 	// IdentitiesListed is when SES last gave its complete list of identities:
 	// one that is not in Identities then does not exist. Zero when it never did.
 	IdentitiesListed time.Time
+	// IdentitiesEvery is how far apart the lists are, where that is more than
+	// the passes are. What they say outlives its confirmation by as much more.
+	IdentitiesEvery time.Duration
 
 	SignUps    *SignUps    // nil when unknown, or not asked for
 	Trail      *Trail      // likewise
@@ -149,15 +160,17 @@ type UserPool struct {
 	LastModified time.Time
 	Listed       time.Time // when ListUserPools last showed the pool
 
-	// Settings is nil until the pool was described.
-	Settings *Settings
+	// Settings is nil until the pool was described. Readings that follow each
+	// other share it as long as it is current.
+	Settings  *Settings
+	Confirmed time.Time // when Settings were last known to be current; zero without them
 }
 
-// Settings is the part of DescribeUserPool that matters for e-mail.
+// Settings is the part of DescribeUserPool that matters for e-mail. It does
+// not change once it is made.
 type Settings struct {
 	Described time.Time // when DescribeUserPool gave these settings
 	Modified  time.Time // the pool's LastModified when it gave them
-	Confirmed time.Time // when they were last known to be current
 
 	Sender
 	Tier         string
@@ -198,47 +211,4 @@ type Identity struct {
 	Verified       Tri       // may be used to send
 	SendingEnabled Tri
 	ErrorType      string // VerificationInfo.ErrorType, may be empty
-}
-
-// Fresh returns the reading without the facts that were not confirmed since
-// oldest. The receiver is not changed.
-func (r Reading) Fresh(oldest time.Time) Reading {
-	pools := make([]UserPool, 0, len(r.Pools))
-	for _, p := range r.Pools {
-		if p.Listed.Before(oldest) {
-			continue
-		}
-		if p.Settings != nil && p.Settings.Confirmed.Before(oldest) {
-			p.Settings = nil
-		}
-		pools = append(pools, p)
-	}
-	r.Pools = pools
-	if r.PoolsListed.Before(oldest) {
-		r.PoolsListed = time.Time{}
-	}
-	if r.SES != nil && r.SES.Confirmed.Before(oldest) {
-		r.SES = nil
-	}
-	r.Identities = slices.DeleteFunc(slices.Clone(r.Identities), func(i Identity) bool {
-		return i.Confirmed.Before(oldest)
-	})
-	for i := range r.Identities {
-		if id := &r.Identities[i]; !id.Asked.IsZero() && id.Asked.Before(oldest) {
-			id.Verified = Unknown
-		}
-	}
-	if r.IdentitiesListed.Before(oldest) {
-		r.IdentitiesListed = time.Time{}
-	}
-	if r.SignUps != nil && r.SignUps.Confirmed.Before(oldest) {
-		r.SignUps = nil
-	}
-	if r.Trail != nil && r.Trail.Confirmed.Before(oldest) {
-		r.Trail = nil
-	}
-	if r.Reputation != nil && r.Reputation.Confirmed.Before(oldest.Add(-ReputationInterval)) {
-		r.Reputation = nil
-	}
-	return r
 }

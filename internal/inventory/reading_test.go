@@ -62,7 +62,7 @@ func TestFresh(t *testing.T) {
 	oldest := now.Add(-time.Hour)
 	whole := func(confirmed time.Time) Reading {
 		return Reading{
-			Pools:       []UserPool{{ID: "a", Listed: confirmed, Settings: &Settings{Confirmed: confirmed}}},
+			Pools:       []UserPool{{ID: "a", Listed: confirmed, Confirmed: confirmed, Settings: &Settings{}}},
 			PoolsListed: confirmed, SES: &SESState{Confirmed: confirmed},
 			Identities:       []Identity{{Name: "a", Confirmed: confirmed, Verified: Yes}},
 			IdentitiesListed: confirmed,
@@ -94,7 +94,7 @@ func TestFresh(t *testing.T) {
 		t.Error("the reputation outlived its time")
 	}
 	r = Reading{
-		Pools: []UserPool{{ID: "listed", Listed: now, Settings: &Settings{Confirmed: old}}},
+		Pools: []UserPool{{ID: "listed", Listed: now, Confirmed: old, Settings: &Settings{}}},
 		Identities: []Identity{
 			{Name: "asked", Confirmed: now, Asked: old, Verified: Yes}, {Name: "asked in time", Confirmed: now, Asked: oldest, Verified: Yes},
 			{Name: "listed", Confirmed: now, Verified: Yes},

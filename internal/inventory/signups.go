@@ -29,8 +29,11 @@ func total(points []Point) (n float64) {
 type SignUps struct {
 	WindowStart time.Time
 	Confirmed   time.Time // when everything was last read up to then
-	Pools       []string  // IDs of the pools that it is about, sorted: those without series had no sign-ups
-	Series      []SignUpSeries
+	// Every is how far apart the listings are while there are no sign-ups. What
+	// they say outlives its confirmation by as much. Zero while there are.
+	Every  time.Duration
+	Pools  []string // IDs of the pools that it is about, sorted: those without series had no sign-ups
+	Series []SignUpSeries
 }
 
 // SignUpSeries is one metric of CloudWatch.

@@ -25,15 +25,22 @@ func New(at time.Time, readings []Reading, policy Policy) *Snapshot {
 	for _, r := range readings {
 		byAccount[r.Target.AccountID] = append(byAccount[r.Target.AccountID], r)
 	}
-	s := &Snapshot{At: at}
-	targets, known := 0, false
+	accounts := make([]*Account, 0, len(byAccount))
 	for _, own := range byAccount {
-		a := Judge(at, own, policy)
-		s.Accounts = append(s.Accounts, a)
+		accounts = append(accounts, Judge(at, own, policy))
+	}
+	slices.SortFunc(accounts, func(a, b *Account) int { return strings.Compare(a.ID, b.ID) })
+	return Join(at, accounts)
+}
+
+// Join returns the snapshot of accounts that are sorted by ID.
+func Join(at time.Time, accounts []*Account) *Snapshot {
+	s := &Snapshot{At: at, Accounts: accounts}
+	targets, known := 0, false
+	for _, a := range accounts {
 		targets += a.Targets
 		known = known || a.Targets > 0 && !a.PoolsUnknown
 	}
-	slices.SortFunc(s.Accounts, func(a, b *Account) int { return strings.Compare(a.ID, b.ID) })
 	s.PoolsUnknown = targets > 0 && !known
 	return s
 }

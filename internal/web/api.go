@@ -41,7 +41,7 @@ type (
 		Failures       map[inventory.FailureReason]int `json:"email_failures,omitempty"`
 		LastModified   *time.Time                      `json:"last_modified,omitempty"`
 		Confirmed      *time.Time                      `json:"confirmed,omitempty"`
-		Findings       []rules.Finding                 `json:"findings"`
+		Findings       []*rules.Finding                `json:"findings"`
 	}
 	apiSES struct {
 		Sandbox        *bool    `json:"sandbox,omitempty"`
@@ -112,16 +112,16 @@ func when(t time.Time) *time.Time {
 	return &t
 }
 
-func poolJSON(r *row) apiPool {
+func (v *view) poolJSON(r *row) apiPool {
 	p := r.Pool
 	out := apiPool{
 		ID: p.ID, Name: p.Name, AccountID: p.Target.AccountID, AccountName: p.Target.AccountName, Region: p.Target.Region,
 		Mode: string(p.Mode()), CustomSender: tri(p.CustomSender()), Identity: p.Identity, IdentityRegion: p.IdentityRegion,
 		Verified: tri(p.Verified), IdentityError: p.IdentityError, Ready: tri(p.Ready), Blocked: append([]inventory.Reason{}, p.Blocked()...), Failures: p.Failures,
-		LastModified: when(p.LastModified), Findings: append([]rules.Finding{}, r.Findings...),
+		LastModified: when(p.LastModified), Findings: append([]*rules.Finding{}, r.Findings...),
 	}
 	if s := p.Settings; s != nil {
-		out.Tier, out.Tags, out.AutoVerified, out.Confirmed = s.Tier, s.Tags, s.AutoVerified, when(s.Confirmed)
+		out.Tier, out.Tags, out.AutoVerified, out.Confirmed = s.Tier, s.Tags, s.AutoVerified, when(v.confirmed(r))
 		out.SourceARN, out.From, out.ReplyTo, out.ConfigSet = s.SourceARN, s.From, s.ReplyTo, s.ConfigurationSet
 	}
 	if s := p.SES; s != nil {
@@ -163,7 +163,7 @@ func (v *view) targetsJSON() []apiTarget {
 func (v *view) rulesJSON() []apiRule {
 	all := []apiRule{}
 	for i, r := range v.Rules.Rules() {
-		c := v.Result.Rules[i]
+		c := v.Total[i]
 		all = append(all, apiRule{
 			r.ID, string(r.Severity), string(r.ForEach), r.Summary, r.Remedy, r.When, r.Params, r.Enabled, r.File,
 			c.Findings, c.Exempted, c.Undetermined, c.FirstError,
@@ -173,21 +173,23 @@ func (v *view) rulesJSON() []apiRule {
 }
 
 func (s *site) apiPools(w http.ResponseWriter, r *http.Request) {
-	page, total := s.view().find(parseFilter(r.URL.Query()))
+	v := s.view()
+	page, total := v.find(parseFilter(r.URL.Query()))
 	pools := make([]apiPool, 0, len(page))
 	for _, row := range page {
-		pools = append(pools, poolJSON(row))
+		pools = append(pools, v.poolJSON(row))
 	}
 	s.json(w, http.StatusOK, map[string]any{"total": total, "pools": pools})
 }
 
 func (s *site) apiPool(w http.ResponseWriter, r *http.Request) {
-	row := s.view().pool(r)
+	v := s.view()
+	row := v.pool(r)
 	if row == nil {
 		s.json(w, http.StatusNotFound, nil)
 		return
 	}
-	s.json(w, http.StatusOK, poolJSON(row))
+	s.json(w, http.StatusOK, v.poolJSON(row))
 }
 
 func (s *site) apiTargets(w http.ResponseWriter, _ *http.Request) {
@@ -195,7 +197,7 @@ func (s *site) apiTargets(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *site) apiFindings(w http.ResponseWriter, r *http.Request) {
-	f, all := parseFilter(r.URL.Query()), s.view().Result.Findings
+	f, all := parseFilter(r.URL.Query()), s.view().allFindings()
 	start := min(f.Offset, len(all))
 	page := append([]rules.Finding{}, all[start:min(start+f.Limit, len(all))]...)
 	s.json(w, http.StatusOK, map[string]any{"total": len(all), "findings": page})

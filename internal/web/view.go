@@ -2,33 +2,44 @@ package web
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
-// view is a publication, arranged for the pages. It is immutable but for sorted.
+// view is a publication, arranged for the pages. It does not change.
 type view struct {
 	*rules.Judgement
-
-	rows     []row // pools, the blocked ones first, then by account, region and name
-	byKey    map[inventory.PoolKey]*row
-	byID     map[string]*row // a replicated pool's row of the region that its ID begins with
-	accounts []account       // sorted by name
-	regions  []string
+	parts []*part // of each account
 
 	Ready, Blocked, Unknown int
-	Severities              []severityCount // of findings, the worst first
-	Elsewhere               []rules.Finding // about SES accounts and identities
+	Severities              []severityCount  // of findings, the worst first
+	Elsewhere               []*rules.Finding // about SES accounts and identities
+	accounts                []account        // that have pools, sorted by name
+	regions                 []string         // with pools, sorted
 
-	mu     sync.Mutex
-	sorted map[string][]*row // by order, filled on first use; guarded by mu
+	mu       sync.Mutex        // guards what follows
+	sorted   map[string][]*row // by order, made when it is first asked for
+	findings []rules.Finding   // of all accounts; nil until it is asked for
+}
+
+// part is one account, arranged. Views that follow each other share the parts
+// of accounts that did not change.
+type part struct {
+	byUrgency  [urgencies][]*row
+	states     map[inventory.Tri]int // pools by Ready
+	severities map[rules.Severity]int
+	elsewhere  []*rules.Finding
+	regions    map[string]bool
 }
 
 type account struct{ ID, Name string }
@@ -38,15 +49,14 @@ type severityCount struct {
 	N        int
 }
 
-// row is a pool with its findings.
+// row is a pool with what the rules say of it.
 type row struct {
 	*inventory.Pool
-	Findings []rules.Finding
-	search   string // what a text filter looks through, in lower case
+	Findings []*rules.Finding // the worst first
 }
 
 // State is ready, blocked or unknown.
-func (r row) State() string {
+func (r *row) State() string {
 	switch r.Ready {
 	case inventory.Yes:
 		return "ready"
@@ -57,8 +67,8 @@ func (r row) State() string {
 	}
 }
 
-// Worst is the worst severity of the findings, empty without findings.
-func (r row) Worst() rules.Severity {
+// Worst is the worst severity of the findings, empty without any.
+func (r *row) Worst() rules.Severity {
 	if len(r.Findings) == 0 {
 		return ""
 	}
@@ -66,89 +76,144 @@ func (r row) Worst() rules.Severity {
 }
 
 // Path is the address of the pool's page, and below /api/v1 of its JSON.
-func (r row) Path() string {
+func (r *row) Path() string {
 	return "/pools/" + r.Target.AccountID + "/" + r.Target.Region + "/" + r.ID
-}
-
-// pool returns the pool that the request's path names, or nil if it is unknown.
-func (v *view) pool(r *http.Request) *row {
-	id, account := r.PathValue("id"), r.PathValue("account")
-	if account == "" {
-		return v.byID[id]
-	}
-	return v.byKey[inventory.PoolKey{Key: inventory.Key{AccountID: account, Region: r.PathValue("region")}, ID: id}]
 }
 
 // views keeps the view of the latest publication.
 type views struct {
 	mu   sync.Mutex
 	last *view
+	// parts are those of the last view. An account's result is made anew
+	// whenever its pools are.
+	parts map[*rules.Result]*part
 }
 
 func (v *views) of(j *rules.Judgement) *view {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.last == nil || v.last.Judgement != j {
-		v.last = arrange(j)
+	if v.last != nil && v.last.Judgement == j {
+		return v.last
 	}
+	parts := make(map[*rules.Result]*part, len(j.Each))
+	all := make([]*part, 0, len(j.Each))
+	for i, result := range j.Each {
+		p := v.parts[result]
+		if p == nil {
+			p = arrange(j.Accounts[i], result)
+		}
+		parts[result], all = p, append(all, p)
+	}
+	v.parts, v.last = parts, newView(j, all)
 	return v.last
 }
 
-func arrange(j *rules.Judgement) *view {
-	n := j.PoolCount()
-	v := &view{
-		Judgement: j, rows: make([]row, 0, n), byKey: make(map[inventory.PoolKey]*row, n), byID: make(map[string]*row, n),
-		sorted: map[string][]*row{},
-	}
-	findings := map[inventory.PoolKey][]rules.Finding{}
-	severities := map[rules.Severity]int{}
-	for _, f := range j.Result.Findings {
-		severities[f.Severity]++
+func arrange(a *inventory.Account, result *rules.Result) *part {
+	p := &part{states: map[inventory.Tri]int{}, severities: map[rules.Severity]int{}, regions: map[string]bool{}}
+	findings := map[inventory.PoolKey][]*rules.Finding{}
+	for i := range result.Findings {
+		f := &result.Findings[i]
+		p.severities[f.Severity]++
 		if f.PoolID == "" {
-			v.Elsewhere = append(v.Elsewhere, f)
+			p.elsewhere = append(p.elsewhere, f)
 			continue
 		}
 		findings[f.Pool()] = append(findings[f.Pool()], f)
 	}
+	rows := make([]row, len(a.Pools))
+	for i := range a.Pools {
+		r := &rows[i]
+		r.Pool = &a.Pools[i]
+		r.Findings = findings[r.Key()]
+		p.states[r.Ready]++
+		p.regions[r.Target.Region] = true
+		u := urgency(r)
+		p.byUrgency[u] = append(p.byUrgency[u], r)
+	}
+	return p
+}
+
+func newView(j *rules.Judgement, parts []*part) *view {
+	v := &view{Judgement: j, parts: parts, sorted: map[string][]*row{}}
+	severities, regions := map[rules.Severity]int{}, map[string]bool{}
+	for i, p := range parts {
+		v.Ready += p.states[inventory.Yes]
+		v.Blocked += p.states[inventory.No]
+		v.Unknown += p.states[inventory.Unknown]
+		for severity, n := range p.severities {
+			severities[severity] += n
+		}
+		maps.Copy(regions, p.regions)
+		v.Elsewhere = append(v.Elsewhere, p.elsewhere...)
+		if len(p.regions) > 0 {
+			v.accounts = append(v.accounts, account{j.Accounts[i].ID, j.Accounts[i].Name})
+		}
+	}
 	for _, severity := range slices.Backward(rules.Severities()) {
 		v.Severities = append(v.Severities, severityCount{severity, severities[severity]})
 	}
-	names, regions := map[account]bool{}, map[string]bool{}
-	for p := range j.Pools() {
-		r := row{Pool: p, Findings: findings[p.Key()]}
-		r.search = strings.ToLower(p.ID + "\n" + p.Name + "\n" + p.Identity + "\n" + p.Target.AccountID + "\n" + p.Target.AccountName)
-		switch p.Ready {
-		case inventory.Yes:
-			v.Ready++
-		case inventory.No:
-			v.Blocked++
-		case inventory.Unknown:
-			v.Unknown++
-		}
-		v.rows = append(v.rows, r)
-		names[account{p.Target.AccountID, p.Target.AccountName}], regions[p.Target.Region] = true, true
-	}
-	slices.SortStableFunc(v.rows, func(a, b row) int { return cmp.Compare(urgency(a), urgency(b)) })
-	for i := range v.rows {
-		r := &v.rows[i]
-		v.byKey[r.Key()] = r
-		if v.byID[r.ID] == nil || strings.HasPrefix(r.ID, r.Target.Region+"_") {
-			v.byID[r.ID] = r
-		}
-	}
-	for a := range names {
-		v.accounts = append(v.accounts, a)
-	}
+	slices.SortStableFunc(v.Elsewhere, func(a, b *rules.Finding) int { return rules.CompareFindings(a, b) })
 	slices.SortFunc(v.accounts, func(a, b account) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	for region := range regions {
-		v.regions = append(v.regions, region)
-	}
-	slices.Sort(v.regions)
+	v.regions = slices.Sorted(maps.Keys(regions))
 	return v
 }
 
-// urgency orders pools: those with problems first.
-func urgency(r row) int {
+// rows returns every pool, the blocked ones first, then by account, region and ID.
+func (v *view) rows() iter.Seq[*row] {
+	return func(yield func(*row) bool) {
+		for u := range urgencies {
+			for _, p := range v.parts {
+				for _, r := range p.byUrgency[u] {
+					if !yield(r) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// pool returns the pool that the request's path names, nil without one. An ID
+// alone means a replicated pool of the region that the ID begins with.
+func (v *view) pool(r *http.Request) *row {
+	id, account, region := r.PathValue("id"), r.PathValue("account"), r.PathValue("region")
+	var found *row
+	for row := range v.rows() {
+		switch {
+		case row.ID != id:
+		case account != "" && (row.Target.AccountID != account || row.Target.Region != region):
+		case account != "" || strings.HasPrefix(id, row.Target.Region+"_"):
+			return row
+		default:
+			found = row
+		}
+	}
+	return found
+}
+
+// confirmed returns when the pool's settings were last known to be current.
+func (v *view) confirmed(r *row) time.Time {
+	i, ok := slices.BinarySearchFunc(v.Accounts, r.Target.AccountID, func(a *inventory.Account, id string) int { return strings.Compare(a.ID, id) })
+	if !ok {
+		return r.Pool.Confirmed
+	}
+	return v.Accounts[i].Confirmed(r.Pool)
+}
+
+// allFindings returns those of all accounts, sorted.
+func (v *view) allFindings() []rules.Finding {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.findings == nil {
+		v.findings = v.Judgement.Findings()
+	}
+	return v.findings
+}
+
+const urgencies = 4
+
+// urgency orders pools for who looks for trouble.
+func urgency(r *row) int {
 	switch {
 	case r.Ready == inventory.No:
 		return 0
@@ -161,7 +226,7 @@ func urgency(r row) int {
 	}
 }
 
-// filter selects pools. An empty field selects all.
+// filter says which pools are asked for; empty fields ask for all.
 type filter struct {
 	Account, Region, Mode, State, Severity, Text, Sort string
 
@@ -173,7 +238,7 @@ const (
 	mostRows = 1000
 )
 
-// parseFilter reads a query. An invalid number is ignored.
+// parseFilter reads a query. What makes no sense asks for nothing special.
 func parseFilter(q url.Values) filter {
 	number := func(key string, otherwise, least, most int) int {
 		n, err := strconv.Atoi(q.Get(key))
@@ -211,14 +276,26 @@ func (f filter) query(changes ...string) string {
 	return "?" + q.Encode()
 }
 
+// everything reports whether the filter lets every pool pass.
+func (f filter) everything() bool {
+	return f.Account == "" && f.Region == "" && f.Mode == "" && f.State == "" && f.Severity == "" && f.Text == ""
+}
+
 func (f filter) fits(r *row) bool {
 	is := func(want, have string) bool { return want == "" || want == have }
 	return is(f.Account, r.Target.AccountID) && is(f.Region, r.Target.Region) && is(f.Mode, string(r.Mode())) && is(f.State, r.State()) &&
-		(f.Severity == "" || r.Worst() != "" && r.Worst().AtLeast(rules.Severity(f.Severity))) &&
-		(f.Text == "" || strings.Contains(r.search, strings.ToLower(f.Text)))
+		(f.Severity == "" || r.Worst() != "" && r.Worst().AtLeast(rules.Severity(f.Severity))) && (f.Text == "" || r.mentions(f.Text))
 }
 
-// orders are the columns to sort by; a minus before the name reverses the order.
+// mentions reports whether what names the pool contains the text, in upper or lower case.
+func (r *row) mentions(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc([]string{r.ID, r.Name, r.Identity, r.Target.AccountID, r.Target.AccountName}, func(s string) bool {
+		return strings.Contains(strings.ToLower(s), text)
+	})
+}
+
+// orders are the columns to sort by; a minus before one turns it round.
 var orders = map[string]func(a, b *row) int{
 	"account": func(a, b *row) int {
 		return cmp.Or(cmp.Compare(a.Target.AccountName, b.Target.AccountName), cmp.Compare(a.Target.AccountID, b.Target.AccountID))
@@ -232,7 +309,7 @@ var orders = map[string]func(a, b *row) int{
 	"quota":    func(a, b *row) int { return cmp.Compare(usedRatio(a), usedRatio(b)) },
 }
 
-// usedRatio is below 0 where the quota is unknown or unlimited.
+// usedRatio is below 0 where there is none.
 func usedRatio(r *row) float64 {
 	if r.Quota.Finite() {
 		return r.Quota.UsedRatio()
@@ -240,38 +317,37 @@ func usedRatio(r *row) float64 {
 	return -1
 }
 
-// inOrder returns the rows sorted by a column of [orders].
-func (v *view) inOrder(by string) []*row {
+// inOrder returns the rows in the order that is asked for.
+func (v *view) inOrder(by string) iter.Seq[*row] {
 	column, down := strings.CutPrefix(by, "-")
 	order, ok := orders[column]
 	if !ok {
-		by = ""
+		return v.rows()
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if rows, ok := v.sorted[by]; ok {
-		return rows
-	}
-	rows := make([]*row, 0, len(v.rows))
-	for i := range v.rows {
-		rows = append(rows, &v.rows[i])
-	}
-	if ok {
+	rows, ok := v.sorted[by]
+	if !ok {
+		rows = slices.Collect(v.rows())
 		slices.SortStableFunc(rows, func(a, b *row) int {
 			if down {
 				a, b = b, a
 			}
 			return order(a, b)
 		})
+		v.sorted[by] = rows
 	}
-	v.sorted[by] = rows
-	return rows
+	return slices.Values(rows)
 }
 
 // find returns one page of the pools that fit, and how many fit in all.
 func (v *view) find(f filter) (page []*row, total int) {
-	for _, r := range v.inOrder(f.Sort) {
-		if !f.fits(r) {
+	all := f.everything()
+	for r := range v.inOrder(f.Sort) {
+		if all && len(page) == f.Limit {
+			return page, v.PoolCount()
+		}
+		if !all && !f.fits(r) {
 			continue
 		}
 		if total >= f.Offset && len(page) < f.Limit {
@@ -286,14 +362,14 @@ func (v *view) find(f filter) (page []*row, total int) {
 type explanation struct{ Text, Remedy string }
 
 var explanations = map[inventory.Reason]explanation{
-	inventory.IdentityMissing:      {"SES has no identity of that name in that region, or the pool has no SourceArn.", "Create and verify the identity there, or set the pool to an identity that exists."},
+	inventory.IdentityMissing:      {"SES has no identity of that name in that region, or the pool names none.", "Create and verify the identity there, or let the pool use one that exists."},
 	inventory.IdentityUnverified:   {"SES has not verified the identity, nor a domain that covers it.", "Publish the DNS records that SES shows for the domain, or follow the link in the e-mail that SES sent to the address."},
 	inventory.CrossAccountIdentity: {"The identity belongs to another account, which Cognito does not allow.", "Verify an identity in the pool's own account."},
-	inventory.UnsupportedRegion:    {"Pools in this region cannot send through SES in the identity's region.", "Verify the identity in a region that the pool can send through."},
+	inventory.UnsupportedRegion:    {"Pools in this region cannot send through SES in the identity's region.", "Verify the identity in a region that the pool may use."},
 	inventory.FromMismatch:         {"The From address does not belong to the identity, or is missing with a domain.", "Set From to an address in the identity's domain."},
 	inventory.Sandbox:              {"The SES account is in the sandbox: it can send only to verified addresses.", "Ask SES for production access in that region."},
-	inventory.SendingDisabled:      {"Sending is disabled for the SES account or the identity.", "Find out who disabled it and why, then enable it."},
-	inventory.AccountShutdown:      {"SES has paused the account's sending.", "Remove the cause and answer AWS's support case."},
+	inventory.SendingDisabled:      {"Sending is switched off for the SES account or the identity.", "Find out who switched it off and why, then switch it on."},
+	inventory.AccountShutdown:      {"AWS has shut down the SES account's sending.", "Fix the cause and answer AWS's case."},
 	inventory.SendQuotaReached:     {"The SES account has reached its send quota of the last 24 hours.", "Ask SES for a higher send quota, or wait."},
 	inventory.DefaultQuotaReached:  {"The daily quota of Cognito's built-in sender is used up.", "Move the pool to its own SES identity, or wait for the reset."},
 }

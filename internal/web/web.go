@@ -213,9 +213,9 @@ func (s *site) index(w http.ResponseWriter, r *http.Request) {
 		States        []string
 		SeverityNames []rules.Severity
 		Columns       []column
-		Before, After string          // links to the neighbouring pages
-		Few           []rules.Finding // about SES accounts and identities
-		More          int             // of them
+		Before, After string           // links to the neighbouring pages
+		Few           []*rules.Finding // about SES accounts and identities
+		More          int              // of them
 	}{
 		view: v, Filter: f, Rows: rows, Total: total, Accounts: v.accounts, Regions: v.regions, Modes: inventory.Modes(),
 		States: []string{"ready", "blocked", "unknown"}, SeverityNames: rules.Severities(), Columns: columns(f),
@@ -263,12 +263,16 @@ func (s *site) poolByID(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) pool(w http.ResponseWriter, r *http.Request) {
-	row := s.view().pool(r)
-	if row == nil {
+	v := s.view()
+	found := v.pool(r)
+	if found == nil {
 		noPool(w)
 		return
 	}
-	s.render(w, "pool", row.Name, row)
+	s.render(w, "pool", found.Name, struct {
+		*row
+		Confirmed time.Time
+	}{found, v.confirmed(found)})
 }
 
 func noPool(w http.ResponseWriter) {
@@ -281,5 +285,5 @@ func (s *site) rules(w http.ResponseWriter, _ *http.Request) {
 		Rules           []apiRule
 		Exemptions      []rules.Exemption
 		Expired, Unused []rules.Exemption
-	}{v.rulesJSON(), v.Rules.Exemptions(), v.Rules.ExpiredExemptions(v.At), v.Rules.UnusedExemptions(v.At, v.Result)})
+	}{v.rulesJSON(), v.Rules.Exemptions(), v.ExpiredExemptions(), v.UnusedExemptions()})
 }

@@ -31,11 +31,11 @@ func world() *inventory.Snapshot {
 		var s *inventory.Settings
 		if e != nil {
 			s = &inventory.Settings{
-				Described: now, Confirmed: now, Sender: inventory.NewSender(own, *e),
+				Described: now, Sender: inventory.NewSender(own, *e),
 				Tier: "ESSENTIALS", Tags: map[string]string{"team": evil}, AutoVerified: []string{"email"},
 			}
 		}
-		return inventory.UserPool{ID: "eu-west-1_" + id, Name: name, Listed: now, LastModified: now, Settings: s}
+		return inventory.UserPool{ID: "eu-west-1_" + id, Name: name, Listed: now, LastModified: now, Settings: s, Confirmed: now}
 	}
 	policy := inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopePool, Reset: 9 * time.Hour}
 	start, _ := policy.Window(now)
@@ -145,7 +145,7 @@ func TestReplica(t *testing.T) {
 		return inventory.Reading{
 			Target: inventory.Target{AccountID: account, Region: region}, PoolsListed: now, IdentitiesListed: now,
 			Pools: []inventory.UserPool{{ID: id, Name: "replica", Listed: now, Settings: &inventory.Settings{
-				Described: now, Confirmed: now, Sender: inventory.NewSender(inventory.Key{AccountID: account, Region: region}, inventory.EmailConfiguration{
+				Described: now, Sender: inventory.NewSender(inventory.Key{AccountID: account, Region: region}, inventory.EmailConfiguration{
 					Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:" + region + ":" + account + ":identity/" + identity, From: "a@" + identity,
 				}),
 			}}},
@@ -309,7 +309,7 @@ func many(n int) *inventory.Snapshot {
 		for i := range 100 {
 			r.Pools = append(r.Pools, inventory.UserPool{
 				ID: fmt.Sprintf("eu-west-1_%dx%d", a, i), Name: fmt.Sprintf("pool-%d", i), Listed: now,
-				Settings: &inventory.Settings{Confirmed: now, Described: now, Sender: inventory.NewSender(r.Target.Key(), inventory.EmailConfiguration{Mode: inventory.ModeDefault})},
+				Settings: &inventory.Settings{Described: now, Sender: inventory.NewSender(r.Target.Key(), inventory.EmailConfiguration{Mode: inventory.ModeDefault})},
 			})
 		}
 		readings = append(readings, r)

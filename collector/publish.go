@@ -1,0 +1,509 @@
+package collector
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/exposition"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
+)
+
+// publishPause joins targets that are finished shortly after each other in one
+// publish.
+const publishPause = 200 * time.Millisecond
+
+// publication is what is served; it does not change.
+type publication struct {
+	*rules.Judgement
+	exposition *exposition.Exposition
+}
+
+// piece is an account's finished part of a publication; it does not change.
+type piece struct {
+	rules   *rules.Set // that result is of
+	account *inventory.Account
+	result  *rules.Result
+	facts   *exposition.Piece // of pools, SES accounts, identities, quotas and findings; nil without any
+	passes  *exposition.Piece // of how the targets are read; nil when it could not be made yet
+}
+
+// account is what the collector knows of one account; the collector's mutex
+// guards it.
+type account struct {
+	id    string
+	dirty bool // facts, or what judges them, have changed
+	news  bool // only the passes over the targets have
+
+	piece  *piece
+	judged time.Time // when piece was; zero before the first time
+	moves  bool      // the verdicts depend on the time, or facts ended when it was judged
+	resets bool      // the reset of the default quota changes it
+	next   time.Time // when the next fact becomes stale; zero when none does
+
+	last    *inventory.Key // of the reading that came last
+	failure string         // why the last attempt to make the piece failed; empty when it did not
+}
+
+// touch returns the account, which is to be published anew. The caller holds
+// the lock.
+func (c *Collector) touch(id string) *account {
+	a := c.accounts[id]
+	if a == nil {
+		a = &account{id: id, dirty: true}
+		c.accounts[id] = a
+	}
+	if a.piece == nil {
+		a.dirty = true
+	}
+	a.news = true
+	return a
+}
+
+// renew takes note of a reading: one that brings the same facts as the one
+// before needs no judging, if what is published is of those facts.
+func (a *account) renew(prev, now *inventory.Reading) {
+	k := now.Target.Key()
+	a.last = &k
+	whole := !slices.ContainsFunc(now.Outcomes, func(o inventory.Outcome) bool {
+		return o.Class != inventory.OK && o.Class != inventory.RegionDisabled
+	})
+	if a.moves || a.failure != "" || !whole || prev == nil || !prev.SameFacts(now) {
+		a.dirty = true
+	}
+}
+
+// publishLoop publishes what is new, and what time changes at its moment.
+func (c *Collector) publishLoop(ctx context.Context) {
+	published := time.Now()
+	for {
+		timer := time.NewTimer(time.Until(c.nextMoment(published)))
+		news := false
+		select {
+		case <-c.wake:
+			news = true
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if news {
+			sleep(ctx, publishPause)
+			select {
+			case <-c.wake:
+			default:
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		now := time.Now()
+		c.publish(published, now)
+		published = now
+	}
+}
+
+// sleep waits, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// nextMoment returns when something changes by itself after the last publish:
+// a fact becomes stale, the default quota resets, an exemption expires, or the
+// collector is ready with what there is.
+func (c *Collector) nextMoment(published time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, next := c.plan.Quota.Window(published)
+	see := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	see(c.plan.Rules.NextExpiry(published))
+	if ready := c.began.Add(c.plan.ReadyAfter); ready.After(published) && !c.Ready() {
+		see(ready)
+	}
+	for _, a := range c.accounts {
+		see(a.next)
+	}
+	return next
+}
+
+// work is one account that is to be published anew.
+type work struct {
+	target   *account // that it is about; only [Collector.settle] looks into it
+	id       string
+	judged   time.Time      // when before was
+	last     *inventory.Key // of the reading that came last
+	plan     *plan
+	now      time.Time
+	facts    bool // they are to be judged, not only the passes shown
+	readings []inventory.Reading
+	before   *piece
+
+	piece *piece
+	err   error
+}
+
+// publish renews the accounts that have changed since the last publish and
+// replaces what is served. An account whose piece cannot be made keeps the last
+// one until that is stale; the others do not notice.
+func (c *Collector) publish(last, now time.Time) {
+	jobs, p := c.jobs(last, now)
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, w := range jobs {
+		group.Go(func() error {
+			w.run()
+			return nil
+		})
+	}
+	_ = group.Wait() // What fails is in the work.
+
+	c.mu.Lock()
+	for _, w := range jobs {
+		c.settle(w)
+	}
+	var pieces []*piece
+	for _, id := range slices.Sorted(maps.Keys(c.accounts)) {
+		if a := c.accounts[id]; a.piece != nil {
+			pieces = append(pieces, a.piece)
+		}
+	}
+	counts, current := c.count(), c.plan
+	c.mu.Unlock()
+	if current != p {
+		c.signal() // A new plan has come meanwhile; what it changes is published next.
+	}
+
+	before := c.published.Load()
+	next := p.join(before, now, pieces, counts)
+	c.logRules(before.Judgement, next.Judgement)
+	c.published.Store(next)
+	if !c.Ready() && (counts.pending == 0 || p.ReadyAfter > 0 && !now.Before(c.began.Add(p.ReadyAfter))) {
+		close(c.ready)
+	}
+}
+
+// jobs returns what is to be done, with the readings as they are now.
+func (c *Collector) jobs(last, now time.Time) ([]*work, *plan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.plan
+	start, _ := p.Quota.Window(now)
+	expiry := p.Rules.NextExpiry(last)
+	reset := last.Before(start)
+	expired := !expiry.IsZero() && !now.Before(expiry)
+	var jobs []*work
+	for id, a := range c.accounts {
+		stale := !a.next.IsZero() && !now.Before(a.next)
+		if !a.dirty && !a.news && !(reset && a.resets) && !expired && !stale {
+			continue
+		}
+		own := c.of(id)
+		if len(own) == 0 {
+			delete(c.accounts, id)
+			if c.self != nil {
+				c.self.forgetAccount(id)
+			}
+			continue
+		}
+		w := &work{target: a, id: id, judged: a.judged, last: a.last, plan: p, now: now, facts: a.dirty || reset && a.resets || expired || stale, before: a.piece}
+		for _, t := range own {
+			if t.reading == nil {
+				unread := inventory.Reading{Target: t.Target, Unread: true}
+				unread.Target.AccountID = id
+				if !t.SESOnly {
+					w.readings = append(w.readings, unread)
+				}
+				continue
+			}
+			r := *t.reading
+			r.Target.AccountName = t.AccountName
+			w.readings = append(w.readings, r)
+		}
+		a.dirty, a.news = false, false
+		jobs = append(jobs, w)
+	}
+	return jobs, p
+}
+
+// run makes the account's piece.
+func (w *work) run() {
+	oldest := w.now.Add(-w.plan.StaleAfter)
+	for i := range w.readings {
+		w.readings[i] = w.readings[i].Fresh(oldest)
+	}
+	if w.facts || w.before == nil {
+		w.piece, w.err = w.judge()
+	}
+	if w.piece == nil {
+		w.piece = w.keep()
+	}
+	passes, err := w.render("passes", func(f *Family) bool { return f.Pass }, w.piece)
+	if err != nil {
+		w.err = errors.Join(w.err, err)
+		if w.before != nil {
+			passes = w.before.passes
+		}
+	}
+	w.piece.passes = passes
+}
+
+// judge links, judges and renders the account's facts.
+func (w *work) judge() (p *piece, err error) {
+	p = &piece{rules: w.plan.Rules}
+	err = guard("judge", func() error {
+		p.account = inventory.Judge(w.now, w.readings, w.plan.Quota)
+		return nil
+	})
+	if err == nil {
+		err = guard("evaluate", func() error {
+			p.result = w.plan.Rules.Evaluate(p.account)
+			return nil
+		})
+	}
+	if err == nil {
+		p.facts, err = w.render("render", func(f *Family) bool { return f.Samples != nil && !f.Pass }, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// keep returns the last piece with the present readings, or one that knows
+// nothing when there is none, or all of it is stale.
+func (w *work) keep() *piece {
+	readings := slices.DeleteFunc(slices.Clone(w.readings), func(r inventory.Reading) bool { return r.Unread })
+	if w.err != nil && len(readings) > 0 {
+		// The reading that came last is taken to be what is wrong.
+		i := max(0, slices.IndexFunc(readings, func(r inventory.Reading) bool { return w.last != nil && r.Target.Key() == *w.last }))
+		readings[i].Outcomes = withFailure(readings[i].Outcomes, fmt.Sprintf("publishing account %s failed: %v; please report it", w.id, w.err))
+	}
+	if w.before == nil || w.err != nil && w.now.Sub(w.judged) > w.plan.StaleAfter {
+		return &piece{rules: w.plan.Rules, account: inventory.Unjudged(w.now, w.readings).Renewed(readings), result: w.plan.Rules.None()}
+	}
+	kept := *w.before
+	kept.account = kept.account.Renewed(readings)
+	if kept.rules != w.plan.Rules {
+		kept.rules, kept.result = w.plan.Rules, w.plan.Rules.None()
+	}
+	return &kept
+}
+
+// guard turns a panic into an error.
+func guard(step string, do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &panicError{step, r, debug.Stack()}
+		}
+	}()
+	if err := do(); err != nil {
+		return fmt.Errorf("%s: %w", step, err)
+	}
+	return nil
+}
+
+// panicError is a panic that was caught.
+type panicError struct {
+	step  string
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("%s: panic: %v", e.step, e.value) }
+
+// settle takes over an account's new piece. The caller holds the lock.
+func (c *Collector) settle(w *work) {
+	a := w.target
+	a.piece = w.piece
+	if w.facts && w.err == nil {
+		judged := w.piece.account
+		a.judged, a.moves, a.resets = w.now, judged.Moves(), len(judged.DefaultQuotas)+len(judged.Unattributed) > 0
+	}
+	// When facts end and come back the same, they have to be judged all the same.
+	a.next = time.Time{}
+	oldest := w.now.Add(-w.plan.StaleAfter)
+	for _, t := range c.of(a.id) {
+		if t.reading == nil {
+			continue
+		}
+		if first := t.reading.OldestAfter(time.Time{}); first.Before(oldest) && !first.IsZero() {
+			a.moves = true
+		}
+		// A fact ends just after it has reached the age.
+		if next := t.reading.OldestAfter(oldest.Add(-1)); !next.IsZero() {
+			next = next.Add(w.plan.StaleAfter + time.Millisecond)
+			if a.next.IsZero() || next.Before(a.next) {
+				a.next = next
+			}
+		}
+	}
+	if w.err == nil {
+		a.failure = ""
+		if w.facts && c.self != nil {
+			for i, r := range w.plan.Rules.Rules() {
+				if n := w.piece.result.Rules[i].Errors; n > 0 {
+					c.self.RuleFailed(r.ID, n)
+				}
+			}
+		}
+		return
+	}
+	if stale := w.judged.Add(w.plan.StaleAfter + time.Millisecond); w.before != nil && stale.After(w.now) && (a.next.IsZero() || stale.Before(a.next)) {
+		a.next = stale
+	}
+	if c.self != nil {
+		c.self.publishFailed(a.id)
+	}
+	if text := w.err.Error(); text != a.failure {
+		a.failure = text
+		attrs := []any{"account_id", a.id, "err", text}
+		if a.last != nil {
+			attrs = append(attrs, "region", a.last.Region)
+		}
+		if p := (*panicError)(nil); errors.As(w.err, &p) {
+			attrs = append(attrs, "step", p.step, "stack", string(p.stack))
+		}
+		c.logger.Error("An account could not be published; its last facts stay until they are stale", attrs...)
+	}
+}
+
+// targetCounts are the planned targets by how they are read.
+type targetCounts struct{ read, pending, failing int }
+
+// count counts the planned targets. The caller holds the lock.
+func (c *Collector) count() (n targetCounts) {
+	for _, t := range c.targets {
+		switch {
+		case t.SESOnly:
+		case t.reading == nil:
+			n.pending++
+		case slices.ContainsFunc(t.reading.Outcomes, func(o inventory.Outcome) bool {
+			return o.Class != inventory.OK && o.Class != inventory.RegionDisabled
+		}):
+			n.failing++
+		default:
+			n.read++
+		}
+	}
+	return n
+}
+
+// join returns the publication of the pieces, which are sorted by account.
+func (p *plan) join(before *publication, now time.Time, pieces []*piece, counts targetCounts) *publication {
+	accounts, each := make([]*inventory.Account, 0, len(pieces)), make([]*rules.Result, 0, len(pieces))
+	rendered := make([]*exposition.Piece, 0, 2*len(pieces)+1)
+	for _, piece := range pieces {
+		accounts, each = append(accounts, piece.account), append(each, piece.result)
+		for _, r := range []*exposition.Piece{piece.facts, piece.passes} {
+			if r != nil {
+				rendered = append(rendered, r)
+			}
+		}
+	}
+	next := &publication{Judgement: p.Rules.Join(inventory.Join(now, accounts), each)}
+	t := &totals{next.Judgement, counts}
+	total, err := p.families.Build(func(i int, emit exposition.Emit) {
+		if f := &Families[i]; f.Total != nil {
+			f.Total(t, Emit(emit))
+		}
+	})
+	if err != nil {
+		panic(fmt.Sprintf("collector: the sums over all accounts: %v", err)) // No foreign text is in them but rules' own, which Load has checked.
+	}
+	var previous *exposition.Exposition
+	if before != nil {
+		previous = before.exposition
+	}
+	next.exposition = p.families.Join(previous, append(rendered, total))
+	return next
+}
+
+// logRules says once that a rule began to fail, and that an exemption ceased to apply.
+func (c *Collector) logRules(before, now *rules.Judgement) {
+	same := before.Rules == now.Rules
+	for i, r := range now.Rules.Rules() {
+		if n := now.Total[i]; n.Errors > 0 && !(same && before.Total[i].Errors > 0) {
+			c.logger.Error("A rule fails", "rule", r.ID, "err", n.FirstError)
+		}
+	}
+	known := before.ExpiredExemptions()
+	for _, e := range now.ExpiredExemptions() {
+		if !same || !slices.Contains(known, e) {
+			c.logger.Warn("An exemption has expired and no longer applies", "rule", e.Rule, "until", e.Until, "where", e.Where)
+		}
+	}
+}
+
+// expositionFamilies are the families with the tags' labels.
+func expositionFamilies(tags []TagLabel) (*exposition.Families, error) {
+	all := make([]exposition.Family, 0, len(Families))
+	for _, f := range Families {
+		labels := f.Labels
+		if f.Name == "pool_info" {
+			for _, t := range tags {
+				labels = with(labels, t.Label)
+			}
+		}
+		all = append(all, exposition.Family{Name: namespace + "_" + f.Name, Help: f.Help, Labels: labels})
+	}
+	return exposition.NewFamilies(all)
+}
+
+// render renders the families of an account that are wanted.
+func (w *work) render(step string, wanted func(*Family) bool, p *piece) (rendered *exposition.Piece, err error) {
+	err = guard(step, func() error {
+		v := w.plan.view(p.account, p.result)
+		rendered, err = w.plan.families.Build(func(i int, emit exposition.Emit) {
+			if f := &Families[i]; wanted(f) && f.Samples != nil {
+				f.Samples(v, Emit(emit))
+			}
+		})
+		return err
+	})
+	return rendered, err
+}
+
+// view returns what the families may render of the account.
+func (p *Plan) view(a *inventory.Account, r *rules.Result) *accountView {
+	v := &accountView{Account: a, findings: r.Findings, tags: p.Tags}
+	v.identities, v.dropped = p.shown(a.Identities)
+	return v
+}
+
+// shown picks an account's identities to show, in each region those most in
+// use first, and counts by account and region those that only the cap keeps out.
+func (p *Plan) shown(all []inventory.UsedIdentity) (shown []inventory.UsedIdentity, dropped map[inventory.Key]int) {
+	candidates := slices.DeleteFunc(slices.Clone(all), func(i inventory.UsedIdentity) bool {
+		return i.Pools == 0 && !p.AllIdentities || p.ShowIdentity != nil && !p.ShowIdentity(i.Name)
+	})
+	slices.SortStableFunc(candidates, func(a, b inventory.UsedIdentity) int {
+		return cmp.Or(a.Target.Key().Compare(b.Target.Key()), cmp.Compare(b.Pools, a.Pools))
+	})
+	count, dropped := map[inventory.Key]int{}, map[inventory.Key]int{}
+	for _, i := range candidates {
+		k := i.Target.Key()
+		if count[k]++; count[k] > p.MaxIdentities {
+			dropped[k]++
+			continue
+		}
+		shown = append(shown, i)
+	}
+	return shown, dropped
+}

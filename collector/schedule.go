@@ -1,0 +1,283 @@
+package collector
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// startSpread is between the first passes of neighbouring targets.
+const startSpread = 50 * time.Millisecond
+
+// targetKey names a target: an account in a region, read with a role. With
+// another role it is another target.
+type targetKey struct {
+	inventory.Key
+	role string
+}
+
+func keyOf(t inventory.Target) targetKey { return targetKey{t.Key(), t.Role} }
+
+// target is one account in one region, read by a goroutine of its own. The
+// collector's mutex guards what can change.
+type target struct {
+	inventory.Target // the account may be unknown, see [inventory.Target]
+
+	stop    context.CancelFunc // nil before its goroutine runs
+	wake    chan struct{}      // its due time has changed
+	due     time.Time          // when the next pass begins
+	slot    time.Time          // a time at which a pass begins; others are whole intervals away
+	reading *inventory.Reading // the last one; nil before the first pass has ended
+}
+
+// retarget makes the targets those of the plan. The caller holds the lock.
+func (c *Collector) retarget() {
+	planned := make(map[targetKey]bool, len(c.plan.Targets))
+	now, fresh := time.Now(), 0
+	for i, in := range c.plan.Targets {
+		k := keyOf(in)
+		planned[k] = true
+		slot := c.plan.Interval / time.Duration(len(c.plan.Targets)) * time.Duration(i)
+		if t := c.targets[k]; t != nil && !t.SESOnly {
+			t.AccountName = in.AccountName
+			c.reschedule(t, now)
+			continue
+		}
+		if t := c.targets[k]; t != nil {
+			c.remove(t) // It was read for SES only.
+		}
+		c.add(in, now.Add(min(time.Duration(fresh)*startSpread, slot)), now.Add(slot))
+		fresh++
+	}
+	for k, t := range c.targets {
+		switch {
+		case t.SESOnly:
+			c.reschedule(t, now)
+		case !planned[k]:
+			c.remove(t)
+		}
+	}
+	for id := range c.accounts {
+		c.followSenders(id)
+	}
+	if c.self != nil {
+		for id := range c.accounts {
+			c.self.knowAccount(id)
+		}
+	}
+}
+
+// reschedule moves the next pass where the interval puts it. A pass is never
+// repeated for it.
+func (c *Collector) reschedule(t *target, now time.Time) {
+	if t.reading == nil {
+		return
+	}
+	due := t.reading.Start.Add(c.plan.Interval)
+	if due.Before(now) {
+		due = now
+	}
+	if due.Before(t.due) || t.due.Before(due.Add(-c.plan.Interval)) {
+		t.due, t.slot = due, due
+		select {
+		case t.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// add begins to read a target. The caller holds the lock.
+func (c *Collector) add(in inventory.Target, due, slot time.Time) {
+	t := &target{Target: in, wake: make(chan struct{}, 1), due: due, slot: slot}
+	c.targets[keyOf(in)] = t
+	c.touch(c.accountID(t))
+	c.start(t)
+}
+
+// start runs the target's goroutine, once the collector runs.
+func (c *Collector) start(t *target) {
+	if c.running == nil || t.stop != nil {
+		return
+	}
+	ctx, stop := context.WithCancel(c.running)
+	t.stop = stop
+	c.passes.Go(func() { c.schedule(ctx, t) })
+}
+
+// remove ends a target with all that is known of it. The caller holds the lock.
+func (c *Collector) remove(t *target) {
+	if t.stop != nil {
+		t.stop()
+	}
+	delete(c.targets, keyOf(t.Target))
+	c.touch(c.accountID(t))
+}
+
+// accountID returns the ID of the target's account, as far as it is known.
+func (c *Collector) accountID(t *target) string {
+	if t.AccountID == "" {
+		return c.ambient
+	}
+	return t.AccountID
+}
+
+// of returns the targets of the account, sorted. The caller holds the lock.
+func (c *Collector) of(account string) []*target {
+	var own []*target
+	for _, t := range c.targets {
+		if c.accountID(t) == account {
+			own = append(own, t)
+		}
+	}
+	slices.SortFunc(own, func(a, b *target) int { return a.Key().Compare(b.Key()) })
+	return own
+}
+
+// needs returns what the account's pools need of SES. The caller holds the lock.
+func (c *Collector) needs(account string) []inventory.Need {
+	var readings []inventory.Reading
+	for _, t := range c.of(account) {
+		if t.reading != nil {
+			readings = append(readings, *t.reading)
+		}
+	}
+	return inventory.Needs(readings...)
+}
+
+// followSenders reads the SES regions that pools of the account send through
+// and that are not planned, and ends those that no pool leads to any more. The
+// caller holds the lock.
+func (c *Collector) followSenders(account string) {
+	now := time.Now()
+	wanted := map[inventory.Key]bool{}
+	for _, in := range inventory.SESOnlyTargets(c.needs(account), c.plan.Targets) {
+		// It is read with the role of the account's other targets.
+		for _, t := range c.of(account) {
+			if !t.SESOnly {
+				in.Role = t.Role
+			}
+		}
+		wanted[in.Key()] = true
+		if c.targets[keyOf(in)] == nil {
+			c.add(in, now, now)
+		}
+	}
+	for _, t := range c.of(account) {
+		if t.SESOnly && !wanted[t.Key()] {
+			c.remove(t)
+		}
+	}
+}
+
+// schedule reads one target until ctx ends.
+func (c *Collector) schedule(ctx context.Context, t *target) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		c.mu.Lock()
+		timer.Reset(time.Until(t.due))
+		c.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.wake:
+		case <-timer.C:
+			c.pass(ctx, t)
+		}
+	}
+}
+
+// pass reads a target once and takes over what it brings.
+func (c *Collector) pass(ctx context.Context, t *target) {
+	c.mu.Lock()
+	prev, in, timeout := t.reading, t.Target, c.plan.Timeout
+	in.AccountID = c.accountID(t)
+	for _, n := range c.needs(in.AccountID) {
+		if n.Region == t.Region {
+			in.Identities = n.Identities
+		}
+	}
+	c.mu.Unlock()
+
+	within, cancel := context.WithTimeout(ctx, timeout)
+	reading := c.read(within, in, prev)
+	cancel()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ctx.Err() != nil || c.targets[keyOf(t.Target)] != t {
+		return // What was cut off is no failure of AWS.
+	}
+	now, interval := time.Now(), c.plan.Interval
+	t.due = t.slot
+	if late := now.Sub(t.slot); late >= 0 {
+		t.due = t.slot.Add(late.Truncate(interval) + interval)
+	}
+	reading.Next = t.due
+	t.reading = &reading
+	c.log(prev, &reading)
+	if t.AccountID == "" && reading.Target.AccountID != "" && c.ambient == "" {
+		c.ambient = reading.Target.AccountID
+		c.touch("")
+	}
+	id := c.accountID(t)
+	c.followSenders(id)
+	c.touch(id).renew(prev, &reading)
+	c.signal()
+}
+
+// read reads the target. A panic of the reader becomes an outcome of the
+// exporter itself, and what was known stays.
+func (c *Collector) read(ctx context.Context, in inventory.Target, prev *inventory.Reading) (reading inventory.Reading) {
+	start := time.Now()
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		stack := debug.Stack()
+		if of, ok := r.(interface{ StackTrace() []byte }); ok {
+			stack = of.StackTrace() // It panicked in another goroutine.
+		}
+		c.logger.Error("A pass panicked; what was known stays until it is stale",
+			"account_id", in.AccountID, "region", in.Region, "step", "read", "err", fmt.Sprint(r), "stack", string(stack))
+		reading = inventory.Reading{Target: in}
+		if prev != nil {
+			reading = *prev
+		}
+		reading.Start, reading.End = start, time.Now()
+		reading.Outcomes = withFailure(reading.Outcomes, fmt.Sprintf("reading account %s, region %s panicked: %v; please report it, the log has the stack", in.AccountID, in.Region, r))
+	}()
+	return c.reader.Read(ctx, in, prev)
+}
+
+// withFailure returns the outcomes with one of the exporter itself.
+func withFailure(outcomes []inventory.Outcome, message string) []inventory.Outcome {
+	own := inventory.Outcome{API: inventory.APIExporter, Class: inventory.Internal, Message: message}
+	others := slices.DeleteFunc(slices.Clone(outcomes), func(o inventory.Outcome) bool { return o.API == own.API })
+	return append(others, own)
+}
+
+// log says once that an API began or ceased to fail, and once for the APIs
+// that failed for one common cause.
+func (c *Collector) log(prev, now *inventory.Reading) {
+	said := map[string]bool{}
+	for _, o := range now.Outcomes {
+		before, _ := prev.Outcome(o.API)
+		attrs := []any{"account_id", now.Target.AccountID, "region", now.Target.Region, "api", o.API}
+		switch {
+		case o.Class == before.Class, o.Message != "" && said[o.Message]:
+		case o.Class == inventory.OK:
+			c.logger.Info("Target recovered", attrs...)
+		case o.Class == inventory.RegionDisabled:
+			c.logger.Info("Region is switched off", append(attrs, "class", string(o.Class))...)
+		default:
+			c.logger.Warn("Target could not be read", append(attrs, "class", string(o.Class), "err", o.Message)...)
+		}
+		said[o.Message] = true
+	}
+}

@@ -1,0 +1,138 @@
+package inventory
+
+import (
+	"slices"
+	"time"
+)
+
+// Fresh returns the reading without the facts that were not confirmed since
+// oldest. The receiver is not changed; what is all fresh is shared with it.
+func (r Reading) Fresh(oldest time.Time) Reading {
+	stale := func(confirmed time.Time) bool { return confirmed.Before(oldest) }
+	if slices.ContainsFunc(r.Pools, func(p UserPool) bool { return stale(p.Listed) || p.Settings != nil && stale(p.Confirmed) }) {
+		pools := make([]UserPool, 0, len(r.Pools))
+		for _, p := range r.Pools {
+			if stale(p.Listed) {
+				continue
+			}
+			if stale(p.Confirmed) {
+				p.Settings = nil
+			}
+			pools = append(pools, p)
+		}
+		r.Pools = pools
+	}
+	if stale(r.PoolsListed) {
+		r.PoolsListed = time.Time{}
+	}
+	if r.SES != nil && stale(r.SES.Confirmed) {
+		r.SES = nil
+	}
+	gone := func(i Identity) bool { return stale(i.Confirmed.Add(r.IdentitiesEvery)) }
+	if slices.ContainsFunc(r.Identities, func(i Identity) bool { return gone(i) || !i.Asked.IsZero() && stale(i.Asked) }) {
+		r.Identities = slices.DeleteFunc(slices.Clone(r.Identities), gone)
+		for i := range r.Identities {
+			if id := &r.Identities[i]; !id.Asked.IsZero() && stale(id.Asked) {
+				id.Verified = Unknown
+			}
+		}
+	}
+	if stale(r.IdentitiesListed.Add(r.IdentitiesEvery)) {
+		r.IdentitiesListed = time.Time{}
+	}
+	if r.SignUps != nil && stale(r.SignUps.Confirmed.Add(r.SignUps.Every)) {
+		r.SignUps = nil
+	}
+	if r.Trail != nil && stale(r.Trail.Confirmed) {
+		r.Trail = nil
+	}
+	if r.Reputation != nil && stale(r.Reputation.Confirmed.Add(ReputationInterval)) {
+		r.Reputation = nil
+	}
+	return r
+}
+
+// OldestAfter returns when the oldest of the facts was confirmed that were
+// confirmed after t; zero when there are none. What [Reading.Fresh] ends, it
+// ends by these times.
+func (r *Reading) OldestAfter(t time.Time) time.Time {
+	var oldest time.Time
+	see := func(confirmed time.Time) {
+		if confirmed.After(t) && (oldest.IsZero() || confirmed.Before(oldest)) {
+			oldest = confirmed
+		}
+	}
+	for i := range r.Pools {
+		see(r.Pools[i].Listed)
+		see(r.Pools[i].Confirmed)
+	}
+	for i := range r.Identities {
+		see(r.Identities[i].Confirmed.Add(r.IdentitiesEvery))
+		see(r.Identities[i].Asked)
+	}
+	see(r.PoolsListed)
+	if !r.IdentitiesListed.IsZero() {
+		see(r.IdentitiesListed.Add(r.IdentitiesEvery))
+	}
+	if r.SES != nil {
+		see(r.SES.Confirmed)
+	}
+	if r.SignUps != nil {
+		see(r.SignUps.Confirmed.Add(r.SignUps.Every))
+	}
+	if r.Trail != nil {
+		see(r.Trail.Confirmed)
+	}
+	if r.Reputation != nil {
+		see(r.Reputation.Confirmed.Add(ReputationInterval))
+	}
+	return oldest
+}
+
+// SameFacts reports whether two readings of one target differ in nothing but
+// when their facts were confirmed, and in how the pass went.
+func (r *Reading) SameFacts(o *Reading) bool {
+	return r.Target.AccountName == o.Target.AccountName && r.PoolsKnown() == o.PoolsKnown() &&
+		r.PoolsListed.IsZero() == o.PoolsListed.IsZero() && r.IdentitiesListed.IsZero() == o.IdentitiesListed.IsZero() &&
+		slices.EqualFunc(r.Pools, o.Pools, func(a, b UserPool) bool {
+			return a.ID == b.ID && a.Name == b.Name && a.Settings == b.Settings && a.LastModified.Equal(b.LastModified)
+		}) &&
+		slices.EqualFunc(r.Identities, o.Identities, func(a, b Identity) bool {
+			a.Confirmed, a.Asked = b.Confirmed, b.Asked
+			return a == b
+		}) &&
+		sameSES(r.SES, o.SES) && sameSignUps(r.SignUps, o.SignUps) && sameTrail(r.Trail, o.Trail) && sameReputation(r.Reputation, o.Reputation)
+}
+
+func sameSES(a, b *SESState) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	same := *a
+	same.Confirmed = b.Confirmed
+	return same == *b
+}
+
+func sameSignUps(a, b *SignUps) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.WindowStart.Equal(b.WindowStart) && slices.Equal(a.Pools, b.Pools) && slices.EqualFunc(a.Series, b.Series, func(a, b SignUpSeries) bool {
+		return a.PoolID == b.PoolID && a.ClientID == b.ClientID && slices.Equal(a.Points, b.Points)
+	})
+}
+
+func sameTrail(a, b *Trail) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.WindowStart.Equal(b.WindowStart) && a.Complete == b.Complete && slices.Equal(a.Events, b.Events)
+}
+
+func sameReputation(a, b *Reputation) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	same := func(a, b *float64) bool { return a == b || a != nil && b != nil && *a == *b }
+	return same(a.BounceRatio, b.BounceRatio) && same(a.ComplaintRatio, b.ComplaintRatio)
+}
