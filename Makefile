@@ -5,9 +5,11 @@ SHELL := bash
 
 PORT ?= 10057
 PACKAGES ?= internal/inventory rules collector internal/awsread
+RUN ?=
+BENCH_FLAGS ?=
 IMAGE ?= cognito-ses-exporter:$(shell cat VERSION)
 
-.PHONY: help build test mutate e2e lint fmt check-metrics check-rules image image-check helm-check helm-sync release demo docs clean
+.PHONY: help build test bench mutate e2e lint fmt check-metrics check-rules image image-check helm-check helm-sync release demo docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +19,10 @@ build: ## Build the static binary bin/cognito-ses-exporter
 
 test: ## Run the tests
 	go test -race -shuffle=on ./...
+
+bench: ## Measure memory, CPU, scrapes and freshness (an hour): RUN=memory-30k for some rows only, BENCH_FLAGS=-quick for a smoke test
+	go build -o bin/bench ./bench
+	bin/bench -run '$(value RUN)' $(BENCH_FLAGS)
 
 mutate: bin/gremlins ## Count how many small changes of the code the tests notice; PACKAGES="..." for some packages only
 	scripts/mutate bin/gremlins 90 $(PACKAGES)

@@ -1,0 +1,227 @@
+package stand
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"os"
+	"os/exec"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseCPU(t *testing.T) {
+	const stat = "4711 (odd) name) S 1 4711 4711 0 -1 4194560 5000 0 3 0 123 45 7 8 20 0 11 0 100 1000000 2000 18446744073709551615"
+	got, err := parseCPU(stat)
+	if want := 1680 * time.Millisecond; err != nil || got != want {
+		t.Errorf("parseCPU = %s, %v; want %s, which is 123 + 45 ticks", got, err, want)
+	}
+	for _, bad := range []string{"", "1 (x) S 1 2 3", strings.Replace(stat, " 123 ", " x ", 1), strings.Replace(stat, " 45 ", " x ", 1)} {
+		if got, err := parseCPU(bad); err == nil {
+			t.Errorf("parseCPU(%q) = %s, want an error", bad, got)
+		}
+	}
+}
+
+func TestParseMemory(t *testing.T) {
+	got, err := parseMemory("Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nThreads:\t9\n")
+	if want := (Memory{Resident: 1 << 20, Peak: 2 << 20}); err != nil || got != want {
+		t.Errorf("parseMemory = %v, %v; want %v", got, err, want)
+	}
+	for _, bad := range []string{"", "VmRSS: 1 kB\n", "VmHWM: 1 kB\n", "VmRSS: x kB\nVmHWM: 1 kB\n"} {
+		if got, err := parseMemory(bad); err == nil {
+			t.Errorf("parseMemory(%q) = %v, want an error", bad, got)
+		}
+	}
+}
+
+// A process's own figures are those of the kernel.
+func TestProcess(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("no /proc")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	// The shell computes, then waits for the signal.
+	p, err := Start(ctx, t.TempDir(), "/bin/sh", []string{"WORD=word"}, "-c", "echo $WORD $HOME.; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo ready; while :; do sleep 0.1; done")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(p.Log(), "ready") {
+		if err := p.Pause(ctx, 10*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.HasPrefix(p.Log(), "word .\n") {
+		t.Errorf("the environment is not only what was given: %q", p.Log())
+	}
+	cpu, err := p.CPU()
+	if err != nil || cpu < 20*time.Millisecond || cpu > time.Minute {
+		t.Errorf("CPU = %s, %v; want what 300,000 rounds of a shell take", cpu, err)
+	}
+	m, err := p.Memory()
+	if err != nil || m.Resident < 100<<10 || m.Resident > 100<<20 || m.Peak < m.Resident/2 {
+		t.Errorf("Memory = %+v, %v; want a shell's", m, err)
+	}
+	if err := p.Failed(); err != nil {
+		t.Errorf("it has ended: %v", err)
+	}
+	cancel()
+	<-p.Ended()
+	if err := p.Failed(); err == nil || !strings.Contains(err.Error(), "ready") {
+		t.Errorf("Failed = %v, want an error with the log", err)
+	}
+	if _, err := p.CPU(); err == nil {
+		t.Error("the processor time of a process that has ended is known")
+	}
+	p.Stop() // It may be called again.
+}
+
+func TestStartUnknown(t *testing.T) {
+	if _, err := Start(t.Context(), t.TempDir(), "/no/such/program", nil); err == nil {
+		t.Error("no error")
+	}
+}
+
+func compressed(t *testing.T, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestReadSeries(t *testing.T) {
+	const text = `# HELP a_total Counts.
+# TYPE a_total counter
+a_total 3
+# TYPE b gauge
+b{x="1 } 2",account_id="7",y="say \"hi\""} 1e+06
+b{sub_account_id="8"} NaN
+# EOF
+`
+	type line struct {
+		Series
+		kind string
+	}
+	var got []line
+	body := compressed(t, text)
+	if err := ReadSeries(bytes.NewReader(body), func(s Series, kind string) { got = append(got, line{s, kind}) }); err != nil {
+		t.Fatal(err)
+	}
+	want := []line{
+		{Series{"a_total", "", "3"}, "counter"},
+		{Series{"b", `{x="1 } 2",account_id="7",y="say \"hi\""}`, "1e+06"}, "gauge"},
+		{Series{"b", `{sub_account_id="8"}`, "NaN"}, "gauge"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %q\nwant %q", got, want)
+	}
+	if v := got[1].Float(); v != 1e6 {
+		t.Errorf("Float = %v", v)
+	}
+	for _, c := range []struct {
+		series      Series
+		label, want string
+	}{{got[1].Series, "x", "1 } 2"}, {got[1].Series, "account_id", "7"}, {got[2].Series, "account_id", ""}, {got[0].Series, "x", ""}} {
+		if v := c.series.Label(c.label); v != c.want {
+			t.Errorf("label %s of %v is %q, want %q", c.label, c.series, v, c.want)
+		}
+	}
+
+	flipped := bytes.Clone(body)
+	flipped[len(flipped)-5] ^= 1 // the length
+	for name, bad := range map[string][]byte{
+		"not compressed": []byte(text), "two members": append(bytes.Clone(body), body...), "cut off": body[:len(body)-9], "wrong length": flipped,
+		"no value": compressed(t, "alone\n"), "no number": compressed(t, "a one\n"),
+	} {
+		if err := ReadSeries(bytes.NewReader(bad), func(Series, string) {}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestFleet(t *testing.T) {
+	f := Fleet{Accounts: 3, Regions: 2, Pools: 10}
+	if f.Targets() != 6 || f.Size() != 60 || len(f.RegionNames()) != 2 {
+		t.Errorf("%d targets, %d pools, regions %v", f.Targets(), f.Size(), f.RegionNames())
+	}
+	if got, want := f.AllAccounts(), []string{"100000000001", "100000000002", "100000000003"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("accounts %v, want %v", got, want)
+	}
+}
+
+// The exporter takes the configuration, and the simulated AWS the fleet.
+func TestStand(t *testing.T) {
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("no /proc")
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go command")
+	}
+	ctx, dir := t.Context(), t.TempDir()
+	bin, err := Build(ctx, dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := Fleet{Accounts: 2, Regions: 2, Pools: 2}
+	sim, err := StartSim(ctx, dir, bin.Sim, f, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Stop()
+	c := Config{Accounts: f.AllAccounts(), Regions: f.RegionNames(), Interval: time.Minute, Extra: "describe_max_age: 2h"}
+	e, err := StartExporter(ctx, dir, bin.Exporter, sim, f, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Stop()
+	passes, err := e.ReadAll(ctx, f.Targets(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, d := range passes {
+		if d <= 0 || d > time.Minute {
+			t.Errorf("the first pass over %v took %s", target, d)
+		}
+	}
+	pools := map[Target]int{}
+	if err := e.Series(ctx, func(s Series, _ string) { pools[Target{s.Label("account_id"), s.Label("region")}]++ }, PoolInfo); err != nil {
+		t.Fatal(err)
+	}
+	want := map[Target]int{}
+	for _, account := range f.AllAccounts() {
+		for _, region := range f.RegionNames() {
+			want[Target{account, region}] = f.Pools
+		}
+	}
+	if !reflect.DeepEqual(pools, want) {
+		t.Errorf("pools %v, want %v", pools, want)
+	}
+	calls, err := sim.Calls(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	described := 0
+	for _, c := range calls {
+		if c.Operation == "DescribeUserPool" {
+			described += c.Calls
+		}
+	}
+	if described != f.Size() {
+		t.Errorf("%d pools were described, want %d", described, f.Size())
+	}
+	at := Target{f.Account(1), f.RegionNames()[1]}
+	if err := sim.Patch(ctx, Change{at, map[string]any{"identities": []any{map[string]any{"name": "new.example.com"}}}}); err != nil {
+		t.Error(err)
+	}
+	if err := sim.Faults(ctx, Fault{Kind: "unheard of"}); err == nil {
+		t.Error("the refusal of a fault is no error")
+	}
+}
