@@ -7,9 +7,10 @@ PORT ?= 10057
 PACKAGES ?= internal/inventory rules collector internal/awsread
 RUN ?=
 BENCH_FLAGS ?=
+SOAK_FLAGS ?=
 IMAGE ?= cognito-ses-exporter:$(shell cat VERSION)
 
-.PHONY: help build test bench mutate e2e lint fmt check-metrics check-rules image image-check helm-check helm-sync release demo docs clean
+.PHONY: help build test bench soak mutate e2e lint fmt check-metrics check-rules image image-check helm-check helm-sync release demo docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +24,10 @@ test: ## Run the tests
 bench: ## Measure memory, CPU, scrapes and freshness (an hour): RUN=memory-30k for some rows only, BENCH_FLAGS=-quick for a smoke test
 	go build -o bin/bench ./bench
 	bin/bench -run '$(value RUN)' $(BENCH_FLAGS)
+
+soak: ## Disturb a running exporter (ten minutes) and compare it with a fresh one; SOAK_FLAGS="-duration=1m -seed=7"
+	go build -o bin/soak ./bench/soak
+	bin/soak $(SOAK_FLAGS)
 
 mutate: bin/gremlins ## Count how many small changes of the code the tests notice; PACKAGES="..." for some packages only
 	scripts/mutate bin/gremlins 90 $(PACKAGES)
