@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,6 +79,13 @@ func (a *app) apply(ctx context.Context) error {
 		go func() {
 			defer close(a.done)
 			_ = c.Run(ctx) // It ends only with its context.
+		}()
+		go func() {
+			select {
+			case <-c.Done():
+				debug.FreeOSMemory() // The first pass needs much that later ones do not.
+			case <-ctx.Done():
+			}
 		}()
 	} else {
 		if err := a.collector.Apply(plan); err != nil {

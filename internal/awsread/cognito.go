@@ -1,13 +1,13 @@
 package awsread
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
@@ -52,10 +52,7 @@ func (p *pass) readPools(ctx context.Context) {
 			}
 			seen[id] = true
 			before := known[id]
-			up := inventory.UserPool{ID: cmp.Or(before.ID, id), Name: aws.ToString(d.Name), LastModified: aws.ToTime(d.LastModifiedDate), Listed: now}
-			if up.Name == before.Name {
-				up.Name = before.Name // So that the answer can be freed.
-			}
+			up := inventory.UserPool{ID: kept(id, before.ID), Name: kept(aws.ToString(d.Name), before.Name), LastModified: aws.ToTime(d.LastModifiedDate), Listed: now}
 			if s := before.Settings; s != nil {
 				up.Settings, up.Confirmed = s, before.Confirmed
 				if s.Modified.Equal(up.LastModified) && now.Sub(s.Described) < p.opts.DescribeMaxAge {
@@ -78,6 +75,22 @@ func (p *pass) readPools(ctx context.Context) {
 	slices.SortFunc(pools, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
 	p.reading.Pools = pools
 }
+
+// kept returns a text that outlives the answer that it is from: the one of
+// before if it is the same, else a copy, since the SDK's texts hold on to the
+// whole answer.
+func kept(text, before string) string {
+	if text == before {
+		return before
+	}
+	return strings.Clone(text)
+}
+
+// shared is kept for texts that many pools have in common.
+func shared(text string) string { return unique.Make(text).Value() }
+
+// sharedText is shared for what may be absent.
+func sharedText(text *string) string { return shared(aws.ToString(text)) }
 
 // repeats reports whether a page leads to itself, and keeps where it leads.
 func repeats(next, last *string) bool {
@@ -176,18 +189,24 @@ func settingsOf(pool inventory.Key, up *types.UserPoolType, modified, now time.T
 		case types.EmailSendingAccountTypeDeveloper:
 			email.Mode = inventory.ModeDeveloper
 		}
-		email.SourceARN, email.From = aws.ToString(e.SourceArn), aws.ToString(e.From)
-		email.ReplyTo, email.ConfigurationSet = aws.ToString(e.ReplyToEmailAddress), aws.ToString(e.ConfigurationSet)
+		email.SourceARN, email.From = sharedText(e.SourceArn), sharedText(e.From)
+		email.ReplyTo, email.ConfigurationSet = sharedText(e.ReplyToEmailAddress), sharedText(e.ConfigurationSet)
 	}
 	if l := up.LambdaConfig; l != nil && l.CustomEmailSender != nil {
 		email.CustomSender = aws.ToString(l.CustomEmailSender.LambdaArn) != ""
 	}
 	s := &inventory.Settings{
 		Described: now, Modified: modified,
-		Sender: inventory.NewSender(pool, email), Tier: string(up.UserPoolTier), Tags: up.UserPoolTags,
+		Sender: inventory.NewSender(pool, email), Tier: shared(string(up.UserPoolTier)),
 	}
 	for _, attribute := range up.AutoVerifiedAttributes {
-		s.AutoVerified = append(s.AutoVerified, string(attribute))
+		s.AutoVerified = append(s.AutoVerified, shared(string(attribute)))
+	}
+	if len(up.UserPoolTags) > 0 {
+		s.Tags = make(map[string]string, len(up.UserPoolTags))
+	}
+	for key, value := range up.UserPoolTags {
+		s.Tags[shared(key)] = shared(value)
 	}
 	return s
 }

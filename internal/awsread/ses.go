@@ -178,7 +178,7 @@ func (p *pass) readIdentities(ctx context.Context, facts map[string]inventory.Id
 // not stop the sending, which only GetEmailIdentity tells.
 func identityOf(i types.IdentityInfo, now time.Time) inventory.Identity {
 	id := inventory.Identity{
-		Name: aws.ToString(i.IdentityName), Confirmed: now,
+		Name: sharedText(i.IdentityName), Confirmed: now,
 		Status: known(inventory.VerificationStatuses(), string(i.VerificationStatus), "UNKNOWN"),
 	}
 	if id.Status != "UNKNOWN" {
