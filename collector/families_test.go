@@ -89,7 +89,8 @@ func familyWorld(t *testing.T) *rules.Judgement {
 			{PoolID: "us-east-1_shop", ClientID: "web", Points: []inventory.Point{{At: start, N: 20}}},
 		}},
 		Trail: &inventory.Trail{WindowStart: start, Confirmed: noon, Complete: true, Events: []inventory.MailEvent{
-			{ID: "1", At: noon.Add(-time.Hour), PoolID: "us-east-1_shop", Sent: true}, {ID: "2", At: noon.Add(-time.Minute), PoolID: "us-east-1_shop", Failure: inventory.FailedDailyLimit},
+			{ID: "1", At: noon.Add(-time.Hour), PoolID: "us-east-1_shop", Sent: true},
+			{ID: "2", At: noon.Add(-time.Minute), PoolID: "us-east-1_shop", Failure: inventory.FailedDailyLimit},
 			{ID: "3", At: noon.Add(-time.Minute), Sent: true},
 		}},
 	}

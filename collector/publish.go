@@ -211,7 +211,8 @@ func (c *Collector) jobs(last, now time.Time) ([]*work, *plan) {
 	var jobs []*work
 	for id, a := range c.accounts {
 		stale := !a.next.IsZero() && !now.Before(a.next)
-		if !a.dirty && !a.news && !(reset && a.resets) && !expired && !stale {
+		facts := a.dirty || reset && a.resets || expired || stale
+		if !facts && !a.news {
 			continue
 		}
 		own := c.of(id)
@@ -222,7 +223,7 @@ func (c *Collector) jobs(last, now time.Time) ([]*work, *plan) {
 			}
 			continue
 		}
-		w := &work{target: a, id: id, judged: a.judged, last: a.last, plan: p, now: now, facts: a.dirty || reset && a.resets || expired || stale, before: a.piece}
+		w := &work{target: a, id: id, judged: a.judged, last: a.last, plan: p, now: now, facts: facts, before: a.piece}
 		for _, t := range own {
 			if t.reading == nil {
 				unread := inventory.Reading{Target: t.Target, Unread: true}
@@ -439,7 +440,7 @@ func (p *plan) join(before *publication, now time.Time, pieces []*piece, counts 
 func (c *Collector) logRules(before, now *rules.Judgement) {
 	same := before.Rules == now.Rules
 	for i, r := range now.Rules.Rules() {
-		if n := now.Total[i]; n.Errors > 0 && !(same && before.Total[i].Errors > 0) {
+		if n := now.Total[i]; n.Errors > 0 && (!same || before.Total[i].Errors == 0) {
 			c.logger.Error("A rule fails", "rule", r.ID, "err", n.FirstError)
 		}
 	}

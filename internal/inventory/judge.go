@@ -48,7 +48,7 @@ func (a *Account) Confirmed(p *Pool) time.Time {
 			return r.Pools[i].Confirmed
 		}
 	}
-	return p.UserPool.Confirmed
+	return p.Confirmed
 }
 
 // Renewed returns the account with newer readings of the same facts.

@@ -96,7 +96,8 @@ func TestFresh(t *testing.T) {
 	r = Reading{
 		Pools: []UserPool{{ID: "listed", Listed: now, Confirmed: old, Settings: &Settings{}}},
 		Identities: []Identity{
-			{Name: "asked", Confirmed: now, Asked: old, Verified: Yes}, {Name: "asked in time", Confirmed: now, Asked: oldest, Verified: Yes},
+			{Name: "asked", Confirmed: now, Asked: old, Verified: Yes},
+			{Name: "asked in time", Confirmed: now, Asked: oldest, Verified: Yes},
 			{Name: "listed", Confirmed: now, Verified: Yes},
 		},
 	}

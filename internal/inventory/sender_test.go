@@ -12,7 +12,8 @@ func TestNeeds(t *testing.T) {
 	reading := Reading{
 		Target: Target{AccountID: account, AccountName: "main", Region: "eu-central-1"},
 		Pools: []UserPool{
-			pool(developer("example.com", "")), pool(developer("a.example", "")), pool(developer("example.com", "")), {},
+			pool(developer("example.com", "")), pool(developer("a.example", "")), pool(developer("example.com", "")),
+			{},
 			pool(&EmailConfiguration{SourceARN: "arn:aws:ses:us-west-2:999999999999:identity/x.com"}),
 			pool(&EmailConfiguration{SourceARN: "arn:aws:ses:ap-east-1:" + account + ":identity/without-ses.com"}),
 			pool(&EmailConfiguration{SourceARN: "arn:aws:ses:us-gov-west-1:" + account + ":identity/other-partition.com"}),

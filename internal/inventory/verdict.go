@@ -80,11 +80,11 @@ func (v *Verdict) clear() {
 
 // conclude works out Ready from the reasons but those that do not count.
 func (v *Verdict) conclude(except ...Reason) {
-	any := No
+	blocked := No
 	for i, holds := range v.holds {
 		if !slices.Contains(except, reasons[i]) {
-			any = any.Or(holds)
+			blocked = blocked.Or(holds)
 		}
 	}
-	v.Ready = any.Not()
+	v.Ready = blocked.Not()
 }

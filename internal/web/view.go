@@ -152,7 +152,7 @@ func newView(j *rules.Judgement, parts []*part) *view {
 	for _, severity := range slices.Backward(rules.Severities()) {
 		v.Severities = append(v.Severities, severityCount{severity, severities[severity]})
 	}
-	slices.SortStableFunc(v.Elsewhere, func(a, b *rules.Finding) int { return rules.CompareFindings(a, b) })
+	slices.SortStableFunc(v.Elsewhere, rules.CompareFindings)
 	slices.SortFunc(v.accounts, func(a, b account) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	v.regions = slices.Sorted(maps.Keys(regions))
 	return v
@@ -195,7 +195,7 @@ func (v *view) pool(r *http.Request) *row {
 func (v *view) confirmed(r *row) time.Time {
 	i, ok := slices.BinarySearchFunc(v.Accounts, r.Target.AccountID, func(a *inventory.Account, id string) int { return strings.Compare(a.ID, id) })
 	if !ok {
-		return r.Pool.Confirmed
+		return r.Confirmed
 	}
 	return v.Accounts[i].Confirmed(r.Pool)
 }
@@ -205,7 +205,7 @@ func (v *view) allFindings() []rules.Finding {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.findings == nil {
-		v.findings = v.Judgement.Findings()
+		v.findings = v.Findings()
 	}
 	return v.findings
 }
