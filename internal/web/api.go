@@ -80,19 +80,11 @@ type (
 		LastSuccess *time.Time `json:"last_success,omitempty"`
 	}
 	apiRule struct {
-		ID           string         `json:"rule"`
-		Severity     string         `json:"severity"`
-		ForEach      string         `json:"for_each"`
-		Summary      string         `json:"summary"`
-		Remedy       string         `json:"remedy,omitempty"`
-		When         string         `json:"when"`
-		Params       map[string]any `json:"params,omitempty"`
-		Enabled      bool           `json:"enabled"`
-		File         string         `json:"file"`
-		Findings     int            `json:"findings"`
-		Exempted     int            `json:"exempted"`
-		Undetermined int            `json:"undetermined"`
-		Error        string         `json:"error,omitempty"`
+		rules.Rule
+		Findings     int    `json:"findings"`
+		Exempted     int    `json:"exempted"`
+		Undetermined int    `json:"undetermined"`
+		Error        string `json:"error,omitempty"`
 	}
 )
 
@@ -164,10 +156,7 @@ func (v *view) rulesJSON() []apiRule {
 	all := []apiRule{}
 	for i, r := range v.Rules.Rules() {
 		c := v.Total[i]
-		all = append(all, apiRule{
-			r.ID, string(r.Severity), string(r.ForEach), r.Summary, r.Remedy, r.When, r.Params, r.Enabled, r.File,
-			c.Findings, c.Exempted, c.Undetermined, c.FirstError,
-		})
+		all = append(all, apiRule{Rule: r, Findings: c.Findings, Exempted: c.Exempted, Undetermined: c.Undetermined, Error: c.FirstError})
 	}
 	return all
 }
