@@ -202,6 +202,62 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+func TestMoves(t *testing.T) {
+	for name, tt := range map[string]struct {
+		a    Account
+		want bool
+	}{
+		"nothing was sent":     {Account{DefaultQuotas: []SharedQuota{{}}, Pools: []Pool{{Quota: Quota{Kind: QuotaDefault}}}}, false},
+		"by sharers":           {Account{DefaultQuotas: []SharedQuota{{}, {Quota: Quota{Used: 1}}}}, true},
+		"by a pool":            {Account{Pools: []Pool{{}, {Quota: Quota{Kind: QuotaDefault, Used: 1}}}}, true},
+		"through SES, by fact": {Account{Pools: []Pool{{Quota: Quota{Kind: QuotaSend, Used: 1}}}}, false},
+	} {
+		if got := tt.a.Moves(); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestRenewed checks that an account that is not judged anew tells when its
+// pools were last confirmed all the same.
+func TestRenewed(t *testing.T) {
+	reading := func(region string, confirmed time.Time) Reading {
+		pool := func(id string) UserPool { return UserPool{ID: id, Confirmed: confirmed, Settings: &Settings{}} }
+		return Reading{Target: Target{AccountID: account, Region: region}, Pools: []UserPool{pool("a"), pool("b")}}
+	}
+	a := Judge(now, []Reading{reading("eu-west-1", now), reading("eu-west-2", now)}, Policy{})
+	later := now.Add(time.Minute)
+	renewed := a.Renewed([]Reading{reading("eu-west-1", now), reading("eu-west-2", later)})
+	for i := range a.Pools {
+		p := &a.Pools[i]
+		want := now
+		if p.Target.Region == "eu-west-2" {
+			want = later
+		}
+		if got := renewed.Confirmed(p); !got.Equal(want) || !a.Confirmed(p).Equal(now) {
+			t.Errorf("%s in %s: %s, want %s", p.ID, p.Target.Region, got, want)
+		}
+	}
+	gone := Pool{UserPool: &UserPool{ID: "c", Confirmed: now}, Target: Target{AccountID: account, Region: "eu-west-2"}}
+	if got := renewed.Confirmed(&gone); !got.Equal(now) {
+		t.Errorf("a pool that is gone: %s", got)
+	}
+}
+
+func TestUnjudged(t *testing.T) {
+	regular := Reading{Target: Target{AccountID: account, AccountName: "main", Region: "eu-west-1"}, PoolsListed: now}
+	sesOnly := Reading{Target: Target{AccountID: account, Region: "eu-west-2", SESOnly: true}}
+	if a := Unjudged(now, []Reading{sesOnly, regular, regular}); a.ID != account || a.Name != "main" || a.Targets != 2 || !a.PoolsUnknown || !a.Incomplete || a.Pools != nil || !a.At.Equal(now) {
+		t.Errorf("%+v", a)
+	}
+	if a := Unjudged(now, []Reading{sesOnly}); a.Targets != 0 || a.PoolsUnknown {
+		t.Errorf("only SES: %+v", a)
+	}
+	if a := Judge(now, []Reading{sesOnly}, Policy{}); a.Targets != 0 || a.PoolsUnknown || a.Incomplete {
+		t.Errorf("only SES, judged: %+v", a)
+	}
+}
+
 // TestSplitRegions checks a pool whose e-mail leaves from two regions: both
 // have to be right, and the first one's quota counts.
 func TestSplitRegions(t *testing.T) {
