@@ -28,6 +28,8 @@ type app struct {
 	client   awsread.HTTPClient // of a test; nil is the SDK's own
 	called   func()             // after every HTTP attempt; may be nil
 
+	described func(t inventory.Target, done, total int) // see [awsread.Options]; may be nil
+
 	config atomic.Pointer[config.Config] // in force; nil before the first load
 
 	reloading sync.Mutex // one reload at a time; guards what follows
@@ -145,7 +147,7 @@ func (a *app) readerOptions(c *config.Config) awsread.Options {
 		accounts = append(accounts, awsread.Account{ID: account.ID, RoleARN: account.RoleARN, ExternalID: string(account.ExternalID)})
 	}
 	opts := awsread.Options{
-		Accounts: accounts, STSRegion: c.STSRegion, Observe: a.observe, HTTPClient: a.client,
+		Accounts: accounts, STSRegion: c.STSRegion, Observe: a.observe, Progress: a.described, HTTPClient: a.client,
 		Panicked: func(call string, stack []byte) {
 			a.logger.Error("An AWS call panicked", "err", call, "stack", string(stack))
 		},

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,9 +33,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 			return fail(exitUsage, fmt.Errorf("--rule: no enabled rule %q exists", id))
 		}
 	}
-	var calls atomic.Int64
 	a := newApp(load, logger, prometheus.NewRegistry(), f.demo)
-	a.called = func() { calls.Add(1) }
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if f.demo {
@@ -45,12 +41,14 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 			return fail(exitUnjudged, err)
 		}
 	}
+	p := newProgress()
+	a.called, a.described = p.called, p.described
 	reader, plan, err := a.plan(ctx, s)
 	if err != nil {
 		return fail(exitUsage, err)
 	}
-	p := newProgress(stderr, &calls)
-	readings := collector.ReadOnce(ctx, reader, plan, p.show)
+	p.show(stderr, len(plan.Targets))
+	readings := collector.ReadOnce(ctx, reader, plan, p.finished)
 	p.end()
 	if ctx.Err() != nil {
 		return fail(exitUnjudged, ctx.Err())
@@ -69,38 +67,6 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 		return exitFindings
 	default:
 		return exitOK
-	}
-}
-
-// progress shows on a terminal how many targets were read.
-type progress struct {
-	w     io.Writer
-	calls *atomic.Int64
-	start time.Time
-	on    bool
-}
-
-func newProgress(w io.Writer, calls *atomic.Int64) *progress {
-	p := &progress{w: w, calls: calls, start: time.Now()}
-	if file, ok := w.(*os.File); ok {
-		info, err := file.Stat()
-		p.on = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	return p
-}
-
-func (p *progress) show(done, total int) {
-	if !p.on {
-		return
-	}
-	elapsed := time.Since(p.start)
-	left := time.Duration(float64(elapsed) / float64(done) * float64(total-done)).Round(time.Second)
-	_, _ = fmt.Fprintf(p.w, "\r\033[Ktargets read: %d of %d, calls: %d, about %s left", done, total, p.calls.Load(), left)
-}
-
-func (p *progress) end() {
-	if p.on {
-		_, _ = fmt.Fprint(p.w, "\r\033[K")
 	}
 }
 

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// progressEvery is how often the line on the terminal is written anew.
+const progressEvery = 200 * time.Millisecond
+
+// progress shows on a terminal how far check is. It is safe for concurrent use.
+type progress struct {
+	stop    chan struct{}
+	stopped sync.WaitGroup
+
+	mu       sync.Mutex
+	read, of int // targets
+	calls    int
+	estimate estimate
+}
+
+func newProgress() *progress {
+	return &progress{stop: make(chan struct{}), estimate: estimate{shares: map[inventory.Key]share{}}}
+}
+
+// show writes the progress of reading so many targets to w until end, if w is a
+// terminal.
+func (p *progress) show(w io.Writer, targets int) {
+	p.finished(0, targets)
+	file, ok := w.(*os.File)
+	if !ok {
+		return
+	}
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return
+	}
+	p.stopped.Go(func() {
+		tick := time.NewTicker(progressEvery)
+		defer tick.Stop()
+		for {
+			_, _ = fmt.Fprintf(w, "\r\033[K%s", p.line(time.Now()))
+			select {
+			case <-tick.C:
+			case <-p.stop:
+				_, _ = fmt.Fprint(w, "\r\033[K")
+				return
+			}
+		}
+	})
+}
+
+// end removes the line.
+func (p *progress) end() {
+	close(p.stop)
+	p.stopped.Wait()
+}
+
+// called counts a request.
+func (p *progress) called() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls++
+}
+
+// finished takes note of how many targets are read.
+func (p *progress) finished(read, of int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.read, p.of = read, of
+}
+
+// described takes note of how many of a target's pools are described.
+func (p *progress) described(t inventory.Target, done, total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.estimate.described(t.Key(), done, total, time.Now())
+}
+
+func (p *progress) line(now time.Time) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := fmt.Sprintf("targets read: %d of %d, ", p.read, p.of)
+	if done, total := p.estimate.pools(); total > 0 {
+		line += fmt.Sprintf("pools: %d of %d, ", done, total)
+	}
+	line += fmt.Sprintf("calls: %d", p.calls)
+	if left := p.estimate.left(now); left > 0 {
+		line += fmt.Sprintf(", about %s left", max(left.Round(time.Second), time.Second))
+	}
+	return line
+}
+
+// estimate tells how long describing pools will take. Targets are read side by
+// side, each at its own pace, so that the slowest one decides.
+type estimate struct{ shares map[inventory.Key]share }
+
+// share is how far one target is.
+type share struct {
+	first, last time.Time // of its reports
+	before      int       // pools that were described at the first one
+	done, total int
+}
+
+func (e *estimate) described(target inventory.Key, done, total int, at time.Time) {
+	s, ok := e.shares[target]
+	if !ok || total != s.total {
+		s = share{first: at, before: done, total: total}
+	}
+	if done > s.done { // Reports may overtake each other.
+		s.done, s.last = done, at
+	}
+	e.shares[target] = s
+}
+
+// pools returns how many pools are described, of those that are listed.
+func (e *estimate) pools() (done, total int) {
+	for _, s := range e.shares {
+		done, total = done+s.done, total+s.total
+	}
+	return done, total
+}
+
+// left returns how long describing will still take; 0 while no pace is known,
+// and when everything that is listed is described.
+func (e *estimate) left(now time.Time) time.Duration {
+	var left time.Duration
+	for _, s := range e.shares {
+		if s.done <= s.before || s.done == s.total {
+			continue
+		}
+		// Since the last report, time went by without progress: when that is
+		// longer than usual, the pace is slower than it was.
+		each := s.last.Sub(s.first) / time.Duration(s.done-s.before)
+		if paused := now.Sub(s.last); paused > each {
+			each = now.Sub(s.first) / time.Duration(s.done-s.before)
+		}
+		left = max(left, each*time.Duration(s.total-s.done)-min(now.Sub(s.last), each))
+	}
+	return left
+}
