@@ -26,14 +26,14 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // scrape returns what is published in the text format.
 func scrape(t *testing.T, c *Collector) string {
 	t.Helper()
-	return served(t, c.Exposition)
+	return served(t, c.Exposition, prometheus.NewRegistry())
 }
 
-func served(t *testing.T, current func() *exposition.Exposition) string {
+func served(t *testing.T, current func() *exposition.Exposition, own prometheus.Gatherer) string {
 	t.Helper()
 	w := httptest.NewRecorder()
 	failed := func(err error) { t.Error(err) }
-	exposition.Handler(current, prometheus.NewRegistry(), failed).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	exposition.Handler(current, own, failed).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	return w.Body.String()
 }
 
@@ -64,13 +64,18 @@ func familiesText(t *testing.T, p Plan, j *rules.Judgement, counts targetCounts,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return served(t, func() *exposition.Exposition { return fs.Join(nil, []*exposition.Piece{piece}) })
+	return served(t, func() *exposition.Exposition { return fs.Join(nil, []*exposition.Piece{piece}) }, prometheus.NewRegistry())
 }
 
 // start runs a collector of the plan until the test ends.
 func start(t *testing.T, r Reader, p Plan) *Collector {
 	t.Helper()
-	c, err := New(Options{Reader: r, Logger: slog.New(slog.DiscardHandler)}, p)
+	return run(t, Options{Reader: r, Logger: slog.New(slog.DiscardHandler)}, p)
+}
+
+func run(t *testing.T, o Options, p Plan) *Collector {
+	t.Helper()
+	c, err := New(o, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,14 +219,18 @@ func TestFactsOutliveAWSUntilTheyAreStale(t *testing.T) {
 
 func TestSESRegionThatIsNoTargetIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var moved atomic.Bool // to the built-in sender
 		o := thePlan()
 		o.Targets[0].Region = "eu-central-1"
 		c := start(t, readerFunc(func(t inventory.Target) inventory.Reading {
 			now := time.Now()
 			r := facts(now)
-			if t.SESOnly {
+			switch {
+			case t.SESOnly:
 				r.Pools = nil
-			} else {
+			case moved.Load():
+				r.Pools, r.SES, r.Identities, r.IdentitiesListed = r.Pools[:2], nil, nil, time.Time{}
+			default:
 				r.SES, r.Identities, r.IdentitiesListed = nil, nil, time.Time{}
 			}
 			r.Target, r.Start, r.End = t, now, now
@@ -232,6 +241,14 @@ func TestSESRegionThatIsNoTargetIsRead(t *testing.T) {
 		want := `cognito_ses_pool_ready{account_id="111122223333",region="eu-central-1",user_pool_id="eu-west-1_own"} 1`
 		if !strings.Contains(got, want) {
 			t.Errorf("no verdict through the SES region:\n%s", got)
+		}
+		if n := strings.Count(got, `region="eu-west-1"`); n == 0 {
+			t.Error("no series of the SES region")
+		}
+		moved.Store(true)
+		time.Sleep(o.Interval + time.Second)
+		if got := scrape(t, c); strings.Contains(got, `region="eu-west-1"`) {
+			t.Errorf("no pool sends through the SES region any more, and it is still read:\n%s", got)
 		}
 	})
 }

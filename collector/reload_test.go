@@ -1,0 +1,207 @@
+package collector
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
+)
+
+// denied is a pass in which AWS refused everything: what was known stays, with
+// the time of its confirmation.
+func denied(prev *inventory.Reading) func(context.Context, *inventory.Reading) {
+	return func(_ context.Context, r *inventory.Reading) {
+		kept := *prev
+		kept.Start, kept.End = r.Start, r.End
+		kept.Outcomes = []inventory.Outcome{{API: inventory.APICognito, Class: inventory.Denied, Message: "AccessDenied"}}
+		*r = kept
+	}
+}
+
+// reading returns what is known of the account's only target.
+func reading(c *Collector, account string) *inventory.Reading {
+	for r := range c.View().Readings() {
+		if r.Target.AccountID == account {
+			return r
+		}
+	}
+	return nil
+}
+
+func readySeries(account string) string {
+	return fmt.Sprintf(`cognito_ses_pool_ready{account_id=%q,region="eu-west-1",user_pool_id="eu-west-1_own"}`, account)
+}
+
+// TestReloadDuringAnOutage checks that facts of an account that cannot be read
+// outlive reloads, and no longer than without them.
+func TestReloadDuringAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const account = "100000000002"
+		w, p := &world{}, accounts(5)
+		c := start(t, w, p)
+		<-c.Done()
+		time.Sleep(30 * time.Second) // Every target has reached its time in the interval.
+		last := reading(c, account)
+		confirmed := last.SES.Confirmed
+		w.with(account, denied(last))
+		for time.Since(confirmed) < p.StaleAfter-time.Second {
+			time.Sleep(20 * time.Second)
+			if time.Since(confirmed) >= p.StaleAfter {
+				break
+			}
+			if err := c.Apply(p); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(publishPause + time.Millisecond)
+			if got := scrape(t, c); value(got, readySeries(account)) != "1" {
+				t.Fatalf("the facts ended %s after their confirmation", time.Since(confirmed))
+			}
+		}
+		time.Sleep(time.Until(confirmed.Add(p.StaleAfter + time.Second)))
+		if got := scrape(t, c); value(got, readySeries(account)) != "" || value(got, readySeries("100000000001")) != "1" {
+			t.Errorf("when they are stale: ready %q, of another account %q", value(got, readySeries(account)), value(got, readySeries("100000000001")))
+		}
+	})
+}
+
+// TestReloadChangesAccounts takes an account out and puts another one in.
+func TestReloadChangesAccounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const out, in, stays = "100000000001", "100000000004", "100000000002"
+		w, all := &world{}, accounts(5)
+		p := all
+		p.Targets = all.Targets[:4]
+		c := start(t, w, p)
+		<-c.Done()
+		time.Sleep(46 * time.Second) // Every target has reached its time in the interval; none is due soon.
+		before := map[string]int{}
+		for _, target := range all.Targets {
+			before[target.AccountID] = w.passes(target.AccountID, "eu-west-1")
+		}
+		p.Targets = []inventory.Target{all.Targets[0], all.Targets[2], all.Targets[3], all.Targets[4]}
+		if err := c.Apply(p); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		got := scrape(t, c)
+		if strings.Contains(got, out) {
+			t.Errorf("series of the account that is gone: %s", got)
+		}
+		if value(got, readySeries(in)) != "1" || value(got, readySeries(stays)) != "1" {
+			t.Errorf("ready: of the new account %q, of another one %q", value(got, readySeries(in)), value(got, readySeries(stays)))
+		}
+		for _, target := range all.Targets {
+			want := 0
+			if target.AccountID == in {
+				want = 1
+			}
+			if n := w.passes(target.AccountID, "eu-west-1") - before[target.AccountID]; n != want {
+				t.Errorf("%s was read %d times for the reload, want %d", target.AccountID, n, want)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		if n := w.passes(out, "eu-west-1") - before[out]; n != 0 {
+			t.Errorf("the account that is gone was read %d times", n)
+		}
+		if n := w.passes(stays, "eu-west-1") - before[stays]; n != 2 {
+			t.Errorf("an account that stays was read %d times in two intervals", n)
+		}
+	})
+}
+
+// TestReloadsWhileAnAccountHangs reloads every three seconds.
+func TestReloadsWhileAnAccountHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, p := &world{}, accounts(5)
+		p.Interval, p.Timeout, p.StaleAfter = 10*time.Second, 10*time.Second, 30*time.Second
+		c := start(t, w, p)
+		<-c.Done()
+		w.with("100000000004", func(ctx context.Context, r *inventory.Reading) {
+			<-ctx.Done()
+			*r = inventory.Reading{Target: r.Target, Start: r.Start, End: time.Now(), Outcomes: []inventory.Outcome{{API: inventory.APICognito, Class: inventory.Timeout, Message: "hangs"}}}
+		})
+		before := w.passes("100000000001", "eu-west-1")
+		for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(3 * time.Second) {
+			if err := c.Apply(p); err != nil {
+				t.Fatal(err)
+			}
+			for _, wait := range []time.Duration{0, publishPause + time.Millisecond} {
+				time.Sleep(wait)
+				got := scrape(t, c)
+				for _, account := range []string{"100000000000", "100000000001", "100000000002", "100000000003"} {
+					if value(got, readySeries(account)) != "1" {
+						t.Fatalf("%s after the first reload, the facts of %s are gone", time.Since(began), account)
+					}
+				}
+			}
+		}
+		if n := w.passes("100000000001", "eu-west-1") - before; n < 5 || n > 7 {
+			t.Errorf("another account was read %d times in a minute of reloads, at an interval of %s", n, p.Interval)
+		}
+	})
+}
+
+// TestManyReloads checks that they leave nothing behind.
+func TestManyReloads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, all := &world{}, accounts(5)
+		c := start(t, w, all)
+		<-c.Done()
+		few := all
+		few.Targets = all.Targets[:2]
+		after := func() (goroutines, series int) {
+			if err := c.Apply(all); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			return runtime.NumGoroutine(), strings.Count(scrape(t, c), "\n")
+		}
+		goroutines, series := after()
+		for range 100 {
+			for _, p := range []Plan{few, all} {
+				if err := c.Apply(p); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(300 * time.Millisecond)
+			}
+		}
+		if g, s := after(); g != goroutines || s != series {
+			t.Errorf("after 200 reloads: %d goroutines and %d lines, before %d and %d", g, s, goroutines, series)
+		}
+	})
+}
+
+// TestNewRulesJudgeWhatIsKnown has a reload bring rules while nothing is read.
+func TestNewRulesJudgeWhatIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, p := &world{}, accounts(1)
+		c := start(t, w, p)
+		<-c.Done()
+		if got := scrape(t, c); strings.Contains(got, "cognito_ses_finding{") {
+			t.Fatalf("findings without rules: %s", got)
+		}
+		passes := w.passes("100000000000", "eu-west-1")
+		set, err := rules.Load(rules.Options{}, rules.Builtin()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Rules = set
+		if err := c.Apply(p); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(publishPause + time.Millisecond)
+		if got := scrape(t, c); !strings.Contains(got, "cognito_ses_finding{") {
+			t.Errorf("no findings by the new rules: %s", got)
+		}
+		if n := w.passes("100000000000", "eu-west-1"); n != passes {
+			t.Errorf("the target was read %d times for new rules", n-passes)
+		}
+	})
+}
