@@ -59,7 +59,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		keep = func(name string) bool { return slices.Contains(names, name) }
 	}
 	contentType := negotiate(r.Header)
-	own := h.render(x, keep, contentType)
+	out := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(out)
+	own := h.render(out, x, keep, contentType)
 	s := &stream{x: x, families: x.wanted(keep)}
 	if contentType.FormatType() == expfmt.TypeOpenMetrics {
 		s.as = openMetrics
@@ -89,18 +91,30 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Length", strconv.FormatInt(length, 10))
 	if r.Method != http.MethodHead {
-		_, _ = io.Copy(w, body) // It fails only when the client has gone.
+		chunk := chunks.Get().(*[copySize]byte)
+		defer chunks.Put(chunk)
+		// Without the buffer of ReadFrom, which is made anew for every answer.
+		_, _ = io.CopyBuffer(struct{ io.Writer }{w}, body, chunk[:]) // It fails only when the client has gone.
 	}
 }
 
-// render returns the exporter's own metrics and the end of the exposition.
-func (h *handler) render(x *Exposition, keep func(string) bool, as expfmt.Format) []byte {
+const copySize = 32 << 10
+
+// What answers are made in, kept from one to the next.
+var (
+	buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+	chunks  = sync.Pool{New: func() any { return new([copySize]byte) }}
+)
+
+// render returns the exporter's own metrics and the end of the exposition, in
+// the memory of out.
+func (h *handler) render(out *bytes.Buffer, x *Exposition, keep func(string) bool, as expfmt.Format) []byte {
 	gathered, err := h.own.Gather()
 	if err != nil {
 		h.failed(fmt.Errorf("gathering the exporter's own metrics: %w", err))
 	}
-	var out bytes.Buffer
-	encoder := expfmt.NewEncoder(&out, as)
+	out.Reset()
+	encoder := expfmt.NewEncoder(out, as)
 	for _, mf := range gathered {
 		if !keep(mf.GetName()) {
 			continue
