@@ -82,7 +82,7 @@ func TestReloadChangesAccounts(t *testing.T) {
 		time.Sleep(46 * time.Second) // Every target has reached its time in the interval; none is due soon.
 		before := map[string]int{}
 		for _, target := range all.Targets {
-			before[target.AccountID] = w.passes(target.AccountID, "eu-west-1")
+			before[target.AccountID] = w.passes(target.AccountID)
 		}
 		p.Targets = []inventory.Target{all.Targets[0], all.Targets[2], all.Targets[3], all.Targets[4]}
 		if err := c.Apply(p); err != nil {
@@ -101,15 +101,15 @@ func TestReloadChangesAccounts(t *testing.T) {
 			if target.AccountID == in {
 				want = 1
 			}
-			if n := w.passes(target.AccountID, "eu-west-1") - before[target.AccountID]; n != want {
+			if n := w.passes(target.AccountID) - before[target.AccountID]; n != want {
 				t.Errorf("%s was read %d times for the reload, want %d", target.AccountID, n, want)
 			}
 		}
 		time.Sleep(2 * time.Minute)
-		if n := w.passes(out, "eu-west-1") - before[out]; n != 0 {
+		if n := w.passes(out) - before[out]; n != 0 {
 			t.Errorf("the account that is gone was read %d times", n)
 		}
-		if n := w.passes(stays, "eu-west-1") - before[stays]; n != 2 {
+		if n := w.passes(stays) - before[stays]; n != 2 {
 			t.Errorf("an account that stays was read %d times in two intervals", n)
 		}
 	})
@@ -126,7 +126,7 @@ func TestReloadsWhileAnAccountHangs(t *testing.T) {
 			<-ctx.Done()
 			*r = inventory.Reading{Target: r.Target, Start: r.Start, End: time.Now(), Outcomes: []inventory.Outcome{{API: inventory.APICognito, Class: inventory.Timeout, Message: "hangs"}}}
 		})
-		before := w.passes("100000000001", "eu-west-1")
+		before := w.passes("100000000001")
 		for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(3 * time.Second) {
 			if err := c.Apply(p); err != nil {
 				t.Fatal(err)
@@ -141,7 +141,7 @@ func TestReloadsWhileAnAccountHangs(t *testing.T) {
 				}
 			}
 		}
-		if n := w.passes("100000000001", "eu-west-1") - before; n < 5 || n > 7 {
+		if n := w.passes("100000000001") - before; n < 5 || n > 7 {
 			t.Errorf("another account was read %d times in a minute of reloads, at an interval of %s", n, p.Interval)
 		}
 	})
@@ -187,7 +187,7 @@ func TestNewRulesJudgeWhatIsKnown(t *testing.T) {
 		if got := scrape(t, c); strings.Contains(got, "cognito_ses_finding{") {
 			t.Fatalf("findings without rules: %s", got)
 		}
-		passes := w.passes("100000000000", "eu-west-1")
+		passes := w.passes("100000000000")
 		set, err := rules.Load(rules.Options{}, rules.Builtin()...)
 		if err != nil {
 			t.Fatal(err)
@@ -200,7 +200,7 @@ func TestNewRulesJudgeWhatIsKnown(t *testing.T) {
 		if got := scrape(t, c); !strings.Contains(got, "cognito_ses_finding{") {
 			t.Errorf("no findings by the new rules: %s", got)
 		}
-		if n := w.passes("100000000000", "eu-west-1"); n != passes {
+		if n := w.passes("100000000000"); n != passes {
 			t.Errorf("the target was read %d times for new rules", n-passes)
 		}
 	})
