@@ -10,6 +10,7 @@ package collector
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,12 +101,17 @@ func (c *Collector) Apply(next Plan) error {
 	if next.Rules == nil {
 		next.Rules = &rules.Set{}
 	}
-	families, err := expositionFamilies(next.Tags)
-	if err != nil {
-		return err
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var families *exposition.Families
+	if c.plan != nil && slices.Equal(c.plan.Tags, next.Tags) {
+		families = c.plan.families
+	} else {
+		var err error
+		if families, err = expositionFamilies(next.Tags); err != nil {
+			return err
+		}
+	}
 	c.plan = &plan{next, families}
 	c.retarget()
 	for _, a := range c.accounts {

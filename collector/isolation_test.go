@@ -209,7 +209,9 @@ func TestHangingTargetHoldsNobodyUp(t *testing.T) {
 		}
 		states := func() string {
 			got := scrape(t, c)
-			of := func(state string) string { return value(got, fmt.Sprintf("cognito_ses_exporter_targets{state=%q}", state)) }
+			of := func(state string) string {
+				return value(got, fmt.Sprintf("cognito_ses_exporter_targets{state=%q}", state))
+			}
 			return of("read") + " " + of("pending") + " " + of("failing")
 		}
 		if got := states(); got != "4 1 0" {

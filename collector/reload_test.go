@@ -150,11 +150,11 @@ func TestReloadsWhileAnAccountHangs(t *testing.T) {
 // TestManyReloads checks that they leave nothing behind.
 func TestManyReloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, all := &world{}, accounts(5)
+		w, all := &world{}, accounts(2)
 		c := start(t, w, all)
 		<-c.Done()
 		few := all
-		few.Targets = all.Targets[:2]
+		few.Targets = all.Targets[:1]
 		after := func() (goroutines, series int) {
 			if err := c.Apply(all); err != nil {
 				t.Fatal(err)
