@@ -36,7 +36,7 @@ var accountFamilies = []Family{
 	},
 	{
 		Name: "account_production_review", Labels: with(accountLabels, "status"),
-		Help: "1 for the state of the request for SES production access, NONE without one. From SES GetAccount, Details.ReviewDetails.Status.",
+		Help: "1 for the state of the request for SES production access, NONE without a request. From SES GetAccount, Details.ReviewDetails.Status.",
 		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
 			if a.Review != "" {
 				stateSet(emit, inventory.ReviewStatuses(), a.Review, accountValues(a.Target))

@@ -26,7 +26,7 @@ func eachRule(f func(t *totals, r *rules.Rule, c rules.Count, emit Emit)) func(*
 var findingFamilies = []Family{
 	{
 		Name: "finding", Labels: []string{"rule", "severity", "account_id", "region", "user_pool_id", "identity"},
-		Help: "1 for each pool, SES account or identity that a rule flags. user_pool_id is empty for rules about accounts and identities, identity for all but those about identities. Identities that are not shown (see identities in the configuration) are left out.",
+		Help: "1 for each pool, SES account or identity for which a rule fires. user_pool_id is empty for rules about accounts and identities, identity for all but those about identities. Identities that are not shown (see identities in the configuration) are omitted.",
 		Samples: func(v *accountView, emit Emit) {
 			for _, f := range v.findings {
 				identity := ""
@@ -44,21 +44,21 @@ var findingFamilies = []Family{
 	},
 	{
 		Name: "findings", Labels: []string{"rule", "severity"}, Unit: "findings",
-		Help: "How many pools, SES accounts or identities a rule flags; 0 included.",
+		Help: "How many pools, SES accounts or identities for which a rule fires; 0 included.",
 		Total: eachRule(func(_ *totals, r *rules.Rule, c rules.Count, emit Emit) {
 			emit(float64(c.Findings), r.ID, string(r.Severity))
 		}),
 	},
 	{
 		Name: "findings_exempted", Labels: []string{"rule"}, Unit: "findings",
-		Help: "How many findings of a rule an exemption covers; they are in no other metric.",
+		Help: "How many findings of a rule an exemption covers; other metrics do not count them.",
 		Total: eachRule(func(_ *totals, r *rules.Rule, c rules.Count, emit Emit) {
 			emit(float64(c.Exempted), r.ID)
 		}),
 	},
 	{
 		Name: "findings_undetermined", Labels: []string{"rule"}, Unit: "pools, accounts or identities",
-		Help: "For how many pools, SES accounts or identities unknown facts could decide whether the rule flags them.",
+		Help: "How many pools, SES accounts or identities a rule could not judge because of unknown facts.",
 		Total: eachRule(func(_ *totals, r *rules.Rule, c rules.Count, emit Emit) {
 			emit(float64(c.Undetermined), r.ID)
 		}),

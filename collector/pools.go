@@ -14,7 +14,7 @@ func eachPool(f func(*inventory.Pool, Emit)) func(*accountView, Emit) {
 var poolFamilies = []Family{
 	{
 		Name: "pool_info", Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region"),
-		Help: "A user pool and what does not change often about it; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn. Configured pool tags are labels tag_*.",
+		Help: "Facts about a user pool that rarely change; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn. Configured pool tags are labels tag_*.",
 		Samples: func(v *accountView, emit Emit) {
 			for i := range v.Pools {
 				p := &v.Pools[i]
@@ -41,7 +41,7 @@ var poolFamilies = []Family{
 	},
 	{
 		Name: "pool_custom_sender", Labels: poolLabels,
-		Help:    "Whether a CustomEmailSender Lambda function sends the pool's e-mail, by means that are not visible here. From Cognito DescribeUserPool, LambdaConfig.CustomEmailSender.",
+		Help:    "Whether a CustomEmailSender Lambda function sends the pool's e-mail. How it sends is not visible here. From Cognito DescribeUserPool, LambdaConfig.CustomEmailSender.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.CustomSender(), poolValues(p)...) }),
 	},
 	{
@@ -60,12 +60,12 @@ var poolFamilies = []Family{
 	},
 	{
 		Name: "pool_ready", Labels: poolLabels,
-		Help:    "Whether the pool can send to any external recipient right now, judged from Cognito DescribeUserPool and SES GetAccount, ListEmailIdentities and GetEmailIdentity. Absent when what is unknown could decide, and with a CustomEmailSender Lambda function.",
+		Help:    "Whether the pool can send to any external recipient right now, judged from Cognito DescribeUserPool and SES GetAccount, ListEmailIdentities and GetEmailIdentity. Absent when a fact that could decide is unknown, or with a CustomEmailSender Lambda function.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.Ready, poolValues(p)...) }),
 	},
 	{
 		Name: "pool_blocked", Labels: with(poolLabels, "reason"),
-		Help: "1 for each reason that keeps the pool from sending to any external recipient, judged as for cognito_ses_pool_ready.",
+		Help: "1 for each reason why the pool cannot send to any external recipient, judged as for cognito_ses_pool_ready.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
 			for _, r := range p.Blocked() {
 				emit(1, append(poolValues(p), string(r))...)
@@ -74,7 +74,7 @@ var poolFamilies = []Family{
 	},
 	{
 		Name: "pool_emails_sent", Labels: with(poolLabels, "source"), Unit: "e-mails",
-		Help: "How many e-mails a COGNITO_DEFAULT pool sent since the last reset of the default quota, as the source sees them. source=cloudwatch is AWS/Cognito SignUpSuccesses, sign-ups and users created by administrators: too low by resets and resends, too high by e-mails that were suppressed or sent by SMS instead. source=cloudtrail is LookupEvents, every operation that sends e-mail: too low by those whose event does not tell the pool. Absent when unknown.",
+		Help: "How many e-mails a COGNITO_DEFAULT pool sent since the last reset of the default quota, by source. source=cloudwatch is AWS/Cognito SignUpSuccesses, sign-ups and users created by administrators: too low by resets and resends, too high by e-mails that were suppressed or sent by SMS instead. source=cloudtrail is LookupEvents, every operation that sends e-mail: too low by those whose event does not name the pool. Absent when unknown.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
 			if p.SentCloudTrail != nil {
 				emit(*p.SentCloudTrail, append(poolValues(p), "cloudtrail")...)

@@ -31,7 +31,7 @@ func poolQuota(name, unit, help string, value amount) Family {
 // shares it.
 var defaultQuotaFamilies = []Family{
 	defaultQuota("limit", "e-mails", "How many e-mails Cognito's built-in sender sends per day for all pools that share the quota, as configured.", limitOf),
-	defaultQuota("used", "e-mails", "How many e-mails the COGNITO_DEFAULT pools sent since the last reset. An estimate: CloudTrail's count where it is on and covers the whole day, else CloudWatch's; see cognito_ses_pool_emails_sent for how each can err.", usedOf),
+	defaultQuota("used", "e-mails", "How many e-mails the COGNITO_DEFAULT pools sent since the last reset. An estimate: CloudTrail's count if it is enabled and covers the whole day, otherwise CloudWatch's; see cognito_ses_pool_emails_sent for the accuracy of each.", usedOf),
 	defaultQuota("headroom", "e-mails", "How many e-mails are left until the reset, estimated as cognito_ses_default_quota_used.", headroomOf),
 	defaultQuota("used_ratio", "ratio", "The used part of the default quota, 0 to 1 or above, estimated as cognito_ses_default_quota_used.", ratioOf),
 	{
@@ -52,7 +52,7 @@ var defaultQuotaFamilies = []Family{
 	},
 	{
 		Name: "default_quota_unattributed_emails", Labels: accountLabels, Unit: "e-mails",
-		Help: "How many e-mails since the last reset cannot be attributed to a pool, and are in no count: their CloudTrail events, such as those of UpdateUserAttributes, name neither a pool nor a known client. Absent without CloudTrail.",
+		Help: "How many e-mails since the last reset cannot be attributed to a pool, and are not counted: their CloudTrail events, such as those of UpdateUserAttributes, name neither a pool nor a known client. Absent without CloudTrail.",
 		Samples: func(v *accountView, emit Emit) {
 			for _, k := range slices.SortedFunc(maps.Keys(v.Unattributed), inventory.Key.Compare) {
 				emit(v.Unattributed[k], k.AccountID, k.Region)
@@ -72,7 +72,7 @@ func eachDefaultQuota(f func(*inventory.SharedQuota, Emit)) func(*accountView, E
 func defaultQuota(name, unit, help string, value amount) Family {
 	return Family{
 		Name: "default_quota_" + name, Unit: unit, Labels: accountLabels,
-		Help: help + " By what shares it: region is empty with the scope account, and with user_pool see cognito_ses_pool_quota_" + name + ". Absent when unknown.",
+		Help: help + " By account and region that share it; region is empty with the scope account, and with user_pool see cognito_ses_pool_quota_" + name + ". Absent when unknown.",
 		Samples: eachDefaultQuota(func(q *inventory.SharedQuota, emit Emit) {
 			if n, ok := value(&q.Quota); ok {
 				emit(n, q.AccountID, q.Region)

@@ -46,7 +46,7 @@ var (
 	}
 	buildInfo = Family{
 		Name: "exporter_build_info", Labels: []string{"version", "revision", "branch", "goversion", "demo"},
-		Help: "The program's version, and whether it runs on simulated data; always 1.",
+		Help: "The program's version, and whether it uses simulated data; always 1.",
 	}
 )
 

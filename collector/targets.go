@@ -36,7 +36,7 @@ var targetFamilies = []Family{
 	},
 	{
 		Name: "exporter_target_last_success_timestamp_seconds", Pass: true, Labels: with(accountLabels, "api"), Unit: "seconds",
-		Help: "When every call of the API last succeeded in a pass, as Unix time. Absent before the first time.",
+		Help: "When every call of the API last succeeded in a pass, as Unix time. Absent before the first success.",
 		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
 			if !o.LastSuccess.IsZero() {
 				emit(float64(o.LastSuccess.UnixMilli())/1000, append(accountValues(r.Target), o.API)...)
@@ -45,7 +45,7 @@ var targetFamilies = []Family{
 	},
 	{
 		Name: "exporter_target_error", Pass: true, Labels: with(accountLabels, "api", "class"),
-		Help: "1 while the API's last pass failed with an error of the class; the log and the page have the text.",
+		Help: "1 while the API's last pass failed with an error of the class; the log and the page /targets have the message.",
 		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
 			if o.Class != inventory.OK {
 				emit(1, append(accountValues(r.Target), o.API, string(o.Class))...)
@@ -70,7 +70,7 @@ var targetFamilies = []Family{
 	},
 	{
 		Name: "exporter_pools", Unit: "pools",
-		Help: "How many user pools are known. Absent when none can be, because no target could be read.",
+		Help: "How many user pools are known. Absent when no target could be read.",
 		Total: func(t *totals, emit Emit) {
 			if !t.PoolsUnknown {
 				emit(float64(t.PoolCount()))
