@@ -68,7 +68,7 @@ release: bin/cyclonedx-gomod ## Build archives for every platform, checksums and
 demo: ## Run the exporter on a simulated AWS, on 127.0.0.1:PORT (10057)
 	go run ./cmd/exporter --demo --web.listen-address=127.0.0.1:$(PORT)
 
-docs: ## Write docs/metrics.md anew from the metric table
+docs: ## Write docs/metrics.md from the metric table
 	go test ./collector -run TestDocs -update
 
 clean: ## Remove what was built
