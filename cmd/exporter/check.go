@@ -48,7 +48,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 		return fail(exitUsage, err)
 	}
 	p.show(stderr, len(plan.Targets))
-	readings := collector.ReadOnce(ctx, reader, plan, p.finished)
+	readings := collector.ReadOnce(ctx, watched{reader, p}, plan, p.finished)
 	p.end()
 	if ctx.Err() != nil {
 		return fail(exitUnjudged, ctx.Err())

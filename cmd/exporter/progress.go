@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"sync"
 	"time"
 
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/collector"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
 
@@ -81,6 +83,20 @@ func (p *progress) described(t inventory.Target, done, total int) {
 	p.estimate.described(t.Key(), done, total, time.Now())
 }
 
+// watched tells the progress when a target is read.
+type watched struct {
+	collector.Reader
+	progress *progress
+}
+
+func (w watched) Read(ctx context.Context, t inventory.Target, prev *inventory.Reading) inventory.Reading {
+	r := w.Reader.Read(ctx, t, prev)
+	w.progress.mu.Lock()
+	defer w.progress.mu.Unlock()
+	w.progress.estimate.ended(r.Target.Key())
+	return r
+}
+
 func (p *progress) line(now time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,7 +105,7 @@ func (p *progress) line(now time.Time) string {
 		line += fmt.Sprintf("pools: %d of %d, ", done, total)
 	}
 	line += fmt.Sprintf("calls: %d", p.calls)
-	if left := p.estimate.left(now); left > 0 {
+	if left := p.estimate.left(now, p.of); left > 0 {
 		line += fmt.Sprintf(", about %s left", max(left.Round(time.Second), time.Second))
 	}
 	return line
@@ -108,12 +124,19 @@ type share struct {
 
 func (e *estimate) described(target inventory.Key, done, total int, at time.Time) {
 	s, ok := e.shares[target]
-	if !ok || total != s.total {
+	if !ok || total != s.total { // The second round of check has a count of its own.
 		s = share{first: at, before: done, total: total}
 	}
 	if done > s.done { // Reports may overtake each other.
 		s.done, s.last = done, at
 	}
+	e.shares[target] = s
+}
+
+// ended takes note of a target that is read, also one whose pools could not be listed.
+func (e *estimate) ended(target inventory.Key) {
+	s := e.shares[target]
+	s.done = s.total
 	e.shares[target] = s
 }
 
@@ -125,13 +148,20 @@ func (e *estimate) pools() (done, total int) {
 	return done, total
 }
 
-// left returns how long describing will still take; 0 while no pace is known,
-// and when everything that is listed is described.
-func (e *estimate) left(now time.Time) time.Duration {
+// left returns how long describing will still take; 0 while it is not known how
+// many pools each of the targets has and at what pace they are described, and
+// at the end.
+func (e *estimate) left(now time.Time, targets int) time.Duration {
+	if len(e.shares) < targets {
+		return 0
+	}
 	var left time.Duration
 	for _, s := range e.shares {
-		if s.done <= s.before || s.done == s.total {
+		if s.done == s.total {
 			continue
+		}
+		if s.done <= s.before {
+			return 0
 		}
 		// Since the last report, time went by without progress: when that is
 		// longer than usual, the pace is slower than it was.

@@ -115,6 +115,9 @@ func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
 			todo = append(todo, job{up, 0})
 		}
 	}
+	if p.opts.Progress != nil {
+		p.opts.Progress(p.reading.Target, 0, len(todo))
+	}
 	if len(todo) == 0 {
 		return
 	}
