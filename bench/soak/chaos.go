@@ -92,7 +92,8 @@ func (c *chaos) change(ctx context.Context) error {
 		status := map[bool]string{true: "SUCCESS", false: "FAILED"}[verified]
 		change = map[string]any{"identities": []any{map[string]any{"name": "example.com", "status": status, "verified": verified, "sending_enabled": verified}}}
 	default:
-		change = map[string]any{"ses": map[string]any{"sending_enabled": c.random.IntN(3) > 0, "sent_last_24_hours": c.random.IntN(50000)}}
+		// Not what was sent: with the first e-mail an account gets a bounce rate, which is read once an hour.
+		change = map[string]any{"ses": map[string]any{"sending_enabled": c.random.IntN(3) > 0, "max_24_hour_send": c.random.IntN(50000)}}
 	}
 	c.say("account %s, %s: %v", t.Account, t.Region, change)
 	return c.sim.Patch(ctx, stand.Change{Target: t, To: change})
