@@ -49,7 +49,7 @@ type Plan struct {
 type Options struct {
 	Reader Reader
 	Logger *slog.Logger
-	Self   *Self // counts failures; may be nil
+	Self   *Self // counts failures by account; may be nil
 }
 
 // Collector reads, keeps and publishes. It lives as long as the process: a new
@@ -71,6 +71,9 @@ type Collector struct {
 	targets  map[targetKey]*target
 	accounts map[string]*account // by ID; empty for the ambient account while that is not known
 	ambient  string              // the ID of the ambient account, once it is known
+	// passing holds, for each account and region that was ever read, what a pass
+	// over it takes: there is one at a time.
+	passing map[inventory.Key]chan struct{}
 }
 
 // plan is a Plan and what follows from it.
@@ -84,7 +87,7 @@ func New(o Options, p Plan) (*Collector, error) {
 	c := &Collector{
 		reader: o.Reader, logger: o.Logger, self: o.Self,
 		ready: make(chan struct{}), wake: make(chan struct{}, 1),
-		targets: map[targetKey]*target{}, accounts: map[string]*account{},
+		targets: map[targetKey]*target{}, accounts: map[string]*account{}, passing: map[inventory.Key]chan struct{}{},
 	}
 	if err := c.Apply(p); err != nil {
 		return nil, err

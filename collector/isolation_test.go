@@ -197,10 +197,7 @@ func TestHangingTargetHoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, p := &world{}, accounts(5)
 		p.ReadyAfter = 20 * time.Second
-		w.with("100000000004", func(ctx context.Context, r *inventory.Reading) {
-			<-ctx.Done()
-			*r = inventory.Reading{Target: r.Target, Start: r.Start, End: time.Now(), Outcomes: []inventory.Outcome{{API: inventory.APICognito, Class: inventory.Timeout, Message: "hangs"}}}
-		})
+		w.with("100000000004", hang)
 		began := time.Now()
 		c := start(t, w, p)
 		<-c.Done()

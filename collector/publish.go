@@ -45,13 +45,13 @@ type account struct {
 	news  bool // only the passes over the targets have
 
 	piece  *piece
-	judged time.Time // when piece was; zero before the first time
+	judged time.Time // when piece was, or would have been the same; zero before the first time
 	moves  bool      // the verdicts depend on the time, or facts ended when it was judged
 	resets bool      // the reset of the default quota changes it
 	next   time.Time // when the next fact becomes stale; zero when none does
 
-	last    *inventory.Key // of the reading that came last
-	failure string         // why the last attempt to make the piece failed; empty when it did not
+	last    string // the region of the reading that came last; empty before the first
+	failure string // why the last attempt to make the piece failed; empty when it did not
 }
 
 // touch returns the account, which is to be published anew. The caller holds
@@ -61,6 +61,9 @@ func (c *Collector) touch(id string) *account {
 	if a == nil {
 		a = &account{id: id, dirty: true}
 		c.accounts[id] = a
+		if c.self != nil {
+			c.self.knowAccount(id)
+		}
 	}
 	if a.piece == nil {
 		a.dirty = true
@@ -72,8 +75,7 @@ func (c *Collector) touch(id string) *account {
 // renew takes note of a reading: one that brings the same facts as the one
 // before needs no judging, if what is published is of those facts.
 func (a *account) renew(prev, now *inventory.Reading) {
-	k := now.Target.Key()
-	a.last = &k
+	a.last = now.Target.Region
 	whole := !slices.ContainsFunc(now.Outcomes, func(o inventory.Outcome) bool {
 		return o.Class != inventory.OK && o.Class != inventory.RegionDisabled
 	})
@@ -147,8 +149,8 @@ func (c *Collector) nextMoment(published time.Time) time.Time {
 type work struct {
 	target   *account // that it is about; only [Collector.settle] looks into it
 	id       string
-	judged   time.Time      // when before was
-	last     *inventory.Key // of the reading that came last
+	judged   time.Time // when before was
+	last     string    // the region of the reading that came last
 	plan     *plan
 	now      time.Time
 	facts    bool // they are to be judged, not only the passes shown
@@ -157,13 +159,15 @@ type work struct {
 
 	piece *piece
 	err   error
+	ended bool      // there are facts that are too old to be in piece
+	next  time.Time // when the next fact ends; zero when none does
 }
 
 // publish renews the accounts that have changed since the last publish and
 // replaces what is served. An account whose piece cannot be made keeps the last
 // one until that is stale; the others do not notice.
 func (c *Collector) publish(last, now time.Time) {
-	jobs, p := c.jobs(last, now)
+	jobs, p, counts := c.jobs(last, now)
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, w := range jobs {
@@ -184,11 +188,7 @@ func (c *Collector) publish(last, now time.Time) {
 			pieces = append(pieces, a.piece)
 		}
 	}
-	counts, current := c.count(), c.plan
 	c.mu.Unlock()
-	if current != p {
-		c.signal() // A new plan has come meanwhile; what it changes is published next.
-	}
 
 	before := c.published.Load()
 	next := p.join(before, now, pieces, counts)
@@ -199,8 +199,9 @@ func (c *Collector) publish(last, now time.Time) {
 	}
 }
 
-// jobs returns what is to be done, with the readings as they are now.
-func (c *Collector) jobs(last, now time.Time) ([]*work, *plan) {
+// jobs returns what is to be done, with the plan and the readings as they are
+// now. What comes later signals that it wants to be published next.
+func (c *Collector) jobs(last, now time.Time) ([]*work, *plan, targetCounts) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.plan
@@ -234,20 +235,28 @@ func (c *Collector) jobs(last, now time.Time) ([]*work, *plan) {
 				continue
 			}
 			r := *t.reading
-			r.Target.AccountName = t.AccountName
+			r.Target.AccountID, r.Target.AccountName = id, t.AccountName // They may have become known, or others, since.
 			w.readings = append(w.readings, r)
 		}
 		a.dirty, a.news = false, false
 		jobs = append(jobs, w)
 	}
-	return jobs, p
+	return jobs, p, c.count()
 }
 
 // run makes the account's piece.
 func (w *work) run() {
 	oldest := w.now.Add(-w.plan.StaleAfter)
 	for i := range w.readings {
-		w.readings[i] = w.readings[i].Fresh(oldest)
+		r := &w.readings[i]
+		if first := r.OldestAfter(time.Time{}); !first.IsZero() && first.Before(oldest) {
+			w.ended = true
+		}
+		// A fact ends just after it has reached the age.
+		if next := r.OldestAfter(oldest.Add(-1)); !next.IsZero() {
+			w.endsBy(next)
+		}
+		*r = r.Fresh(oldest)
 	}
 	if w.facts || w.before == nil {
 		w.piece, w.err = w.judge()
@@ -255,7 +264,7 @@ func (w *work) run() {
 	if w.piece == nil {
 		w.piece = w.keep()
 	}
-	passes, err := w.render("passes", func(f *Family) bool { return f.Pass }, w.piece)
+	passes, err := w.render("passes", func(f *Family) bool { return f.Pass }, func() *accountView { return &accountView{Account: w.piece.account} })
 	if err != nil {
 		w.err = errors.Join(w.err, err)
 		if w.before != nil {
@@ -263,6 +272,13 @@ func (w *work) run() {
 		}
 	}
 	w.piece.passes = passes
+}
+
+// endsBy takes note of a fact that was confirmed at that time.
+func (w *work) endsBy(confirmed time.Time) {
+	if end := confirmed.Add(w.plan.StaleAfter + time.Millisecond); w.next.IsZero() || end.Before(w.next) {
+		w.next = end
+	}
 }
 
 // judge links, judges and renders the account's facts.
@@ -279,7 +295,7 @@ func (w *work) judge() (p *piece, err error) {
 		})
 	}
 	if err == nil {
-		p.facts, err = w.render("render", func(f *Family) bool { return f.Samples != nil && !f.Pass }, p)
+		p.facts, err = w.render("render", func(f *Family) bool { return !f.Pass }, func() *accountView { return w.plan.view(p.account, p.result) })
 	}
 	if err != nil {
 		return nil, err
@@ -293,11 +309,14 @@ func (w *work) keep() *piece {
 	readings := slices.DeleteFunc(slices.Clone(w.readings), func(r inventory.Reading) bool { return r.Unread })
 	if w.err != nil && len(readings) > 0 {
 		// The reading that came last is taken to be what is wrong.
-		i := max(0, slices.IndexFunc(readings, func(r inventory.Reading) bool { return w.last != nil && r.Target.Key() == *w.last }))
+		i := max(0, slices.IndexFunc(readings, func(r inventory.Reading) bool { return r.Target.Region == w.last }))
 		readings[i].Outcomes = withFailure(readings[i].Outcomes, fmt.Sprintf("publishing account %s failed: %v; please report it", w.id, w.err))
 	}
 	if w.before == nil || w.err != nil && w.now.Sub(w.judged) > w.plan.StaleAfter {
 		return &piece{rules: w.plan.Rules, account: inventory.Unjudged(w.now, w.readings).Renewed(readings), result: w.plan.Rules.None()}
+	}
+	if w.err != nil {
+		w.endsBy(w.judged)
 	}
 	kept := *w.before
 	kept.account = kept.account.Renewed(readings)
@@ -307,54 +326,38 @@ func (w *work) keep() *piece {
 	return &kept
 }
 
-// guard turns a panic into an error.
+// guard names the step that failed, and turns a panic into an error.
 func guard(step string, do func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = &panicError{step, r, debug.Stack()}
+			err = &stepError{step, fmt.Errorf("panic: %v", r), debug.Stack()}
 		}
 	}()
 	if err := do(); err != nil {
-		return fmt.Errorf("%s: %w", step, err)
+		return &stepError{step: step, err: err}
 	}
 	return nil
 }
 
-// panicError is a panic that was caught.
-type panicError struct {
+// stepError is why a step of publishing an account failed.
+type stepError struct {
 	step  string
-	value any
-	stack []byte
+	err   error
+	stack []byte // nil without a panic
 }
 
-func (e *panicError) Error() string { return fmt.Sprintf("%s: panic: %v", e.step, e.value) }
+func (e *stepError) Error() string { return e.step + ": " + e.err.Error() }
 
 // settle takes over an account's new piece. The caller holds the lock.
 func (c *Collector) settle(w *work) {
 	a := w.target
 	a.piece = w.piece
-	if w.facts && w.err == nil {
+	if w.err == nil {
 		judged := w.piece.account
-		a.judged, a.moves, a.resets = w.now, judged.Moves(), len(judged.DefaultQuotas)+len(judged.Unattributed) > 0
+		// When facts that have ended come back the same, they are judged all the same.
+		a.judged, a.moves, a.resets = w.now, w.ended || judged.Moves(), len(judged.DefaultQuotas)+len(judged.Unattributed) > 0
 	}
-	// When facts end and come back the same, they have to be judged all the same.
-	a.next = time.Time{}
-	oldest := w.now.Add(-w.plan.StaleAfter)
-	for _, t := range c.of(a.id) {
-		if t.reading == nil {
-			continue
-		}
-		if first := t.reading.OldestAfter(time.Time{}); first.Before(oldest) && !first.IsZero() {
-			a.moves = true
-		}
-		// A fact ends just after it has reached the age.
-		if next := t.reading.OldestAfter(oldest.Add(-1)); !next.IsZero() {
-			next = next.Add(w.plan.StaleAfter + time.Millisecond)
-			if a.next.IsZero() || next.Before(a.next) {
-				a.next = next
-			}
-		}
-	}
+	a.next = w.next
 	if w.err == nil {
 		a.failure = ""
 		if w.facts && c.self != nil {
@@ -366,20 +369,17 @@ func (c *Collector) settle(w *work) {
 		}
 		return
 	}
-	if stale := w.judged.Add(w.plan.StaleAfter + time.Millisecond); w.before != nil && stale.After(w.now) && (a.next.IsZero() || stale.Before(a.next)) {
-		a.next = stale
-	}
 	if c.self != nil {
 		c.self.publishFailed(a.id)
 	}
 	if text := w.err.Error(); text != a.failure {
 		a.failure = text
-		attrs := []any{"account_id", a.id, "err", text}
-		if a.last != nil {
-			attrs = append(attrs, "region", a.last.Region)
-		}
-		if p := (*panicError)(nil); errors.As(w.err, &p) {
-			attrs = append(attrs, "step", p.step, "stack", string(p.stack))
+		attrs := []any{"account_id", a.id, "region", w.last, "err", text}
+		if failed, ok := errors.AsType[*stepError](w.err); ok {
+			attrs = append(attrs, "step", failed.step)
+			if failed.stack != nil {
+				attrs = append(attrs, "stack", string(failed.stack))
+			}
 		}
 		c.logger.Error("An account could not be published; its last facts stay until they are stale", attrs...)
 	}
@@ -467,10 +467,11 @@ func expositionFamilies(tags []TagLabel) (*exposition.Families, error) {
 	return exposition.NewFamilies(all)
 }
 
-// render renders the families of an account that are wanted.
-func (w *work) render(step string, wanted func(*Family) bool, p *piece) (rendered *exposition.Piece, err error) {
+// render renders the families of an account that are wanted. What is said of
+// the passes does not depend on what could panic in view.
+func (w *work) render(step string, wanted func(*Family) bool, view func() *accountView) (rendered *exposition.Piece, err error) {
 	err = guard(step, func() error {
-		v := w.plan.view(p.account, p.result)
+		v := view()
 		rendered, err = w.plan.families.Build(func(i int, emit exposition.Emit) {
 			if f := &Families[i]; wanted(f) && f.Samples != nil {
 				f.Samples(v, Emit(emit))

@@ -122,10 +122,7 @@ func TestReloadsWhileAnAccountHangs(t *testing.T) {
 		p.Interval, p.Timeout, p.StaleAfter = 10*time.Second, 10*time.Second, 30*time.Second
 		c := start(t, w, p)
 		<-c.Done()
-		w.with("100000000004", func(ctx context.Context, r *inventory.Reading) {
-			<-ctx.Done()
-			*r = inventory.Reading{Target: r.Target, Start: r.Start, End: time.Now(), Outcomes: []inventory.Outcome{{API: inventory.APICognito, Class: inventory.Timeout, Message: "hangs"}}}
-		})
+		w.with("100000000004", hang)
 		before := w.passes("100000000001")
 		for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(3 * time.Second) {
 			if err := c.Apply(p); err != nil {

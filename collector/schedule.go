@@ -64,15 +64,9 @@ func (c *Collector) retarget() {
 	for id := range c.accounts {
 		c.followSenders(id)
 	}
-	if c.self != nil {
-		for id := range c.accounts {
-			c.self.knowAccount(id)
-		}
-	}
 }
 
-// reschedule moves the next pass where the interval puts it. A pass is never
-// repeated for it.
+// reschedule brings the next pass forward where the interval is shorter now.
 func (c *Collector) reschedule(t *target, now time.Time) {
 	if t.reading == nil {
 		return
@@ -81,7 +75,7 @@ func (c *Collector) reschedule(t *target, now time.Time) {
 	if due.Before(now) {
 		due = now
 	}
-	if due.Before(t.due) || t.due.Before(due.Add(-c.plan.Interval)) {
+	if due.Before(t.due) {
 		t.due, t.slot = due, due
 		select {
 		case t.wake <- struct{}{}:
@@ -149,25 +143,35 @@ func (c *Collector) needs(account string) []inventory.Need {
 }
 
 // followSenders reads the SES regions that pools of the account send through
-// and that are not planned, and ends those that no pool leads to any more. The
-// caller holds the lock.
+// and that are not planned, with the name and role of the account's planned
+// targets, and ends those that no pool leads to any more. The caller holds the
+// lock.
 func (c *Collector) followSenders(account string) {
-	now := time.Now()
-	wanted := map[inventory.Key]bool{}
-	for _, in := range inventory.SESOnlyTargets(c.needs(account), c.plan.Targets) {
-		// It is read with the role of the account's other targets.
-		for _, t := range c.of(account) {
-			if !t.SESOnly {
-				in.Role = t.Role
-			}
+	own := c.of(account)
+	var planned []inventory.Target
+	var name, role string
+	for _, t := range own {
+		if !t.SESOnly {
+			in := t.Target
+			in.AccountID = account
+			planned = append(planned, in)
+			name, role = in.AccountName, in.Role
 		}
-		wanted[in.Key()] = true
-		if c.targets[keyOf(in)] == nil {
+	}
+	now := time.Now()
+	wanted := map[targetKey]bool{}
+	for _, in := range inventory.SESOnlyTargets(c.needs(account), planned) {
+		in.AccountName, in.Role = name, role
+		k := keyOf(in)
+		wanted[k] = true
+		if t := c.targets[k]; t != nil {
+			t.AccountName = in.AccountName
+		} else {
 			c.add(in, now, now)
 		}
 	}
-	for _, t := range c.of(account) {
-		if t.SESOnly && !wanted[t.Key()] {
+	for _, t := range own {
+		if t.SESOnly && !wanted[keyOf(t.Target)] {
 			c.remove(t)
 		}
 	}
@@ -194,8 +198,26 @@ func (c *Collector) schedule(ctx context.Context, t *target) {
 // pass reads a target once and takes over what it brings.
 func (c *Collector) pass(ctx context.Context, t *target) {
 	c.mu.Lock()
-	prev, in, timeout := t.reading, t.Target, c.plan.Timeout
+	in := t.Target
 	in.AccountID = c.accountID(t)
+	slot := c.passing[in.Key()]
+	if slot == nil {
+		slot = make(chan struct{}, 1)
+		c.passing[in.Key()] = slot
+	}
+	c.mu.Unlock()
+	// A target that was removed and came back waits for the pass that was cut off.
+	select {
+	case slot <- struct{}{}:
+		defer func() { <-slot }()
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	if ctx.Err() != nil {
+		c.mu.Unlock()
+		return
+	}
+	prev, timeout := t.reading, c.plan.Timeout
 	for _, n := range c.needs(in.AccountID) {
 		if n.Region == t.Region {
 			in.Identities = n.Identities
@@ -209,13 +231,13 @@ func (c *Collector) pass(ctx context.Context, t *target) {
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if ctx.Err() != nil || c.targets[keyOf(t.Target)] != t {
+	if ctx.Err() != nil {
 		return // What was cut off is no failure of AWS.
 	}
 	now, interval := time.Now(), c.plan.Interval
-	t.due = t.slot
-	if late := now.Sub(t.slot); late >= 0 {
-		t.due = t.slot.Add(late.Truncate(interval) + interval)
+	t.due = t.slot.Add(now.Sub(t.slot).Truncate(interval))
+	if !t.due.After(now) {
+		t.due = t.due.Add(interval)
 	}
 	reading.Next = t.due
 	t.reading = &reading
@@ -243,14 +265,17 @@ func (c *Collector) read(ctx context.Context, in inventory.Target, prev *invento
 		if of, ok := r.(interface{ StackTrace() []byte }); ok {
 			stack = of.StackTrace() // It panicked in another goroutine.
 		}
-		c.logger.Error("A pass panicked; what was known stays until it is stale",
-			"account_id", in.AccountID, "region", in.Region, "step", "read", "err", fmt.Sprint(r), "stack", string(stack))
+		message := fmt.Sprintf("reading account %s, region %s panicked: %v; please report it, the log has the stack", in.AccountID, in.Region, r)
+		if before, _ := prev.Outcome(inventory.APIExporter); before.Message != message {
+			c.logger.Error("A pass panicked; what was known stays until it is stale",
+				"account_id", in.AccountID, "region", in.Region, "step", "read", "err", fmt.Sprint(r), "stack", string(stack))
+		}
 		reading = inventory.Reading{Target: in}
 		if prev != nil {
 			reading = *prev
 		}
 		reading.Start, reading.End = start, time.Now()
-		reading.Outcomes = withFailure(reading.Outcomes, fmt.Sprintf("reading account %s, region %s panicked: %v; please report it, the log has the stack", in.AccountID, in.Region, r))
+		reading.Outcomes = withFailure(reading.Outcomes, message)
 	}()
 	return c.reader.Read(ctx, in, prev)
 }
@@ -270,6 +295,7 @@ func (c *Collector) log(prev, now *inventory.Reading) {
 		before, _ := prev.Outcome(o.API)
 		attrs := []any{"account_id", now.Target.AccountID, "region", now.Target.Region, "api", o.API}
 		switch {
+		case o.API == inventory.APIExporter: // [Collector.read] has said it.
 		case o.Class == before.Class, o.Message != "" && said[o.Message]:
 		case o.Class == inventory.OK:
 			c.logger.Info("Target recovered", attrs...)
