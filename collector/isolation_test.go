@@ -42,6 +42,18 @@ func (w *world) passes(account string) int {
 	return len(w.reads[inventory.Key{AccountID: account, Region: "eu-west-1"}])
 }
 
+// first returns when the first pass over the target after t began.
+func (w *world) first(target inventory.Target, t time.Time) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, began := range w.reads[target.Key()] {
+		if began.After(t) {
+			return began
+		}
+	}
+	return time.Time{}
+}
+
 func (w *world) Read(ctx context.Context, t inventory.Target, _ *inventory.Reading) inventory.Reading {
 	now := time.Now()
 	w.mu.Lock()
@@ -119,11 +131,12 @@ func TestAnAccountInTroubleIsAlone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(context.Context, *inventory.Reading)
 		says   string // in the log
+		step   string // likewise
 		counts string // failures to publish; a pass that panics brings nothing to publish
 	}{
-		"a pool twice": {func(_ context.Context, r *inventory.Reading) { r.Pools = append(r.Pools, r.Pools[len(r.Pools)-1]) }, "cognito_ses_pool_", "1"},
-		"no number":    {func(_ context.Context, r *inventory.Reading) { r.SES.Quota.Used = math.NaN() }, "NaN", "1"},
-		"a panic":      {func(context.Context, *inventory.Reading) { panic("out of range") }, "out of range", "0"},
+		"a pool twice": {func(_ context.Context, r *inventory.Reading) { r.Pools = append(r.Pools, r.Pools[len(r.Pools)-1]) }, "cognito_ses_pool_", "step=render", "1"},
+		"no number":    {func(_ context.Context, r *inventory.Reading) { r.SES.Quota.Used = math.NaN() }, "NaN", "step=render", "1"},
+		"a panic":      {func(context.Context, *inventory.Reading) { panic("out of range") }, "out of range", "step=read", "0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -156,10 +169,16 @@ func TestAnAccountInTroubleIsAlone(t *testing.T) {
 				if value(got, ready(bad)) != "1" || value(got, internal(bad)) != "1" {
 					t.Errorf("the account: ready %q, internal %q", value(got, ready(bad)), value(got, internal(bad)))
 				}
-				for _, part := range []string{tt.says, "account_id=" + bad, "region=eu-west-1"} {
-					if strings.Count(log.String(), part) < 1 {
+				for _, part := range []string{tt.says, "account_id=" + bad, "region=eu-west-1", tt.step} {
+					if !strings.Contains(log.String(), part) {
 						t.Errorf("the log lacks %q: %s", part, log.String())
 					}
+				}
+				if n := strings.Count(log.String(), "\n"); n != 1 || strings.Contains(log.String(), "account_id="+good) {
+					t.Errorf("the log has %d lines: %s", n, log.String())
+				}
+				if stack := strings.Contains(log.String(), "stack="); stack != (name == "a panic") {
+					t.Errorf("the log has a stack: %v", stack)
 				}
 				if n := failures(bad); n != tt.counts {
 					t.Errorf("%q failures to publish, want %s", n, tt.counts)
@@ -178,7 +197,7 @@ func TestAnAccountInTroubleIsAlone(t *testing.T) {
 				}
 				lines := strings.Count(log.String(), "\n")
 				time.Sleep(5 * time.Minute)
-				if more := strings.Count(log.String(), "\n") - lines; tt.counts != "0" && more > 0 {
+				if more := strings.Count(log.String(), "\n") - lines; more > 0 {
 					t.Errorf("the same trouble is logged %d times more", more)
 				}
 

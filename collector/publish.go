@@ -65,21 +65,18 @@ func (c *Collector) touch(id string) *account {
 			c.self.knowAccount(id)
 		}
 	}
-	if a.piece == nil {
-		a.dirty = true
-	}
 	a.news = true
 	return a
 }
 
 // renew takes note of a reading: one that brings the same facts as the one
-// before needs no judging, if what is published is of those facts.
+// before needs no judging for that.
 func (a *account) renew(prev, now *inventory.Reading) {
 	a.last = now.Target.Region
 	whole := !slices.ContainsFunc(now.Outcomes, func(o inventory.Outcome) bool {
 		return o.Class != inventory.OK && o.Class != inventory.RegionDisabled
 	})
-	if a.moves || a.failure != "" || !whole || prev == nil || !prev.SameFacts(now) {
+	if !whole || prev == nil || !prev.SameFacts(now) {
 		a.dirty = true
 	}
 }
@@ -155,7 +152,7 @@ type work struct {
 	now      time.Time
 	facts    bool // they are to be judged, not only the passes shown
 	readings []inventory.Reading
-	before   *piece
+	before   *piece // nil before the first time
 
 	piece *piece
 	err   error
@@ -212,7 +209,7 @@ func (c *Collector) jobs(last, now time.Time) ([]*work, *plan, targetCounts) {
 	var jobs []*work
 	for id, a := range c.accounts {
 		stale := !a.next.IsZero() && !now.Before(a.next)
-		facts := a.dirty || reset && a.resets || expired || stale
+		facts := a.dirty || a.news && (a.moves || a.failure != "") || reset && a.resets || expired || stale
 		if !facts && !a.news {
 			continue
 		}
@@ -258,7 +255,7 @@ func (w *work) run() {
 		}
 		*r = r.Fresh(oldest)
 	}
-	if w.facts || w.before == nil {
+	if w.facts {
 		w.piece, w.err = w.judge()
 	}
 	if w.piece == nil {

@@ -298,26 +298,41 @@ func TestScrapesBesidePublishing(t *testing.T) {
 // is published without them, since they have just ended.
 func TestFactsThatComeBackMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &source{facts: quiet()}
-		var slow atomic.Bool
-		p := thePlan()
+		ireland, virginia := &source{facts: quiet()}, &source{facts: quiet()}
+		p := throughPlan("", "eu-west-1", "us-east-1")
 		p.StaleAfter = 3*time.Minute - publishPause
+		var slow, down atomic.Bool
 		p.ShowIdentity = func(string) bool {
 			if slow.Load() {
 				time.Sleep(time.Second)
 			}
 			return true
 		}
-		c := start(t, s, p)
+		p.AllIdentities = true
+		c := start(t, passReader(func(ctx context.Context, target inventory.Target, prev *inventory.Reading) inventory.Reading {
+			if target.Region == "us-east-1" {
+				r := virginia.Read(ctx, target, prev)
+				r.Pools = nil
+				return r
+			}
+			r := ireland.Read(ctx, target, prev)
+			if down.Load() {
+				denied(prev)(ctx, &r)
+			}
+			return r
+		}), p)
 		time.Sleep(time.Minute + 30*time.Second)
 		confirmed := reading(c, own.AccountID).PoolsListed
-		s.down.Store(true)
+		down.Store(true)
 		time.Sleep(time.Until(confirmed.Add(p.StaleAfter - time.Second)))
-		s.down.Store(false)
+		down.Store(false)
 		slow.Store(true) // The facts end, and the next pass is over before they are published so.
-		time.Sleep(2 * time.Second)
+		time.Sleep(1100 * time.Millisecond)
 		slow.Store(false)
-		time.Sleep(10 * time.Second)
+		time.Sleep(2 * time.Second)
+		if next := reading(c, own.AccountID); !next.Start.Equal(confirmed.Add(3 * time.Minute)) {
+			t.Fatalf("the last pass was at %s", next.Start)
+		}
 		if got := value(scrape(t, c), readySeries(own.AccountID)); got != "1" {
 			t.Errorf("ready is %q although the facts are back", got)
 		}
