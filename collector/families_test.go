@@ -3,6 +3,7 @@ package collector
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +171,43 @@ func TestFamiliesSayNothingOfNothing(t *testing.T) {
 	for line := range strings.Lines(familiesText(t, thePlan(), judged, targetCounts{pending: 1}, Families)) {
 		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "cognito_ses_exporter_targets{") {
 			t.Errorf("made up: %s", line)
+		}
+	}
+}
+
+// TestFindingsOfHiddenIdentities checks that a finding about an identity is
+// shown where that identity is, whatever other identities are.
+func TestFindingsOfHiddenIdentities(t *testing.T) {
+	world := familyWorld(t)
+	for name, tt := range map[string]struct {
+		show func(string) bool
+		want string
+	}{
+		"all":            {nil, "1"},
+		"it alone":       {func(name string) bool { return name == "pending.example" }, "1"},
+		"all others":     {func(name string) bool { return name != "pending.example" }, ""},
+		"none":           {func(string) bool { return false }, ""},
+		"it, elsewhere":  {nil, ""},
+		"it, everywhere": {nil, "1"},
+	} {
+		p, j := thePlan(), world
+		p.AllIdentities, p.ShowIdentity = true, tt.show
+		if strings.HasPrefix(name, "it, ") {
+			// The same identity is fine in another region, and not there in this one.
+			a := *world.Accounts[0]
+			a.Identities = slices.Clone(a.Identities)
+			for i := range a.Identities {
+				if id := &a.Identities[i]; id.Name == "pending.example" && name == "it, elsewhere" {
+					id.Target.Region = "eu-west-2"
+				}
+			}
+			judged := *world
+			judged.Snapshot = inventory.Join(noon, append([]*inventory.Account{&a}, world.Accounts[1:]...))
+			j = &judged
+		}
+		const finding = `cognito_ses_finding{account_id="111122223333",identity="pending.example",region="eu-west-1",rule="unverified"`
+		if got := value(familiesText(t, p, j, targetCounts{}, findingFamilies), finding); got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
 }
