@@ -58,10 +58,10 @@ type accountKey struct{ role, partition string } // no role is the ambient crede
 // account returns the account that the target is read through, made at its
 // first use. Accounts that are not configured use the ambient credentials.
 func (r *Reader) account(t inventory.Target) *account {
-	conf := r.opts.Load().conf(t.AccountID)
-	key := accountKey{conf.RoleARN, inventory.Partition(t.Region)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	conf := r.opts.Load().conf(t.AccountID) // Update, if it comes later, finds what is made of it.
+	key := accountKey{conf.RoleARN, inventory.Partition(t.Region)}
 	a, ok := r.accounts[key]
 	if !ok {
 		a = &account{reader: r, conf: conf, region: r.stsRegion(t.Region), places: map[string]*place{}, calls: map[string]*sharedCall{}}
