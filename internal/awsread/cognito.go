@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unique"
 
@@ -107,45 +106,59 @@ func repeats(next, last *string) bool {
 func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
 	type job struct {
 		*inventory.UserPool
-		tries int
+		tries     int
+		throttled error // what AWS said at the last try
 	}
 	var todo []job
 	for i := range pools {
 		if up := &pools[i]; !up.Listed.Before(p.reading.Start) && (up.Settings == nil || up.Confirmed.Before(p.reading.Start)) {
-			todo = append(todo, job{up, 0})
+			todo = append(todo, job{UserPool: up})
 		}
 	}
-	if p.opts.Progress != nil {
-		p.opts.Progress(p.reading.Target, 0, len(todo))
+	report := func(done int) {
+		if p.opts.Progress != nil {
+			p.opts.Progress(p.reading.Target, done, len(todo))
+		}
 	}
-	if len(todo) == 0 {
+	if report(0); len(todo) == 0 {
 		return
 	}
 	queue := make(chan job, len(todo)) // Whoever puts one back never waits.
 	for _, j := range todo {
 		queue <- j
 	}
-	var left atomic.Int64 // jobs in the queue, in work or to be put back
-	left.Store(int64(len(todo)))
+	var mu sync.Mutex // guards what follows, and keeps the reports in order
+	done := 0         // jobs that are not made again
 	work := func(j job) {
+		again := false
 		defer func() {
-			done := left.Add(-1)
-			if p.opts.Progress != nil {
-				p.opts.Progress(p.reading.Target, len(todo)-int(done), len(todo))
+			if again {
+				return
 			}
-			if done == 0 {
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			if report(done); done == len(todo) {
 				close(queue)
 			}
 		}()
 		defer p.keepPanic()
-		if j.tries++; p.describeOne(ctx, j.UserPool, j.tries < throttleAttempts) {
+		err := p.describeOne(ctx, j.UserPool)
+		if err != nil && ctx.Err() != nil && j.throttled != nil {
+			err = j.throttled // The deadline came while it waited.
+		}
+		class := classOf(err)
+		if j.tries++; class == inventory.Throttled && j.tries < throttleAttempts && ctx.Err() == nil && !is[*ownError](err) {
+			again, j.throttled = true, err
+			go func() {
+				sleep(ctx, backoff(j.tries))
+				queue <- j
+			}()
 			return
 		}
-		left.Add(1)
-		go func() {
-			sleep(ctx, backoff(j.tries))
-			queue <- j
-		}()
+		if err != nil && class != inventory.NotFound { // Deleted since the listing: the next one will tell.
+			p.fail(ctx, inventory.APICognito, "DescribeUserPool", err)
+		}
 	}
 	var workers sync.WaitGroup
 	for range min(describesInFlight, len(todo)) {
@@ -158,27 +171,20 @@ func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
 	workers.Wait()
 }
 
-// describeOne describes a pool. Its result is false when AWS throttled the
-// call, and again says that it may be made again.
-func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool, again bool) bool {
+// describeOne describes a pool, and leaves it to the caller when a throttled
+// call is made again.
+func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool) error {
 	out, err := p.place.cognito.DescribeUserPool(ctx, &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(up.ID)},
 		func(o *cognitoidentityprovider.Options) { o.Retryer = hastyRetryer{newRetryer()} })
 	if err == nil && (out.UserPool == nil || aws.ToString(out.UserPool.Id) != up.ID) {
 		err = errMalformed
 	}
-	if err == nil {
-		up.Confirmed = time.Now()
-		up.Settings = settingsOf(p.reading.Target.Key(), out.UserPool, up.LastModified, up.Confirmed)
-		return true
+	if err != nil {
+		return err
 	}
-	class := classOf(err)
-	if class == inventory.Throttled && again && ctx.Err() == nil && !is[*ownError](err) {
-		return false
-	}
-	if class != inventory.NotFound { // Deleted since the listing: the next one will tell.
-		p.fail(ctx, inventory.APICognito, "DescribeUserPool", err)
-	}
-	return true
+	up.Confirmed = time.Now()
+	up.Settings = settingsOf(p.reading.Target.Key(), out.UserPool, up.LastModified, up.Confirmed)
+	return nil
 }
 
 // settingsOf takes over what matters for e-mail. A mode that Cognito does not

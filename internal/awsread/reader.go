@@ -50,8 +50,8 @@ type Options struct {
 	RequestTimeout                time.Duration // of one HTTP attempt
 	Observe                       func(Attempt) // called once for every HTTP attempt, from many goroutines; may be nil
 	// Progress is called with how many of the pools of a target that have to be
-	// described are, once they are listed and after each of them, from many
-	// goroutines; may be nil.
+	// described are, once they are listed and after each of them: in this order
+	// for a target, but for several targets at once. It may be nil.
 	Progress func(t inventory.Target, done, total int)
 
 	// Panicked is called with a call that panicked, as its outcome's message

@@ -1,0 +1,115 @@
+package awsread_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+// TestThrottledForGood has one pool whose describes AWS always throttles.
+func TestThrottledForGood(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		timeout time.Duration
+		calls   int // 0 where the deadline ends them
+	}{{"attempts", time.Hour, 10}, {"deadline", 2 * time.Second, 0}} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				const pools = 20
+				sim := simulate(t, awssim.Options{NoQuotas: true, Fleet: generated(t, pools, "healthy")})
+				bad := sim.Fleet().Accounts[0].Regions["eu-west-1"].Pools[3].ID
+				calls := 0
+				sim.spoilt(func(operation string, body []byte, _ func() []byte) (int, string) {
+					if operation != "DescribeUserPool" || !strings.Contains(string(body), bad) {
+						return 0, ""
+					}
+					calls++
+					return http.StatusBadRequest, `{"__type": "TooManyRequestsException", "message": "Slow down, please"}`
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), tt.timeout)
+				defer cancel()
+				r := sim.reader(t, nil).Read(ctx, target(hub), nil)
+				o, _ := r.Outcome(inventory.APICognito)
+				if o.Class != inventory.Throttled || !strings.Contains(o.Message, "DescribeUserPool") || !strings.Contains(o.Message, "Slow down, please") {
+					t.Errorf("%+v", o)
+				}
+				if tt.calls > 0 && calls != tt.calls || tt.calls == 0 && (calls < 2 || r.End.Sub(r.Start) != tt.timeout) {
+					t.Errorf("%d calls in %s", calls, r.End.Sub(r.Start))
+				}
+				if len(r.Pools) != pools {
+					t.Errorf("%d pools", len(r.Pools))
+				}
+				for _, p := range r.Pools {
+					if p.ID == bad != (p.Settings == nil) || p.Confirmed.After(r.Start.Add(time.Second)) {
+						t.Errorf("%s: settings %+v, confirmed after %s; nothing is to wait for the one that is throttled", p.ID, p.Settings, p.Confirmed.Sub(r.Start))
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestProgress reads two targets at once, with throttling and a pool that is
+// gone when it is described: what is reported counts up one by one.
+func TestProgress(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const pools = 40
+		sim := simulate(t, awssim.Options{
+			NoQuotas: true, Fleet: generated(t, pools, "healthy", "eu-central-1"), Latency: time.Millisecond,
+			Faults: []awssim.Fault{{Kind: "throttle", Operation: "DescribeUserPool", Rate: 0.3}},
+		})
+		gone := sim.Fleet().Accounts[0].Regions["eu-west-1"].Pools[0].ID
+		sim.spoilt(func(operation string, body []byte, _ func() []byte) (int, string) {
+			if operation == "DescribeUserPool" && strings.Contains(string(body), gone) {
+				return http.StatusBadRequest, `{"__type": "ResourceNotFoundException", "message": "User pool does not exist."}`
+			}
+			return 0, ""
+		})
+		var mu sync.Mutex // guards reports
+		reports := map[inventory.Key][]int{}
+		reader := sim.reader(t, func(o *awsread.Options) {
+			o.Progress = func(at inventory.Target, done, total int) {
+				mu.Lock()
+				defer mu.Unlock()
+				if total != pools && (done != 0 || total > 1) {
+					t.Errorf("%s: %d of %d, of %d pools", at.Region, done, total, pools)
+				}
+				reports[at.Key()] = append(reports[at.Key()], done)
+			}
+		})
+		var whole []int
+		for n := range pools + 1 {
+			whole = append(whole, n)
+		}
+		var wg sync.WaitGroup
+		for _, region := range []string{"eu-central-1", "eu-west-1"} {
+			wg.Go(func() {
+				at := in(hub, region)
+				first := reader.Read(t.Context(), at, nil)
+				mu.Lock()
+				got := reports[at.Key()]
+				delete(reports, at.Key())
+				mu.Unlock()
+				if !slices.Equal(got, whole) {
+					t.Errorf("%s: %v, want every number up to %d", region, got, pools)
+				}
+				if region == "eu-west-1" {
+					return // Here one pool is left to describe.
+				}
+				reader.Read(t.Context(), at, &first)
+				if got := reports[at.Key()]; !slices.Equal(got, []int{0}) {
+					t.Errorf("%s, with nothing to describe: %v", region, got)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
