@@ -129,6 +129,7 @@ func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
 	}
 	var mu sync.Mutex // guards what follows, and keeps the reports in order
 	done := 0         // jobs that are not made again
+	inARow := 0       // throttled calls without another answer between; AWS throttles the account, not the pool
 	work := func(j job) {
 		again := false
 		defer func() {
@@ -148,10 +149,16 @@ func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
 			err = j.throttled // The deadline came while it waited.
 		}
 		class := classOf(err)
+		mu.Lock()
+		if inARow++; class != inventory.Throttled {
+			inARow = 0
+		}
+		n := inARow
+		mu.Unlock()
 		if j.tries++; class == inventory.Throttled && j.tries < throttleAttempts && ctx.Err() == nil && !is[*ownError](err) {
 			again, j.throttled = true, err
 			go func() {
-				sleep(ctx, backoff(j.tries))
+				sleep(ctx, backoff(n))
 				queue <- j
 			}()
 			return

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,56 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
+
+// TestThrottlingCostsLittle has AWS throttle 30 % of the describes. They count
+// towards the budget as well, so that 1/0.7 = 1.43 times as long is the least.
+func TestThrottlingCostsLittle(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const pools, budget = 200, 15
+		fleet := generated(t, pools, "healthy")
+		first := func(seed uint64, faults ...awssim.Fault) time.Duration {
+			sim := simulate(t, awssim.Options{NoQuotas: true, Fleet: fleet, Seed: seed, Faults: faults})
+			var now, most atomic.Int64 // describes in flight
+			sim.hold = func(operation, _ string) time.Duration {
+				if operation == "DescribeUserPool" {
+					if n := now.Add(1); n > most.Load() {
+						most.Store(n)
+					}
+					time.Sleep(100 * time.Millisecond)
+					now.Add(-1)
+				}
+				return 0
+			}
+			var seen attempts
+			r := sim.reader(t, func(o *awsread.Options) {
+				o.Observe, o.Budgets = seen.observe, map[string]float64{inventory.APICognito: budget}
+			}).Read(t.Context(), target(hub), nil)
+			allOK(t, r)
+			if len(r.Pools) != pools || slices.ContainsFunc(r.Pools, func(p inventory.UserPool) bool { return p.Settings == nil }) {
+				t.Errorf("seed %d: %d pools, or one without settings", seed, len(r.Pools))
+			}
+			all, throttled := seen.count("DescribeUserPool")
+			if all-throttled != pools || (throttled > 0) != (len(faults) > 0) {
+				t.Errorf("seed %d: %d calls succeeded and %d were throttled, want %d to succeed", seed, all-throttled, throttled, pools)
+			}
+			if most.Load() != 4 {
+				t.Errorf("seed %d: %d describes were in flight, want 4", seed, most.Load())
+			}
+			return r.End.Sub(r.Start)
+		}
+		bound := first(0)
+		const seeds = 5
+		var mean float64
+		for seed := range uint64(seeds) {
+			took := first(seed, awssim.Fault{Kind: "throttle", Operation: "DescribeUserPool", Rate: 0.3})
+			mean += float64(took) / float64(bound) / seeds
+		}
+		t.Logf("%s without throttling, %.2f times as long with it", bound, mean)
+		if mean > 1.7 {
+			t.Errorf("30 %% of throttling costs %.2f times as long", mean)
+		}
+	})
+}
 
 // TestThrottledForGood has one pool whose describes AWS always throttles.
 func TestThrottledForGood(t *testing.T) {

@@ -90,3 +90,16 @@ func (answers) Do(r *http.Request) (*http.Response, error) {
 	}[cmp.Or(r.Header.Get("X-Amz-Target"), r.URL.Path)]
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	for n, most := range map[int]time.Duration{1: 250 * time.Millisecond, 2: 500 * time.Millisecond, 5: 4 * time.Second, 7: maxBackoff, 1000: maxBackoff} {
+		var longest time.Duration
+		for range 1000 {
+			longest = max(longest, backoff(n))
+		}
+		if longest >= most || longest < most*9/10 {
+			t.Errorf("after %d throttled calls, up to %s, want %s", n, longest, most)
+		}
+	}
+}
