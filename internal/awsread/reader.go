@@ -259,7 +259,11 @@ func (p *pass) run(ctx context.Context) {
 		wg.Go(func() {
 			defer p.keepPanic()
 			p.readAccount(ctx)
-			facts, complete := p.listIdentities(ctx)
+			known := p.identitiesKnown()
+			if known {
+				<-poolsRead // They say whether the list of a while ago will do.
+			}
+			facts, complete := p.listIdentities(ctx, known)
 			<-poolsRead              // They say which identities and which accounts matter.
 			late := ctx.Err() != nil // Then it is Cognito that took the time, and SES is not to blame.
 			var used []string

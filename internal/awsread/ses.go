@@ -83,16 +83,24 @@ func known(values []string, value, otherwise string) string {
 	return otherwise
 }
 
+// identitiesKnown reports whether the last list of the identities is recent
+// enough to do while every identity in use is verified.
+func (p *pass) identitiesKnown() bool {
+	at := p.reading.IdentitiesListed
+	return !at.IsZero() && p.reading.Start.Sub(at) < p.opts.IdentitiesEvery
+}
+
 // listIdentities returns what is known of the identities by canonical name,
-// and whether they are all there are. A list of a while ago does while every
-// identity in use is verified.
-func (p *pass) listIdentities(ctx context.Context) (facts map[string]inventory.Identity, complete bool) {
+// and whether they are all there are. With recent, which takes the pools to be
+// read, the list of before is the answer unless an identity in use is not
+// verified by it: that may have changed, or it is a new one.
+func (p *pass) listIdentities(ctx context.Context, recent bool) (facts map[string]inventory.Identity, complete bool) {
 	facts = make(map[string]inventory.Identity, len(p.reading.Identities))
 	listed := map[string]inventory.Identity{}
 	for _, i := range p.reading.Identities {
 		facts[inventory.CanonicalIdentity(i.Name)] = i
 	}
-	if at := p.reading.IdentitiesListed; !at.IsZero() && p.reading.Start.Sub(at) < p.opts.IdentitiesEvery && p.settled(facts) {
+	if recent && (ctx.Err() != nil || verified(facts, p.used(p.reading.Pools))) { // When Cognito took all the time, SES is not to blame.
 		return facts, true
 	}
 	complete = true
@@ -128,10 +136,10 @@ func (p *pass) listIdentities(ctx context.Context) (facts map[string]inventory.I
 	return facts, complete
 }
 
-// settled reports whether every identity that was in use in the pass before is
+// verified reports whether each of the names is covered by an identity that is
 // verified.
-func (p *pass) settled(facts map[string]inventory.Identity) bool {
-	return !slices.ContainsFunc(p.used(p.prev.Pools), func(name string) bool {
+func verified(facts map[string]inventory.Identity, names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool {
 		return !slices.ContainsFunc(inventory.CoveringIdentities(name), func(name string) bool {
 			return !facts[name].Missing && facts[name].Status == "SUCCESS"
 		})
