@@ -132,11 +132,12 @@ func (r *Reader) swappable() {
 
 // Update has the next passes read as opts say; those in progress go on as they
 // began. Accounts whose role and external ID stay the same keep their
-// credentials, connections and request budgets. The endpoint and what comes
-// from the environment do not change.
+// credentials, connections and request budgets. Observe, the endpoint and what
+// comes from the environment do not change.
 func (r *Reader) Update(opts Options) {
 	before := r.opts.Load()
-	opts.HTTPClient, opts.Endpoint, opts.AccessKeyID, opts.SecretAccessKey = before.HTTPClient, before.Endpoint, before.AccessKeyID, before.SecretAccessKey
+	opts.Observe, opts.HTTPClient = before.Observe, before.HTTPClient
+	opts.Endpoint, opts.AccessKeyID, opts.SecretAccessKey = before.Endpoint, before.AccessKeyID, before.SecretAccessKey
 	r.opts.Store(&opts)
 	if r.http != nil && opts.RequestTimeout != before.RequestTimeout {
 		r.http.current.Store(r.http.current.Load().WithTimeout(opts.RequestTimeout))
@@ -176,7 +177,12 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 	if prev != nil {
 		p.reading.Pools, p.reading.PoolsListed, p.reading.SES = prev.Pools, prev.PoolsListed, prev.SES
 		p.reading.Identities, p.reading.IdentitiesListed = prev.Identities, prev.IdentitiesListed
-		p.reading.SignUps, p.reading.Trail, p.reading.Reputation = prev.SignUps, prev.Trail, prev.Reputation
+		if p.opts.CloudWatch { // What is switched off is unknown at once.
+			p.reading.SignUps, p.reading.Reputation = prev.SignUps, prev.Reputation
+		}
+		if p.opts.CloudTrail {
+			p.reading.Trail = prev.Trail
+		}
 	}
 	p.reading.IdentitiesEvery = p.opts.IdentitiesEvery
 	p.run(context.WithValue(ctx, callsKey{}, &p.calls))
@@ -221,8 +227,8 @@ func (p *pass) run(ctx context.Context) {
 	id, operation, err := p.account.authenticate(ctx, t.AccountID)
 	p.reading.Target.AccountID = id
 	if err != nil {
-		for _, api := range []string{inventory.APICloudWatch, inventory.APICloudTrail} {
-			if _, ok := p.prev.Outcome(api); ok {
+		for api, on := range map[string]bool{inventory.APICloudWatch: p.opts.CloudWatch, inventory.APICloudTrail: p.opts.CloudTrail} {
+			if _, before := p.prev.Outcome(api); before && on {
 				apis = append(apis, api)
 			}
 		}
