@@ -130,8 +130,10 @@ func (s scope) plan(p *yamlfile.Problems, what string, text *yamlfile.Node, chec
 // explain returns CEL's message with what is allowed where CEL does not say it.
 func (s scope) explain(e *cel.Error, parsed *cel.Ast) string {
 	at := find(parsed, e.ExprID)
+	if at == nil {
+		return e.Message
+	}
 	switch {
-	case at == nil:
 	case strings.HasPrefix(e.Message, "undeclared reference to"):
 		message, _, _ := strings.Cut(e.Message, " (in container")
 		if at.Kind() == ast.CallKind {

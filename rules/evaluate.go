@@ -70,7 +70,7 @@ func (s *Set) None() *Result { return s.newResult() }
 // enabled rule. It reads no clock; the time is the account's.
 func (s *Set) Evaluate(a *inventory.Account) *Result {
 	res := s.newResult()
-	if run := s.by(ForPool); len(run) > 0 {
+	if run := s.by(ForPool); run != nil {
 		v := newPoolView(a.At)
 		for i := range a.Pools {
 			p := &a.Pools[i]
@@ -81,13 +81,13 @@ func (s *Set) Evaluate(a *inventory.Account) *Result {
 			})
 		}
 	}
-	if run := s.by(ForAccount); len(run) > 0 {
+	if run := s.by(ForAccount); run != nil {
 		v := newAccountView(a.At)
 		for i := range a.SES {
 			res.judge(run, a.At, v.load(&a.SES[i]), func() Finding { return findingAbout(a.SES[i].Target) })
 		}
 	}
-	if run := s.by(ForIdentity); len(run) > 0 {
+	if run := s.by(ForIdentity); run != nil {
 		v := newIdentityView(a.At)
 		for i := range a.Identities {
 			res.judge(run, a.At, v.load(&a.Identities[i]), func() Finding {
@@ -211,7 +211,7 @@ func findingAbout(t inventory.Target) Finding {
 	return Finding{AccountID: t.AccountID, AccountName: t.AccountName, Region: t.Region}
 }
 
-// by returns the enabled rules about e.
+// by returns the enabled rules about e; nil without any.
 func (s *Set) by(e ForEach) []*compiledRule {
 	var rules []*compiledRule
 	for _, r := range s.rules {

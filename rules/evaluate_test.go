@@ -419,6 +419,32 @@ func TestErrorsStopNothing(t *testing.T) {
 	}
 }
 
+// TestTypes checks what CEL's functions of types make of the objects that rules see.
+func TestTypes(t *testing.T) {
+	for when, want := range map[string]string{
+		`type(pool) == type(pool) && type(pool) != type(pool.quota)`: "It",
+		`string(dyn(pool.quota)) == ""`:                              "no such overload: string(facts.pool.quota)",
+	} {
+		if got := judge(t, fleet(1), when, `"It"`); got != want {
+			t.Errorf("%s: %q, want %q", when, got, want)
+		}
+	}
+}
+
+// TestLongMessages checks that a message is cut between two characters, and
+// only when it is too long.
+func TestLongMessages(t *testing.T) {
+	for name, tt := range map[string]struct{ message, want string }{
+		"just fits":             {strings.Repeat("a", maxMessage), strings.Repeat("a", maxMessage)},
+		"a byte too long":       {strings.Repeat("a", maxMessage+1), strings.Repeat("a", maxMessage) + "…"},
+		"cut within the last ä": {strings.Repeat("a", maxMessage-1) + "ä", strings.Repeat("a", maxMessage-1) + "…"},
+	} {
+		if got := judge(t, fleet(1), "true", `"`+tt.message+`"`); got != tt.want {
+			t.Errorf("%s: %d bytes, want %d", name, len(got), len(tt.want))
+		}
+	}
+}
+
 func TestConcurrent(t *testing.T) {
 	s, snap := loadBuiltin(t), fleet(3000)
 	want := s.Judge(snap)

@@ -45,17 +45,16 @@ func (s *Set) Test() error {
 
 // verdict returns what a test has under fires, and why where rules cannot tell.
 func verdict(got ref.Val, err error) (fires, why string) {
-	u, unknown := got.(*types.Unknown)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "an error", fmt.Sprintf(": %v", err)
-	case unknown:
-		return "undetermined", ", since the test does not give " + yamlfile.Join(facts(u), "and")
-	case got == types.True:
-		return "true", ""
-	default:
-		return "false", ""
 	}
+	if u, ok := got.(*types.Unknown); ok {
+		return "undetermined", ", since the test does not give " + yamlfile.Join(facts(u), "and")
+	}
+	if got == types.True {
+		return "true", ""
+	}
+	return "false", ""
 }
 
 // facts names the unknown facts.
