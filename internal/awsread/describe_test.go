@@ -136,6 +136,13 @@ func TestProgress(t *testing.T) {
 				reports[at.Key()] = append(reports[at.Key()], done)
 			}
 		})
+		reported := func(k inventory.Key) []int { // since it was asked before
+			mu.Lock()
+			defer mu.Unlock()
+			got := reports[k]
+			delete(reports, k)
+			return got
+		}
 		var whole []int
 		for n := range pools + 1 {
 			whole = append(whole, n)
@@ -145,18 +152,14 @@ func TestProgress(t *testing.T) {
 			wg.Go(func() {
 				at := in(hub, region)
 				first := reader.Read(t.Context(), at, nil)
-				mu.Lock()
-				got := reports[at.Key()]
-				delete(reports, at.Key())
-				mu.Unlock()
-				if !slices.Equal(got, whole) {
+				if got := reported(at.Key()); !slices.Equal(got, whole) {
 					t.Errorf("%s: %v, want every number up to %d", region, got, pools)
 				}
 				if region == "eu-west-1" {
 					return // Here one pool is left to describe.
 				}
 				reader.Read(t.Context(), at, &first)
-				if got := reports[at.Key()]; !slices.Equal(got, []int{0}) {
+				if got := reported(at.Key()); !slices.Equal(got, []int{0}) {
 					t.Errorf("%s, with nothing to describe: %v", region, got)
 				}
 			})
