@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -119,7 +120,7 @@ func (a *app) plan(ctx context.Context, s *settings) (*awsread.Reader, collector
 	for _, account := range c.Accounts {
 		roles[account.ID] = account.RoleARN
 	}
-	targets := s.shard.targets(c.Targets())
+	targets := slices.DeleteFunc(c.Targets(), func(t inventory.Target) bool { return !s.shard.Has(t.AccountID) })
 	for i := range targets {
 		t := &targets[i]
 		t.Role = roles[t.AccountID]

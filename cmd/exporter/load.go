@@ -3,13 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
-	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/fleet"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
@@ -18,7 +15,7 @@ import (
 type settings struct {
 	config *config.Config
 	rules  *rules.Set
-	shard  shard
+	shard  fleet.Shard
 }
 
 // loader returns the function that reads the current settings.
@@ -84,39 +81,4 @@ func loadRules(r *config.Rules, dir string) (*rules.Set, error) {
 		err = set.Test()
 	}
 	return set, errors.Join(append(errs, err)...)
-}
-
-// shard is one of several exporters that share the accounts. All targets of an
-// account are in the same one, since a verdict can need several regions. The
-// zero value is all targets.
-type shard struct{ index, count int }
-
-// parseShard reads INDEX/COUNT. An empty string selects all targets.
-func parseShard(text string) (shard, error) {
-	if text == "" {
-		return shard{}, nil
-	}
-	index, count, _ := strings.Cut(text, "/")
-	i, err1 := strconv.Atoi(index)
-	n, err2 := strconv.Atoi(count)
-	if err1 != nil || err2 != nil || n < 1 || i < 0 || i >= n {
-		return shard{}, fmt.Errorf("--shard must be INDEX/COUNT with an index from 0 to COUNT-1, such as 0/3, not %q", text)
-	}
-	return shard{i, n}, nil
-}
-
-// targets returns those of the shard.
-func (s shard) targets(all []inventory.Target) []inventory.Target {
-	if s.count == 0 {
-		return all
-	}
-	var own []inventory.Target
-	for _, t := range all {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(t.AccountID)) // It never fails.
-		if int(h.Sum32()%uint32(s.count)) == s.index {
-			own = append(own, t)
-		}
-	}
-	return own
 }

@@ -24,6 +24,7 @@ import (
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/exposition"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/fleet"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
 )
 
@@ -66,7 +67,7 @@ type flags struct {
 	configFile  string
 	configCheck bool
 	demo        bool
-	shard       shard
+	shard       fleet.Shard
 	lifecycle   bool
 	telemetry   string
 	command     string
@@ -107,7 +108,7 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	check.Flag("rule", "Judge by this rule only; may be repeated.").StringsVar(&f.check.rules)
 	promslogflag.AddFlags(app, &f.log)
 	if f.command, err = app.Parse(args); err == nil {
-		f.shard, err = parseShard(*share)
+		f.shard, err = fleet.ParseShard(*share)
 	}
 	return f, done, err
 }
