@@ -11,6 +11,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 )
 
@@ -28,6 +29,7 @@ var format = yamlfile.Format{Name: "rule file", Minimal: "rules: [" +
 type ruleText struct {
 	id, severity, forEach    yamlfile.Node
 	summary, message, remedy yamlfile.Node
+	cause, runbook           yamlfile.Node
 	when                     yamlfile.Node
 	params                   []param // in the order of the file
 	tests                    []testText
@@ -114,11 +116,13 @@ func (f *file) rule(n *yamlfile.Node) {
 		f.text("id", true, &r.id),
 		f.text("severity", true, &r.severity),
 		f.text("for_each", true, &r.forEach),
+		f.text("cause", false, &r.cause),
 		f.text("summary", true, &r.summary),
 		yamlfile.Field{Name: "params", Decode: func(n *yamlfile.Node) { f.params(n, &r) }},
 		f.text("when", true, &r.when),
 		f.text("message", false, &r.message),
 		f.text("remedy", true, &r.remedy),
+		f.text("runbook", false, &r.runbook),
 		yamlfile.Field{Name: "tests", Decode: func(n *yamlfile.Node) { f.Each(n, "tests", func(n *yamlfile.Node) { f.test(n, &r) }) }},
 	)
 	if id := r.id.Text; id != "" && (!ruleID.MatchString(id) || len(id) > 64) {
@@ -126,7 +130,25 @@ func (f *file) rule(n *yamlfile.Node) {
 	}
 	oneOf(f.Problems, &r.severity, "severity", Severities())
 	oneOf(f.Problems, &r.forEach, "for_each", ForEachs())
+	if r.forEach.Text != "" && r.forEach.Text != string(ForPool) && r.cause.Text != "" {
+		f.Add(r.cause.At(), "cause is only for rules with for_each: %s; the cause of others is the %s itself", ForPool, r.forEach.Text)
+	} else {
+		oneOf(f.Problems, &r.cause, "cause", causes())
+	}
 	f.rules = append(f.rules, r)
+}
+
+// causes are the words that a rule's cause may be: a kind of thing, or a reason
+// whose thing it is.
+func causes() []string {
+	var words []string
+	for _, k := range inventory.CauseKinds() {
+		words = append(words, string(k))
+	}
+	for _, r := range inventory.Reasons() {
+		words = append(words, string(r))
+	}
+	return words
 }
 
 var paramName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)

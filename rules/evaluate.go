@@ -31,9 +31,14 @@ type Finding struct {
 	PoolID      string   `json:"user_pool_id,omitempty"` // of a pool
 	PoolName    string   `json:"pool_name,omitempty"`    // of a pool
 	Identity    string   `json:"identity,omitempty"`     // that a pool sends as, may be empty; or the identity
-	Summary     string   `json:"summary"`                // what the rule is about
-	Message     string   `json:"message"`                // what is wrong here; the summary without a message
-	Remedy      string   `json:"remedy,omitempty"`
+	// Cause is the thing that the finding belongs to. Findings of a rule with one
+	// cause are one [Problem].
+	Cause   inventory.Cause `json:"cause"`
+	Summary string          `json:"summary"` // what the rule is about
+	Message string          `json:"message"` // what is wrong here; the summary without a message
+	Remedy  string          `json:"remedy,omitempty"`
+
+	Behind []PoolRef `json:"-"` // the pools that it concerns, sorted by region and ID
 }
 
 // Pool returns the key of the pool that the finding is about; its ID is empty
@@ -74,9 +79,10 @@ func (s *Set) Evaluate(a *inventory.Account) *Result {
 		v := newPoolView(a.At)
 		for i := range a.Pools {
 			p := &a.Pools[i]
-			res.judge(run, a.At, v.load(p), func() Finding {
+			res.judge(run, a.At, v.load(p), func(r *compiledRule) Finding {
 				f := findingAbout(p.Target)
 				f.PoolID, f.PoolName, f.Identity = p.ID, p.Name, p.Identity
+				f.Cause, f.Behind = r.causeOf(p), []PoolRef{refTo(p)}
 				return f
 			})
 		}
@@ -84,15 +90,22 @@ func (s *Set) Evaluate(a *inventory.Account) *Result {
 	if run := s.by(ForAccount); run != nil {
 		v := newAccountView(a.At)
 		for i := range a.SES {
-			res.judge(run, a.At, v.load(&a.SES[i]), func() Finding { return findingAbout(a.SES[i].Target) })
+			res.judge(run, a.At, v.load(&a.SES[i]), func(*compiledRule) Finding {
+				f := findingAbout(a.SES[i].Target)
+				f.Cause = inventory.Cause{Kind: inventory.CauseSESAccount, Region: f.Region}
+				f.Behind = behind(a, f.Cause)
+				return f
+			})
 		}
 	}
 	if run := s.by(ForIdentity); run != nil {
 		v := newIdentityView(a.At)
 		for i := range a.Identities {
-			res.judge(run, a.At, v.load(&a.Identities[i]), func() Finding {
+			res.judge(run, a.At, v.load(&a.Identities[i]), func(*compiledRule) Finding {
 				f := findingAbout(a.Identities[i].Target)
 				f.Identity = a.Identities[i].Name
+				f.Cause = inventory.Cause{Kind: inventory.CauseIdentity, Region: f.Region, Name: inventory.CanonicalIdentity(f.Identity)}
+				f.Behind = behind(a, f.Cause)
 				return f
 			})
 		}
@@ -247,7 +260,7 @@ func run(p cel.Program, v *variable) (out ref.Val, err error) {
 }
 
 // judge evaluates the rules for one object; about says what it is.
-func (res *Result) judge(rules []*compiledRule, at time.Time, root *object, about func() Finding) {
+func (res *Result) judge(rules []*compiledRule, at time.Time, root *object, about func(*compiledRule) Finding) {
 	v := &variable{name: root.kind.path, root: root}
 	for _, r := range rules {
 		out, err := run(r.when, v)
@@ -269,7 +282,7 @@ func (res *Result) fail(r *compiledRule, err error) {
 }
 
 // fire takes note of a finding, unless it is exempted.
-func (res *Result) fire(r *compiledRule, at time.Time, v *variable, about func() Finding) {
+func (res *Result) fire(r *compiledRule, at time.Time, v *variable, about func(*compiledRule) Finding) {
 	exempted := false
 	for _, e := range r.exemptions {
 		if e.expired(at) {
@@ -290,7 +303,7 @@ func (res *Result) fire(r *compiledRule, at time.Time, v *variable, about func()
 		res.Rules[r.index].Exempted++
 		return
 	}
-	f := about()
+	f := about(r)
 	f.Rule, f.Severity, f.ForEach, f.Summary, f.Remedy = r.ID, r.Severity, r.ForEach, r.Summary, r.Remedy
 	var err error
 	if f.Message, err = r.text.say(r.message, v); err != nil {

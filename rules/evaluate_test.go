@@ -320,6 +320,13 @@ func world() *inventory.Snapshot {
 func TestEvaluate(t *testing.T) {
 	res := mustLoad(t, Options{}, about).Judge(world())
 	base := Finding{AccountID: "111122223333", AccountName: "main", Region: "eu-west-1", Remedy: "Fix"}
+	a, b := []PoolRef{{Region: "eu-west-1", ID: "eu-west-1_2", Name: "a"}}, []PoolRef{{Region: "eu-west-1", ID: "eu-west-1_1", Name: "b"}}
+	caused := func(text string) (c inventory.Cause) {
+		if err := c.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
 	finding := func(change func(*Finding)) Finding {
 		f := base
 		change(&f)
@@ -328,18 +335,23 @@ func TestEvaluate(t *testing.T) {
 	want := []Finding{
 		finding(func(f *Finding) {
 			f.Rule, f.Severity, f.ForEach, f.Summary, f.Message = "accounts", Critical, ForAccount, "Accounts", "main 1 eu-west-1"
+			f.Cause, f.Behind = caused("ses_account/eu-west-1"), a
 		}),
 		finding(func(f *Finding) {
 			f.Rule, f.Severity, f.ForEach, f.Summary, f.Message, f.PoolID, f.PoolName = "a-pools", Warning, ForPool, "Pools", "Pools", "eu-west-1_1", "b"
+			f.Cause, f.Behind = caused("pool/eu-west-1/eu-west-1_1"), b
 		}),
 		finding(func(f *Finding) {
 			f.Rule, f.Severity, f.ForEach, f.Summary, f.Message, f.PoolID, f.PoolName = "b-pools", Warning, ForPool, "Pools", "eu-west-1_1", "eu-west-1_1", "b"
+			f.Cause, f.Behind = caused("pool/eu-west-1/eu-west-1_1"), b
 		}),
 		finding(func(f *Finding) {
 			f.Rule, f.Severity, f.ForEach, f.Summary, f.Message, f.PoolID, f.PoolName, f.Identity = "b-pools", Warning, ForPool, "Pools", "eu-west-1_2", "eu-west-1_2", "a", "example.com"
+			f.Cause, f.Behind = caused("pool/eu-west-1/eu-west-1_2"), a
 		}),
 		finding(func(f *Finding) {
 			f.Rule, f.Severity, f.ForEach, f.Summary, f.Message, f.Identity = "identities", Info, ForIdentity, "Identities", "example.com 1", "example.com"
+			f.Cause, f.Behind = caused("identity/eu-west-1/example.com"), a
 		}),
 	}
 	if got := res.Findings(); !reflect.DeepEqual(got, want) {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"embed"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"cel.dev/cel-go/cel"
 
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 )
 
@@ -80,10 +82,12 @@ type Rule struct {
 	ID       string         `json:"rule"`
 	Severity Severity       `json:"severity"`
 	ForEach  ForEach        `json:"for_each"`
+	Cause    string         `json:"cause"` // what the findings belong to: a kind of thing, or a reason whose thing it is
 	Summary  string         `json:"summary"`
 	Remedy   string         `json:"remedy,omitempty"`
-	When     string         `json:"when"`             // the condition, in CEL
-	Params   map[string]any `json:"params,omitempty"` // numbers, strings, booleans or lists of them; overrides applied
+	Runbook  string         `json:"runbook,omitempty"` // of a rule of the user's: Markdown, or the address of a page
+	When     string         `json:"when"`              // the condition, in CEL
+	Params   map[string]any `json:"params,omitempty"`  // numbers, strings, booleans or lists of them; overrides applied
 	Enabled  bool           `json:"enabled"`
 	File     string         `json:"file"` // that it comes from
 }
@@ -166,7 +170,8 @@ func (l *loader) rule(file string, t *ruleText, overrides map[string]Override) {
 	}
 	r := &compiledRule{text: t, index: len(l.set.rules), Rule: Rule{
 		ID: id, Severity: Severity(t.severity.Text), ForEach: ForEach(t.forEach.Text),
-		Summary: strings.TrimSpace(t.summary.Text), Remedy: strings.TrimSpace(t.remedy.Text),
+		Cause:   cmp.Or(t.cause.Text, string(ownCauses[ForEach(t.forEach.Text)])),
+		Summary: strings.TrimSpace(t.summary.Text), Remedy: strings.TrimSpace(t.remedy.Text), Runbook: strings.TrimSpace(t.runbook.Text),
 		When: strings.TrimSpace(t.when.Text), Enabled: true, File: file,
 	}}
 	l.byID[id] = r
@@ -181,6 +186,11 @@ func (l *loader) rule(file string, t *ruleText, overrides map[string]Override) {
 	}
 	r.when, r.message = t.compile(l.Problems, params)
 	l.tests(t)
+}
+
+// ownCauses are what the findings of a rule belong to that does not say it.
+var ownCauses = map[ForEach]inventory.CauseKind{
+	ForPool: inventory.CausePool, ForAccount: inventory.CauseSESAccount, ForIdentity: inventory.CauseIdentity,
 }
 
 // override applies o to the rule, and returns the rule's params with those of o.

@@ -99,7 +99,7 @@ func TestOverrides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"rule":"it","severity":"critical","for_each":"pool","summary":"It","remedy":"Fix it.","when":` + string(when) +
+	want := `{"rule":"it","severity":"critical","for_each":"pool","cause":"pool","summary":"It","remedy":"Fix it.","when":` + string(when) +
 		`,"params":{"count":4,"counts":[7],"flag":true,"flags":[],"none":["z"],"ratio":1,"ratios":[0.25,1],"word":"12","words":["c"]},"enabled":false,"file":"test.yaml"}`
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

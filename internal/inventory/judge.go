@@ -16,6 +16,7 @@ type Account struct {
 
 	Targets  int       // configured, read or not
 	Readings []Reading // sorted by region; without those that are still to be read
+	Pending  []string  // the regions that are still to be read
 
 	Pools         []Pool          // sorted by region and ID
 	SES           []SESAccount    // sorted by region
@@ -35,6 +36,28 @@ type Account struct {
 func (a *Account) Moves() bool {
 	return slices.ContainsFunc(a.DefaultQuotas, func(q SharedQuota) bool { return q.Used > 0 }) ||
 		slices.ContainsFunc(a.Pools, func(p Pool) bool { return p.Quota.Kind == QuotaDefault && p.Quota.Used > 0 })
+}
+
+// Reading returns the reading of the region; nil while the region is still to be
+// read. ok is false when nobody reads it.
+func (a *Account) Reading(region string) (r *Reading, ok bool) {
+	for i := range a.Readings {
+		if a.Readings[i].Target.Region == region {
+			return &a.Readings[i], true
+		}
+	}
+	return nil, slices.Contains(a.Pending, region)
+}
+
+// Pool returns the pool with the ID in the region; nil without one.
+func (a *Account) Pool(region, id string) *Pool {
+	i, ok := slices.BinarySearchFunc(a.Pools, id, func(p Pool, id string) int {
+		return cmp.Or(cmp.Compare(p.Target.Region, region), cmp.Compare(p.ID, id))
+	})
+	if !ok {
+		return nil
+	}
+	return &a.Pools[i]
 }
 
 // Confirmed returns when the settings of one of the account's pools were last
@@ -95,6 +118,8 @@ type Pool struct {
 	SentCloudWatch, SentCloudTrail *float64
 	Failures                       map[FailureReason]int // e-mails that were not sent, of the day; nil when unknown
 
+	shares *Key // what its default quota is of, with others; nil for a quota of its own, or none
+
 	Verdict
 }
 
@@ -149,7 +174,12 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 	a.PoolsUnknown = a.Targets > 0 && !listed
 	l := linker{policy: policy, ledger: newLedger(at, readings, policy), ses: map[string]sesFacts{}}
 	a.DefaultQuotas, a.Unattributed = l.ledger.shared(), l.ledger.unattributed
-	a.Readings = slices.DeleteFunc(readings, func(r Reading) bool { return r.Unread })
+	a.Readings = slices.DeleteFunc(readings, func(r Reading) bool {
+		if r.Unread {
+			a.Pending = append(a.Pending, r.Target.Region)
+		}
+		return r.Unread
+	})
 	for i := range a.Readings {
 		l.index(&a.Readings[i])
 	}

@@ -203,5 +203,9 @@ func (l *ledger) apply(p *Pool) {
 		n := total(u.trail)
 		p.SentCloudTrail = &n
 	}
-	p.Quota = l.quotas[l.sharers(p.Key())]
+	s := l.sharers(p.Key())
+	p.Quota = l.quotas[s]
+	if s.poolID == "" {
+		p.shares = &s.Key
+	}
 }

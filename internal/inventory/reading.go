@@ -139,13 +139,20 @@ func (r *Reading) Outcome(api string) (Outcome, bool) {
 	return Outcome{}, false
 }
 
+// Disabled reports whether the region is switched off for the account. The
+// receiver may be nil.
+func (r *Reading) Disabled() bool {
+	o, _ := r.Outcome(APICognito)
+	return o.Class == RegionDisabled
+}
+
 // PoolsKnown reports whether every pool of the target is known with its mode.
 // A region that is switched off has none.
 func (r *Reading) PoolsKnown() bool {
 	if r.Target.SESOnly {
 		return true
 	}
-	if o, ok := r.Outcome(APICognito); ok && o.Class == RegionDisabled {
+	if r.Disabled() {
 		return true
 	}
 	return !r.PoolsListed.IsZero() && !slices.ContainsFunc(r.Pools, func(up UserPool) bool {

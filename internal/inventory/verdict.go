@@ -24,6 +24,24 @@ var reasons = [...]Reason{
 	Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached, DefaultQuotaReached,
 }
 
+// reasonCauses says of each reason what it belongs to, and which rule's runbook
+// is about it. [Pool.CauseOf] has the exceptions.
+var reasonCauses = map[Reason]struct {
+	kind    CauseKind
+	runbook string
+}{
+	IdentityMissing:      {CauseIdentity, "identity-missing"},
+	IdentityUnverified:   {CauseIdentity, "identity-unverified"},
+	CrossAccountIdentity: {CausePool, "identity-in-other-account"},
+	UnsupportedRegion:    {CausePool, "identity-region-unsupported"},
+	FromMismatch:         {CausePool, "from-outside-identity"},
+	Sandbox:              {CauseSESAccount, "developer-in-sandbox"},
+	SendingDisabled:      {CauseSESAccount, "sending-disabled"},
+	AccountShutdown:      {CauseSESAccount, "enforcement-shutdown"},
+	SendQuotaReached:     {CauseSESAccount, "send-quota-reached"},
+	DefaultQuotaReached:  {CauseDefaultQuota, "default-quota-reached"},
+}
+
 // Reasons lists every reason.
 func Reasons() []Reason { return slices.Clone(reasons[:]) }
 
