@@ -43,7 +43,15 @@ func familyWorld(t *testing.T) *rules.Judgement {
 		if e != nil {
 			up.Settings = &inventory.Settings{
 				Described: noon, Sender: inventory.NewSender(inventory.Key{AccountID: main, Region: region}, *e),
-				Tier: "PLUS", Tags: map[string]string{"env": "prod", "hidden": "x"}, AutoVerified: []string{"email"},
+				Tier: "PLUS", Tags: map[string]string{"env": "prod", "hidden": "x"}, AutoVerified: []string{"phone_number", "email"},
+				Recovery: "verified_email", EmailOTP: id == "own",
+			}
+			switch id {
+			case "lambda":
+			case "exempted":
+				up.Settings.AutoVerified, up.Settings.MFA = nil, inventory.No
+			default:
+				up.Settings.MFA = inventory.No
 			}
 		}
 		return up

@@ -1,6 +1,11 @@
 package collector
 
-import "github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+import (
+	"slices"
+	"strings"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
 
 func eachPool(f func(*inventory.Pool, Emit)) func(*accountView, Emit) {
 	return func(v *accountView, emit Emit) {
@@ -10,11 +15,23 @@ func eachPool(f func(*inventory.Pool, Emit)) func(*accountView, Emit) {
 	}
 }
 
+// verifies is the value of the label of that name: empty when it is not known.
+func verifies(s *inventory.Settings) string {
+	switch {
+	case s == nil:
+		return ""
+	case len(s.AutoVerified) == 0:
+		return "none"
+	default:
+		return strings.Join(slices.Sorted(slices.Values(s.AutoVerified)), ",")
+	}
+}
+
 // poolFamilies are the metrics of user pools.
 var poolFamilies = []Family{
 	{
-		Name: "pool_info", Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region"),
-		Help: "Facts about a user pool that rarely change; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn. Configured pool tags are labels tag_*.",
+		Name: "pool_info", Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region", "verifies", "recovery"),
+		Help: "Facts about a user pool that rarely change; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn; verifies is what sign-up verifies, none if nothing, from AutoVerifiedAttributes; recovery is how users recover a forgotten password, by priority, from AccountRecoverySetting. Configured pool tags are labels tag_*.",
 		Samples: func(v *accountView, emit Emit) {
 			for i := range v.Pools {
 				p := &v.Pools[i]
@@ -22,7 +39,7 @@ var poolFamilies = []Family{
 				if settings == nil {
 					settings = &inventory.Settings{}
 				}
-				labels := append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion)
+				labels := append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion, verifies(p.Settings), settings.Recovery)
 				for _, t := range v.tags {
 					labels = append(labels, settings.Tags[t.Tag])
 				}
@@ -43,6 +60,11 @@ var poolFamilies = []Family{
 		Name: "pool_custom_sender", Labels: poolLabels,
 		Help:    "Whether a CustomEmailSender Lambda function sends the pool's e-mail. How it sends is not visible here. From Cognito DescribeUserPool, LambdaConfig.CustomEmailSender.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.CustomSender(), poolValues(p)...) }),
+	},
+	{
+		Name: "pool_sign_in_email", Labels: poolLabels,
+		Help:    "Whether users can be sent a code by e-mail when they sign in, as first factor (EMAIL_OTP) or as second one (e-mail MFA). From Cognito DescribeUserPool, Policies.SignInPolicy.AllowedFirstAuthFactors and MfaConfiguration. Absent when unknown, as for a pool with MFA.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.SignInEmail(), poolValues(p)...) }),
 	},
 	{
 		Name: "pool_identity_verified", Labels: poolLabels,

@@ -229,7 +229,7 @@ func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 		most = 50
 	case slices.Contains(path, "tags"):
 		most = 256
-	case slices.Contains(path, "blocked"), slices.Contains(path, "auto_verified"):
+	case slices.Contains(path, "blocked"), slices.Contains(path, "auto_verified"), slices.Contains(path, "recovery"):
 		most = 32
 	}
 	estimate := cost.RangedSizeEstimate(0, uint64(most))

@@ -157,6 +157,7 @@ func TestFacts(t *testing.T) {
 	}
 	developer := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: arn, From: "a@example.com", ReplyTo: "help@example.com", ConfigurationSet: "login"})
 	developer.Tier, developer.Tags, developer.AutoVerified = "LITE", map[string]string{"env": "prod"}, []string{"email"}
+	developer.Recovery, developer.EmailOTP = inventory.LegacyRecovery, true
 	standard := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault})
 	lambda := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault, CustomSender: true})
 	unlimited := ses()
@@ -174,8 +175,9 @@ func TestFacts(t *testing.T) {
 		"DEVELOPER": {settings: developer, ses: ses(), facts: map[string]string{
 			"pool.id": "eu-west-1_1", "pool.name": "shop", "pool.account_id": account, "pool.account_name": "main", "pool.region": "eu-west-1",
 			"pool.mode": "DEVELOPER", "pool.tier": "LITE", "string(pool.custom_sender)": "false", "pool.source_arn": arn, "pool.from": "a@example.com",
-			"pool.reply_to": "help@example.com", "pool.configuration_set": "login", "pool.auto_verified.join()": "email", "pool.identity_error": "SERVICE_ERROR",
-			"pool.identity": "example.com", "pool.identity_region": "eu-west-1", "string(pool.identity_verified)": "true", "string(pool.ready)": "false",
+			"pool.reply_to": "help@example.com", "pool.configuration_set": "login", "pool.auto_verified.join()": "email", "pool.recovery.join('+')": "verified_phone_number+verified_email", "string(pool.sign_in_email)": "true",
+			"pool.identity_error": "SERVICE_ERROR",
+			"pool.identity":       "example.com", "pool.identity_region": "eu-west-1", "string(pool.identity_verified)": "true", "string(pool.ready)": "false",
 			"pool.blocked.join()": "sandbox", "string('sandbox' in pool.blocked)": "true", "pool.tags.env": "prod", "pool.tags['team']": "",
 			"string('team' in pool.tags)": "false", "string(pool.tags.all(k, pool.tags[k] == 'prod'))": "true", "string(size(pool.tags))": "1",
 			"pool.quota.kind": "send", "string(pool.quota.limit)": "200", "string(pool.quota.used)": "50", "string(pool.quota.headroom)": "150",
@@ -190,7 +192,7 @@ func TestFacts(t *testing.T) {
 		"COGNITO_DEFAULT": {settings: standard, ses: ses(), used: 42, change: func(p *inventory.Pool) {
 			p.Failures = map[inventory.FailureReason]int{"daily_limit": 3}
 		}, facts: map[string]string{
-			"pool.tier": "undetermined", "pool.identity": "", "string(pool.identity_verified)": "undetermined", "string(pool.ready)": "true",
+			"pool.tier": "undetermined", "pool.identity": "", "string(pool.sign_in_email)": "undetermined", "string(size(pool.recovery))": "undetermined", "string(pool.identity_verified)": "undetermined", "string(pool.ready)": "true",
 			"pool.quota.kind": "default", "string(pool.quota.used_ratio)": "0.84", "string(pool.runs_out_before_reset)": "true",
 			"string(pool.quota_exhaustion)": "2026-11-23T12:34:17Z", "string(pool.failures.daily_limit)": "3", "string(pool.failures.throttled)": "0",
 			"string(pool.ses.sandbox)": "undetermined", "string(pool.blocked_by.sandbox)": "false", "string(pool.blocked_by.identity_unverified)": "false",

@@ -37,6 +37,14 @@ func TestFindings(t *testing.T) {
 	ownFrom := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault, SourceARN: "arn:aws:ses:eu-west-1:" + account + ":identity/example.net", From: "a@example.net"})
 	lambda := settings(account, inventory.EmailConfiguration{Mode: inventory.ModeDefault, CustomSender: true})
 	lambda.Tags = production.Tags
+	// codes changes what the pool sends codes for.
+	codes := func(s *inventory.Settings, change func(*inventory.Settings)) *inventory.Settings {
+		changed := *s
+		changed.MFA, changed.Recovery, changed.AutoVerified = inventory.No, inventory.RecoveryEmail, []string{"email"}
+		change(&changed)
+		return &changed
+	}
+	emailOTP := func(s *inventory.Settings) { s.EmailOTP = true }
 	// sent sets the use of the default quota.
 	sent := func(used float64, at time.Time) func(*inventory.Reading) {
 		return func(r *inventory.Reading) {
@@ -90,7 +98,16 @@ func TestFindings(t *testing.T) {
 			quota(0)(r)
 			r.Pools[0].Confirmed = now.Add(-time.Hour)
 		}, want: "facts-stale"},
-		"not described": {want: "facts-stale"},
+		"sign-in by e-mail":   {settings: codes(own, emailOTP)},
+		"sign-in, sandbox":    {settings: codes(own, emailOTP), ses: ses(func(a *inventory.SESState) { a.Sandbox = inventory.Yes }), want: "developer-in-sandbox sign-in-blocked"},
+		"sign-in, built-in":   {settings: codes(standard(), emailOTP), change: quota(0), want: "sign-in-on-default-sender"},
+		"sign-in by password": {settings: codes(standard(), func(*inventory.Settings) {}), change: quota(0)},
+		"recovery by phone": {settings: codes(own, func(s *inventory.Settings) {
+			s.Recovery, s.AutoVerified = inventory.RecoveryPhone, []string{"phone_number"}
+		}), want: "recovery-by-sms-only"},
+		"recovery by nothing":    {settings: codes(own, func(s *inventory.Settings) { s.AutoVerified = nil }), want: "recovery-unverified"},
+		"recovery by legacy way": {settings: codes(own, func(s *inventory.Settings) { s.Recovery = inventory.LegacyRecovery })},
+		"not described":          {want: "facts-stale"},
 	}
 	rules, all := loadBuiltin(t), map[string]bool{}
 	for _, r := range rules.Rules() {

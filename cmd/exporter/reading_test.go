@@ -97,15 +97,15 @@ type shownPool struct {
 	blocked []inventory.Reason
 }
 
-// pools returns the pools in the metrics by ID.
-func pools(t *testing.T, c *collector.Collector) map[string]*shownPool {
+// pools returns the pools in the metrics by region and ID.
+func pools(t *testing.T, c *collector.Collector) map[inventory.PoolKey]*shownPool {
 	t.Helper()
 	families := scrape(t, c)
-	all := map[string]*shownPool{}
+	all := map[inventory.PoolKey]*shownPool{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			id := label(m, "user_pool_id")
-			if all[id] == nil && id != "" {
+			id := inventory.PoolKey{Key: inventory.Key{Region: label(m, "region")}, ID: label(m, "user_pool_id")}
+			if all[id] == nil && id.ID != "" {
 				all[id] = &shownPool{}
 			}
 			value := strconv.FormatFloat(m.GetGauge().GetValue(), 'g', -1, 64)
@@ -224,7 +224,7 @@ func judgeDemo(t *testing.T, c *collector.Collector) {
 		inventory.Sandbox:              {"sandbox/us-east-1/press", "staging/eu-west-1/customers", "staging/eu-west-1/partners"},
 		inventory.SendingDisabled:      {"sandbox/eu-central-1/campaign", "staging/eu-central-1/kunden"},
 		inventory.AccountShutdown:      {"sandbox/eu-central-1/campaign"},
-		inventory.SendQuotaReached:     {"production/us-east-1/customers-us"},
+		inventory.SendQuotaReached:     {"production/us-east-1/customers-us", "production/us-east-1/passwordless"},
 		inventory.DefaultQuotaReached:  {"sandbox/eu-west-1/playground", "sandbox/eu-west-1/trial"},
 	}
 	for _, r := range inventory.Reasons() {
@@ -235,7 +235,7 @@ func judgeDemo(t *testing.T, c *collector.Collector) {
 	}
 	slices.Sort(ready)
 	if wantReady := []string{
-		"production/eu-central-1/kunden", "production/eu-central-1/kunden-eu-west", "production/eu-west-1/" + `Quotes " and \ <script>alert(1)</script>`,
+		"production/eu-central-1/kunden", "production/eu-central-1/kunden-eu-west", "production/eu-central-1/passwordless", "production/eu-west-1/" + `Quotes " and \ <script>alert(1)</script>`,
 		"production/eu-west-1/customers", "production/eu-west-1/forum", "production/eu-west-1/legacy", "production/eu-west-1/partners", "production/eu-west-1/shop",
 		"production/us-east-1/customers-west",
 		"sandbox/eu-central-1/scratch", "sandbox/us-east-1/launch", "sandbox/us-east-1/phone-first",
@@ -425,7 +425,7 @@ func poolID(t *testing.T, c *collector.Collector, name string) string {
 	t.Helper()
 	for id, p := range pools(t, c) {
 		if p.name == name {
-			return id
+			return id.ID
 		}
 	}
 	return ""

@@ -1,6 +1,7 @@
 package awsread
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -194,6 +195,22 @@ func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool) error {
 	return nil
 }
 
+// recoveryOf returns the mechanisms by priority, of which 1 is the first.
+func recoveryOf(setting *types.AccountRecoverySettingType) string {
+	if setting == nil || len(setting.RecoveryMechanisms) == 0 {
+		return inventory.LegacyRecovery
+	}
+	options := slices.Clone(setting.RecoveryMechanisms)
+	slices.SortStableFunc(options, func(a, b types.RecoveryOptionType) int {
+		return cmp.Compare(aws.ToInt32(a.Priority), aws.ToInt32(b.Priority))
+	})
+	var names []string
+	for _, o := range options {
+		names = append(names, string(o.Name))
+	}
+	return shared(strings.Join(names, ","))
+}
+
 // settingsOf takes over what matters for e-mail. A mode that Cognito does not
 // give, or that this program does not know, is unknown.
 func settingsOf(pool inventory.Key, up *types.UserPoolType, modified, now time.Time) *inventory.Settings {
@@ -217,6 +234,16 @@ func settingsOf(pool inventory.Key, up *types.UserPoolType, modified, now time.T
 	}
 	for _, attribute := range up.AutoVerifiedAttributes {
 		s.AutoVerified = append(s.AutoVerified, shared(string(attribute)))
+	}
+	s.Recovery = recoveryOf(up.AccountRecoverySetting)
+	if up.Policies != nil && up.Policies.SignInPolicy != nil {
+		s.EmailOTP = slices.Contains(up.Policies.SignInPolicy.AllowedFirstAuthFactors, types.AuthFactorTypeEmailOtp)
+	}
+	switch up.MfaConfiguration {
+	case types.UserPoolMfaTypeOff:
+		s.MFA = inventory.No
+	case types.UserPoolMfaTypeOn, types.UserPoolMfaTypeOptional:
+		s.MFA = inventory.Yes
 	}
 	if len(up.UserPoolTags) > 0 {
 		s.Tags = make(map[string]string, len(up.UserPoolTags))

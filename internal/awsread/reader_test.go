@@ -38,9 +38,12 @@ accounts:
             custom_sender: arn:aws:lambda:eu-west-1:100000000001:function:sender
             tier: PLUS
             auto_verified: [email, phone_number]
+            recovery: [verified_phone_number, admin_only]
+            first_factors: [PASSWORD, EMAIL_OTP]
+            mfa: OPTIONAL
             tags: {env: prod}
             modified: 2026-02-01T08:30:00Z
-          - {id: eu-west-1_a, name: built-in}
+          - {id: eu-west-1_a, name: built-in, recovery: []}
 `)})
 		r := sim.reader(t, nil).Read(t.Context(), target(hub, "failed.example.com"), nil)
 		allOK(t, r)
@@ -55,11 +58,13 @@ accounts:
 				From: "Acme <a@example.com>", ReplyTo: "help@example.com", ConfigurationSet: "login", CustomSender: true,
 			}),
 			Tier: "PLUS", Tags: map[string]string{"env": "prod"}, AutoVerified: []string{"email", "phone_number"},
+			Recovery: "verified_phone_number,admin_only", EmailOTP: true, MFA: inventory.Yes,
 		}
 		if !reflect.DeepEqual(*s, want) || s.Described.Before(r.Start) || s.Described.After(r.End) {
 			t.Errorf("settings %+v,\nwant %+v", *s, want)
 		}
-		if s := pool(t, r, "built-in").Settings; s.Mode != inventory.ModeDefault || s.SourceARN != "" || s.CustomSender {
+		if s := pool(t, r, "built-in").Settings; s.Mode != inventory.ModeDefault || s.SourceARN != "" || s.CustomSender ||
+			s.Recovery != inventory.LegacyRecovery || s.EmailOTP || s.MFA != inventory.No {
 			t.Errorf("built-in %+v", s)
 		}
 		account := inventory.SESState{

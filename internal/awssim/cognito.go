@@ -87,15 +87,8 @@ func attribute(name string) any {
 // newPool is what DescribeUserPool says of every pool that was just created.
 var newPool = func() (settings map[string]json.RawMessage) {
 	if err := json.Unmarshal([]byte(`{
-		"AccountRecoverySetting": {"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}, {"Name": "verified_phone_number", "Priority": 2}]},
 		"AdminCreateUserConfig": {"AllowAdminCreateUserOnly": false, "UnusedAccountValidityDays": 7},
-		"DeletionProtection": "INACTIVE", "EstimatedNumberOfUsers": 0, "MfaConfiguration": "OFF",
-		"Policies": {
-			"PasswordPolicy": {
-				"MinimumLength": 8, "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": true, "RequireUppercase": true, "TemporaryPasswordValidityDays": 7
-			},
-			"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD"]}
-		},
+		"DeletionProtection": "INACTIVE", "EstimatedNumberOfUsers": 0,
 		"UserAttributeUpdateSettings": {"AttributesRequireVerificationBeforeUpdate": []},
 		"VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE"}
 	}`), &settings); err != nil {
@@ -122,6 +115,20 @@ func describeUserPool(c *call, p *Pool) (object, error) {
 	for key, value := range newPool {
 		up[key] = value
 	}
+	up["MfaConfiguration"] = p.MFA
+	up["Policies"] = object{
+		"PasswordPolicy": object{
+			"MinimumLength": 8, "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": true, "RequireUppercase": true, "TemporaryPasswordValidityDays": 7,
+		},
+		"SignInPolicy": object{"AllowedFirstAuthFactors": list(p.FirstFactors, text)},
+	}
+	if len(p.Recovery) > 0 {
+		mechanisms := []any{}
+		for i, name := range p.Recovery {
+			mechanisms = append(mechanisms, object{"Name": name, "Priority": i + 1})
+		}
+		up["AccountRecoverySetting"] = object{"RecoveryMechanisms": mechanisms}
+	}
 	if len(p.AutoVerified) > 0 {
 		up["AutoVerifiedAttributes"] = list(p.AutoVerified, text)
 	}
@@ -142,8 +149,18 @@ func listUserPoolClients(c *call, p *Pool) (object, error) {
 	}.page(c)
 }
 
-func getUserPoolMfaConfig(*call, *Pool) (object, error) {
-	return object{"MfaConfiguration": "OFF"}, nil
+// getUserPoolMfaConfig answers a second factor by app where there is none by
+// e-mail. The template of e-mails is answered without MFA, too: sign-in with
+// EMAIL_OTP uses it.
+func getUserPoolMfaConfig(_ *call, p *Pool) (object, error) {
+	out := object{"MfaConfiguration": p.MFA}
+	switch {
+	case p.EmailMFA:
+		out["EmailMfaConfiguration"] = object{}
+	case p.MFA != "OFF":
+		out["SoftwareTokenMfaConfiguration"] = object{"Enabled": true}
+	}
+	return out, nil
 }
 
 func describeRiskConfiguration(c *call, p *Pool) (object, error) {

@@ -100,7 +100,8 @@ const modeAbsent = "ABSENT"
 
 // Pool is a user pool, or the replica of one: a pool whose ID begins with
 // another region is the replica of the pool with that ID there. It has the
-// name, tier, clients, verified attributes and age of that pool.
+// name, tier, clients, age, and settings of sign-up, sign-in and recovery of
+// that pool.
 type Pool struct {
 	ID               string            `yaml:"id,omitempty"` // made from the name, if empty
 	Name             string            `yaml:"name"`
@@ -112,6 +113,10 @@ type Pool struct {
 	CustomSender     string            `yaml:"custom_sender,omitempty"` // ARN of the CustomEmailSender Lambda
 	Tier             string            `yaml:"tier,omitempty"`          // LITE, ESSENTIALS or PLUS
 	AutoVerified     []string          `yaml:"auto_verified"`           // [email], if not given
+	Recovery         []string          `yaml:"recovery"`                // AccountRecoverySetting by priority; as in a new pool, if nil, and absent, if empty
+	MFA              string            `yaml:"mfa,omitempty"`           // MfaConfiguration: OFF, ON or OPTIONAL
+	EmailMFA         bool              `yaml:"email_mfa,omitempty"`     // EmailMfaConfiguration is there
+	FirstFactors     []string          `yaml:"first_factors,omitempty"` // AllowedFirstAuthFactors; [PASSWORD], if not given
 	Tags             map[string]string `yaml:"tags,omitempty"`
 	Clients          []Client          `yaml:"clients,omitempty"` // one, if none is given
 	Traffic          Traffic           `yaml:"traffic,omitempty"` // a replica has none
@@ -290,6 +295,7 @@ func (a *Account) completeReplicas() error {
 			}
 			want := *p
 			want.Name, want.Tier, want.AutoVerified, want.Clients, want.Created = primary.Name, primary.Tier, primary.AutoVerified, primary.Clients, primary.Created
+			want.Recovery, want.MFA, want.EmailMFA, want.FirstFactors = primary.Recovery, primary.MFA, primary.EmailMFA, primary.FirstFactors
 			if !reflect.DeepEqual(*p, want) { // A fleet that is served is not written to.
 				*p = want
 			}
@@ -322,7 +328,7 @@ func (r *Region) complete(account, region string) error {
 			return fmt.Errorf("user pool id %q is not a region, _, and letters or digits, or is a duplicate", p.ID)
 		}
 		pools[p.ID] = true
-		if err := cmp.Or(oneOf("mode", p.Mode, "COGNITO_DEFAULT", "DEVELOPER", modeAbsent), p.Traffic.check()); err != nil {
+		if err := p.check(); err != nil {
 			return fmt.Errorf("user pool %s: %w", p.ID, err)
 		}
 	}
@@ -359,6 +365,13 @@ func (p *Pool) complete(account, region string) {
 	assume(&p.ID, region+"_"+base32.StdEncoding.EncodeToString(digest(account, region, p.Name))[:9])
 	assume(&p.Mode, "COGNITO_DEFAULT")
 	assume(&p.Tier, "ESSENTIALS")
+	assume(&p.MFA, "OFF")
+	if p.Recovery == nil {
+		p.Recovery = []string{"verified_email", "verified_phone_number"}
+	}
+	if p.FirstFactors == nil {
+		p.FirstFactors = []string{"PASSWORD"}
+	}
 	if p.Clients == nil {
 		p.Clients = []Client{{Name: "web"}}
 	}
@@ -368,6 +381,19 @@ func (p *Pool) complete(account, region string) {
 	}
 	assume(&p.Created, epoch)
 	assume(&p.Modified, p.Created)
+}
+
+func (p *Pool) check() error {
+	errs := []error{
+		oneOf("mode", p.Mode, "COGNITO_DEFAULT", "DEVELOPER", modeAbsent), oneOf("mfa", p.MFA, "OFF", "ON", "OPTIONAL"), p.Traffic.check(),
+	}
+	for _, name := range p.Recovery {
+		errs = append(errs, oneOf("recovery", name, "verified_email", "verified_phone_number", "admin_only"))
+	}
+	for _, name := range p.FirstFactors {
+		errs = append(errs, oneOf("first_factors", name, "PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"))
+	}
+	return cmp.Or(errs...)
 }
 
 func digest(parts ...string) []byte {

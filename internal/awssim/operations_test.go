@@ -349,6 +349,54 @@ func bounces(stat string, period int32) *cwtypes.MetricStat {
 	return &cwtypes.MetricStat{Metric: &cwtypes.Metric{Namespace: aws.String("AWS/SES"), MetricName: aws.String("Reputation.BounceRate")}, Period: &period, Stat: &stat}
 }
 
+// TestSignInAndRecovery checks what the fleet says of sign-in and recovery, on
+// both sides of a replica.
+func TestSignInAndRecovery(t *testing.T) {
+	_, cfg := start(t, awssim.Options{NoQuotas: true, Fleet: parse(t, `
+accounts:
+- id: "100000000001"
+  regions:
+    eu-west-1:
+      pools:
+      - {id: eu-west-1_a, name: codes, mode: DEVELOPER, recovery: [admin_only, verified_email], mfa: ON, email_mfa: true, first_factors: [PASSWORD, EMAIL_OTP]}
+      - {id: eu-west-1_b, name: app, recovery: [], mfa: OPTIONAL}
+      - {id: eu-west-1_c, name: template, email_mfa: true}
+    eu-central-1:
+      pools: [{id: eu-west-1_a, name: other, recovery: [verified_email], mfa: OFF}]
+`)})
+	for _, tt := range []struct {
+		region, id, recovery, factors, mfa string
+		email                              bool // there is a template of e-mails
+	}{
+		{
+			"eu-west-1", "eu-west-1_a", `{"RecoveryMechanisms": [{"Name": "admin_only", "Priority": 1}, {"Name": "verified_email", "Priority": 2}]}`,
+			`["PASSWORD", "EMAIL_OTP"]`, `{"MfaConfiguration": "ON"}`, true,
+		},
+		{
+			"eu-central-1", "eu-west-1_a", `{"RecoveryMechanisms": [{"Name": "admin_only", "Priority": 1}, {"Name": "verified_email", "Priority": 2}]}`,
+			`["PASSWORD", "EMAIL_OTP"]`, `{"MfaConfiguration": "ON"}`, true,
+		},
+		{"eu-west-1", "eu-west-1_b", `null`, `["PASSWORD"]`, `{"MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": {"Enabled": true}}`, false},
+		{
+			"eu-west-1", "eu-west-1_c", `{"RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}, {"Name": "verified_phone_number", "Priority": 2}]}`,
+			`["PASSWORD"]`, `{"MfaConfiguration": "OFF"}`, true,
+		},
+	} {
+		cognito := cognitoidentityprovider.NewFromConfig(in(cfg, tt.region))
+		out, err := cognito.DescribeUserPool(t.Context(), &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(tt.id)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shape(t, tt.id+" recovery", out.UserPool.AccountRecoverySetting, nil, tt.recovery)
+		shape(t, tt.id+" factors", out.UserPool.Policies.SignInPolicy.AllowedFirstAuthFactors, nil, tt.factors)
+		mfa, err := cognito.GetUserPoolMfaConfig(t.Context(), &cognitoidentityprovider.GetUserPoolMfaConfigInput{UserPoolId: aws.String(tt.id)})
+		shape(t, tt.id+" MFA", mfa, err, tt.mfa)
+		if mfa != nil && (mfa.MfaConfiguration != out.UserPool.MfaConfiguration || (mfa.EmailMfaConfiguration != nil) != tt.email) {
+			t.Errorf("%s: %+v, DescribeUserPool says %s", tt.id, mfa, out.UserPool.MfaConfiguration)
+		}
+	}
+}
+
 // TestReplica checks a pool that is in two regions, and one of before there
 // was EmailSendingAccount.
 func TestReplica(t *testing.T) {

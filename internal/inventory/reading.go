@@ -183,6 +183,11 @@ type Settings struct {
 	Tier         string
 	Tags         map[string]string
 	AutoVerified []string // AutoVerifiedAttributes, for example email
+	// Recovery has the mechanisms of AccountRecoverySetting by priority, with a
+	// comma between two; [LegacyRecovery] without the setting. Empty is unknown.
+	Recovery string
+	EmailOTP bool // EMAIL_OTP is among Policies.SignInPolicy.AllowedFirstAuthFactors
+	MFA      Tri  // MfaConfiguration is ON or OPTIONAL
 }
 
 // SESState is the state of SES in one account and region (GetAccount).

@@ -29,6 +29,8 @@ type (
 		ReplyTo        string                          `json:"reply_to,omitempty"`
 		ConfigSet      string                          `json:"configuration_set,omitempty"`
 		AutoVerified   []string                        `json:"auto_verified,omitempty"`
+		Recovery       []string                        `json:"recovery,omitempty"`
+		SignInEmail    *bool                           `json:"sign_in_email,omitempty"`
 		Identity       string                          `json:"identity,omitempty"`
 		IdentityRegion string                          `json:"identity_region,omitempty"`
 		Verified       *bool                           `json:"identity_verified,omitempty"`
@@ -109,11 +111,12 @@ func (v *view) poolJSON(r *row) apiPool {
 	out := apiPool{
 		ID: p.ID, Name: p.Name, AccountID: p.Target.AccountID, AccountName: p.Target.AccountName, Region: p.Target.Region,
 		Mode: string(p.Mode()), CustomSender: tri(p.CustomSender()), Identity: p.Identity, IdentityRegion: p.IdentityRegion,
-		Verified: tri(p.Verified), IdentityError: p.IdentityError, Ready: tri(p.Ready), Blocked: append([]inventory.Reason{}, p.Blocked()...), Failures: p.Failures,
+		SignInEmail: tri(p.SignInEmail()), Verified: tri(p.Verified), IdentityError: p.IdentityError, Ready: tri(p.Ready), Blocked: append([]inventory.Reason{}, p.Blocked()...), Failures: p.Failures,
 		LastModified: when(p.LastModified), Findings: append([]*rules.Finding{}, r.Findings...),
 	}
 	if s := p.Settings; s != nil {
 		out.Tier, out.Tags, out.AutoVerified, out.Confirmed = s.Tier, s.Tags, s.AutoVerified, when(v.confirmed(r))
+		out.Recovery = s.RecoveryMechanisms()
 		out.SourceARN, out.From, out.ReplyTo, out.ConfigSet = s.SourceARN, s.From, s.ReplyTo, s.ConfigurationSet
 	}
 	if s := p.SES; s != nil {

@@ -33,6 +33,7 @@ func world() *inventory.Snapshot {
 			s = &inventory.Settings{
 				Described: now, Sender: inventory.NewSender(own, *e),
 				Tier: "ESSENTIALS", Tags: map[string]string{"team": evil}, AutoVerified: []string{"email"},
+				Recovery: "verified_email,<b>", EmailOTP: id == "own", MFA: inventory.No,
 			}
 		}
 		return inventory.UserPool{ID: "eu-west-1_" + id, Name: name, Listed: now, LastModified: now, Settings: s, Confirmed: now}
@@ -106,6 +107,11 @@ func TestRoutes(t *testing.T) {
 		{options(t), "GET", "/metrics", 200, "metrics"},
 		{options(t), "GET", "/", 200, "<b>4</b> pools"},
 		{options(t), "GET", own + "eu-west-1_missing", 200, "Why it is blocked"},
+		{options(t), "GET", own + "eu-west-1_own", 200, `Codes by e-mail at sign-in</th><td>yes: <code>EMAIL_OTP</code></td>`},
+		{options(t), "GET", own + "eu-west-1_default", 200, `Codes by e-mail at sign-in</th><td>no</td>`},
+		{options(t), "GET", own + "eu-west-1_default", 200, `Recovery of a forgotten password</th><td>verified_email &lt;b&gt; </td>`},
+		{options(t), "GET", "/api/v1" + own + "eu-west-1_own", 200, `"recovery":["verified_email","\u003cb\u003e"],"sign_in_email":true`},
+		{options(t), "GET", "/api/v1" + own + "eu-west-1_default", 200, `"sign_in_email":false`},
 		{options(t), "GET", own + "eu-west-1_default", 200, "42 of 50 e-mails, 8 left"},
 		{options(t), "GET", own + "eu-west-1_undescribed", 200, "could not be described"},
 		{options(t), "GET", own + "eu-west-1_nothing", 404, "No user pool"},
