@@ -582,6 +582,10 @@ func TestParseFleet(t *testing.T) {
 			"replica with traffic", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{id: eu-west-1_a}]}, eu-west-2: {pools: [{id: eu-west-1_a, traffic: {sent_today: 1}}]}}}]",
 			"it sends only codes at sign-in",
 		},
+		{"state", "accounts: [{id: '100000000001', state: GONE}]", `account 100000000001: state is "GONE", allowed are PENDING_ACTIVATION, ACTIVE`},
+		{"unit", "accounts: [{id: '100000000001', unit: a//b}]", `organizational unit "a//b" is not names of 1 to 128 characters`},
+		{"deep unit", "accounts: [{id: '100000000001'}]\norganization: {units: [a/b/c/d/e/f]}", "at most 5"},
+		{"delegated administrator", "accounts: [{id: '100000000001'}]\norganization: {delegated: ['100000000002']}", `there is no account "100000000002"`},
 		{"traffic", region("pools: [{name: a, traffic: {per_hour: {Dance: 1}}}]"), `unknown event "Dance"`},
 	} {
 		if _, err := awssim.ParseFleet([]byte(tt.fleet)); err == nil || !strings.Contains(err.Error(), tt.want) {

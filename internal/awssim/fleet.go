@@ -23,6 +23,7 @@ import (
 // in docs/awssim.md.
 type Fleet struct {
 	DefaultQuota DefaultQuota `yaml:"default_quota"`
+	Organization Organization `yaml:"organization,omitempty"`
 	Accounts     []Account    `yaml:"accounts"`
 }
 
@@ -40,9 +41,17 @@ type Account struct {
 	Name       string `yaml:"name,omitempty"`
 	Alias      string `yaml:"alias,omitempty"`       // its IAM account alias
 	ExternalID string `yaml:"external_id,omitempty"` // what AssumeRole has to present, if not empty
+	// What Organizations says of the account. No role of one that is not ACTIVE
+	// can be assumed.
+	State string            `yaml:"state,omitempty"` // one of accountStates; ACTIVE, if not given
+	Unit  string            `yaml:"unit,omitempty"`  // path of its organizational unit, names with / between; empty for the root
+	Tags  map[string]string `yaml:"tags,omitempty"`
 	// DisabledRegions are switched off. So is every opt-in region that is not in Regions.
-	DisabledRegions []string           `yaml:"disabled_regions,omitempty"`
-	Regions         map[string]*Region `yaml:"regions,omitempty"`
+	DisabledRegions []string `yaml:"disabled_regions,omitempty"`
+	// NewRegions are on, too. They are younger than this simulation, which does
+	// not answer in them.
+	NewRegions []string           `yaml:"new_regions,omitempty"`
+	Regions    map[string]*Region `yaml:"regions,omitempty"`
 }
 
 // Region is what an account has in one region.
@@ -272,7 +281,7 @@ func (f *Fleet) complete() error {
 			return fmt.Errorf("account %s: %w", a.ID, err)
 		}
 	}
-	return nil
+	return f.completeOrganization()
 }
 
 // completeReplicas gives replicas what they have from their primary pool, and

@@ -88,10 +88,17 @@ func init() { // The handlers reach back to the table.
 			"GetMetricData":       {50, "", getMetricData},
 			"GetMetricStatistics": {400, "", getMetricStatistics},
 		},
-		"cloudtrail":    {"LookupEvents": {2, "", lookupEvents}},
-		"organizations": {"ListAccounts": {handle: listAccounts}},
-		"account":       {"ListRegions": {5, "", listRegions}},
-		"tagging":       {"GetResources": {15, "", getResources}},
+		"cloudtrail": {"LookupEvents": {2, "", lookupEvents}},
+		"organizations": {
+			"ListAccounts":                     {organizationsRate, "", inOrganization(listAccounts)},
+			"ListRoots":                        {organizationsRate, "", inOrganization(listRoots)},
+			"ListAccountsForParent":            {organizationsRate, "", inOrganization(ofParent(listAccountsForParent))},
+			"ListOrganizationalUnitsForParent": {organizationsRate, "", inOrganization(ofParent(listOrganizationalUnitsForParent))},
+			"ListParents":                      {organizationsRate, "", inOrganization(listParents)},
+			"ListTagsForResource":              {organizationsRate, "", inOrganization(listTagsForResource)},
+		},
+		"account": {"ListRegions": {5, "", listRegions}},
+		"tagging": {"GetResources": {15, "", getResources}},
 	}
 	for name, s := range services {
 		s.name, s.iam = name, cmp.Or(s.iam, name)

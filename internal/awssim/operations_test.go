@@ -65,7 +65,9 @@ accounts:
     eu-central-1:
       pools:
       - {id: eu-west-1_Main00001, mode: COGNITO_DEFAULT, custom_sender: "arn:aws:lambda:eu-central-1:100000000001:function:sender"}
-- {id: "100000000002"}
+- {id: "100000000002", unit: Workloads/Prod, tags: {team: shop, env: prod}, new_regions: [eu-new-9]}
+- {id: "100000000003", state: CLOSED}
+organization: {delegated: ["100000000002"], units: [Empty]}
 `
 
 // noon is when the tests of this file take place.
@@ -311,6 +313,23 @@ func TestOperations(t *testing.T) {
 	}
 	shape(t, "ListAccounts", accounts, err, `{"Accounts": [{"Id": "100000000001", "Name": "main", "Email": "aws+100000000001@example.com", "State": "ACTIVE", "Status": "ACTIVE",
 		"Arn": "arn:aws:organizations::100000000001:account/o-awssim0000/100000000001", "JoinedMethod": "CREATED", "JoinedTimestamp": "2025-03-01T08:00:00Z"}]}`)
+	orgs := organizations.NewFromConfig(cfg)
+	roots, err := orgs.ListRoots(ctx, nil)
+	shape(t, "ListRoots", roots, err, `{"Roots": [{"Id": "r-awss", "Name": "Root", "Arn": "arn:aws:organizations::100000000001:root/o-awssim0000/r-awss"}]}`)
+	units, err := orgs.ListOrganizationalUnitsForParent(ctx, &organizations.ListOrganizationalUnitsForParentInput{ParentId: aws.String("r-awss")})
+	shape(t, "ListOrganizationalUnitsForParent", units, err, `{"OrganizationalUnits": [
+		{"Id": "ou-awss-c6c094bc", "Name": "Empty", "Arn": "arn:aws:organizations::100000000001:ou/o-awssim0000/ou-awss-c6c094bc"},
+		{"Id": "ou-awss-84bd9e2a", "Name": "Workloads", "Arn": "arn:aws:organizations::100000000001:ou/o-awssim0000/ou-awss-84bd9e2a"}]}`)
+	inRoot, err := orgs.ListAccountsForParent(ctx, &organizations.ListAccountsForParentInput{ParentId: aws.String("r-awss"), MaxResults: aws.Int32(1)})
+	if err == nil {
+		inRoot.NextToken = nil
+	}
+	shape(t, "ListAccountsForParent", inRoot, err, `{"Accounts": [{"Id": "100000000001", "Name": "main", "Email": "aws+100000000001@example.com", "State": "ACTIVE", "Status": "ACTIVE",
+		"Arn": "arn:aws:organizations::100000000001:account/o-awssim0000/100000000001", "JoinedMethod": "CREATED", "JoinedTimestamp": "2025-03-01T08:00:00Z"}]}`)
+	parents, err := orgs.ListParents(ctx, &organizations.ListParentsInput{ChildId: aws.String("100000000001")})
+	shape(t, "ListParents", parents, err, `{"Parents": [{"Id": "r-awss", "Type": "ROOT"}]}`)
+	tags, err := orgs.ListTagsForResource(ctx, &organizations.ListTagsForResourceInput{ResourceId: aws.String("100000000002")})
+	shape(t, "ListTagsForResource", tags, err, `{"Tags": [{"Key": "env", "Value": "prod"}, {"Key": "team", "Value": "shop"}]}`)
 	regions, err := account.NewFromConfig(cfg).ListRegions(ctx, &account.ListRegionsInput{MaxResults: aws.Int32(1), RegionOptStatusContains: []accounttypes.RegionOptStatus{"DISABLED"}})
 	if err == nil {
 		regions.NextToken = nil
@@ -463,12 +482,13 @@ func TestCompleteAgain(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	sim, cfg := startEverything(t)
 	const (
-		cognito = "AWSCognitoIdentityProviderService."
-		watch   = "GraniteServiceVersion20100801."
-		trail   = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."
-		times   = `"StartTime": 1772366400, "EndTime": 1772370000`
-		metric  = `"Namespace": "AWS/SES", "MetricName": "Reputation.BounceRate", `
-		stat    = `"MetricStat": {"Metric": {` + metric + `"Dimensions": []}, "Period": 60, "Stat": "Sum"}`
+		cognito      = "AWSCognitoIdentityProviderService."
+		organization = "AWSOrganizationsV20161128."
+		watch        = "GraniteServiceVersion20100801."
+		trail        = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."
+		times        = `"StartTime": 1772366400, "EndTime": 1772370000`
+		metric       = `"Namespace": "AWS/SES", "MetricName": "Reputation.BounceRate", `
+		stat         = `"MetricStat": {"Metric": {` + metric + `"Dimensions": []}, "Period": 60, "Stat": "Sum"}`
 	)
 	for _, tt := range []struct {
 		service, target, body string
@@ -500,7 +520,14 @@ func TestRefusals(t *testing.T) {
 		{"cloudtrail", trail + "LookupEvents", `{"LookupAttributes": [{"AttributeKey": "Colour", "AttributeValue": "x"}]}`, 400, "InvalidLookupAttributesException", "Colour"},
 		{"cloudtrail", trail + "LookupEvents", `{"NextToken": "x"}`, 400, "InvalidNextTokenException", "NextToken"},
 		{"cloudtrail", trail + "LookupEvents", `{"EventCategory": "odd"}`, 400, "InvalidEventCategoryException", "odd"},
-		{"organizations", "AWSOrganizationsV20161128.ListAccounts", `{"MaxResults": 21}`, 400, "InvalidInputException", "less than or equal to 20"},
+		{"organizations", organization + "ListAccounts", `{"MaxResults": 21}`, 400, "InvalidInputException", "less than or equal to 20"},
+		{"organizations", organization + "ListAccountsForParent", `{}`, 400, "InvalidInputException", "Value null at 'parentId'"},
+		{"organizations", organization + "ListAccountsForParent", `{"ParentId": "100000000001"}`, 400, "InvalidInputException", "regular expression"},
+		{"organizations", organization + "ListOrganizationalUnitsForParent", `{"ParentId": "r-other"}`, 400, "ParentNotFoundException", "parent that doesn't exist"},
+		{"organizations", organization + "ListParents", `{}`, 400, "InvalidInputException", "Value null at 'childId'"},
+		{"organizations", organization + "ListParents", `{"ChildId": "r-awss"}`, 400, "InvalidInputException", "regular expression"},
+		{"organizations", organization + "ListParents", `{"ChildId": "100000000009"}`, 400, "ChildNotFoundException", "child that doesn't exist"},
+		{"organizations", organization + "ListTagsForResource", `{"ResourceId": "ou-awss-00000000"}`, 400, "TargetNotFoundException", "target that doesn't exist"},
 		{"tagging", "ResourceGroupsTaggingAPI_20170126.GetResources", `{"ResourcesPerPage": 101}`, 400, "InvalidParameterException", "less than or equal to 100"},
 		{"tagging", "ResourceGroupsTaggingAPI_20170126.GetResources", `{"PaginationToken": "x"}`, 400, "PaginationTokenExpiredException", "PaginationToken"},
 		{"monitoring", watch + "ListMetrics", `{"RecentlyActive": "PT1H"}`, 400, "InvalidParameterValue", "PT3H"},

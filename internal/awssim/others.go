@@ -1,37 +1,16 @@
 package awssim
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 )
-
-// maxAccounts is the most that Organizations lists at once.
-const maxAccounts = 20
-
-func listAccounts(c *call) (object, error) {
-	management := c.fleet.Accounts[0].ID
-	if c.account != management {
-		return nil, badRequest("AccessDeniedException", "You don't have permissions to access this resource.")
-	}
-	return listing[Account]{
-		key: "Accounts", items: c.fleet.Accounts, name: func(a Account) string { return a.ID }, min: 1, max: maxAccounts, fallback: maxAccounts,
-		show: func(a Account) any {
-			return object{
-				"Id": a.ID, "Name": cmp.Or(a.Name, a.ID), "Email": "aws+" + a.ID + "@example.com", "State": "ACTIVE", "Status": "ACTIVE",
-				"Arn":          "arn:aws:organizations::" + management + ":account/o-awssim0000/" + a.ID,
-				"JoinedMethod": "CREATED", "JoinedTimestamp": stamp(epoch),
-			}
-		},
-	}.page(c)
-}
 
 // optStatus is what Account Management says of a region.
 func (c *call) optStatus(region string) string {
 	switch {
 	case !c.owner().enabled(region) || c.server.switchedOff(c.account, region):
 		return "DISABLED"
-	case optIn[region]:
+	case optIn[region], !isRegion(region):
 		return "ENABLED"
 	default:
 		return "ENABLED_BY_DEFAULT"
@@ -44,7 +23,7 @@ func listRegions(c *call) (object, error) {
 	}
 	var names []string
 	wanted := c.params.texts("RegionOptStatusContains")
-	for _, name := range slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(optIn)), defaultRegions...))) {
+	for _, name := range slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Keys(optIn)), defaultRegions, c.owner().NewRegions))) {
 		if len(wanted) == 0 || slices.Contains(wanted, c.optStatus(name)) {
 			names = append(names, name)
 		}

@@ -52,7 +52,7 @@ func assumeRole(c *call) (object, error) {
 		return nil, badRequest("InvalidIdentityToken", "No WebIdentityToken is given.")
 	}
 	a := c.fleet.account(role[1])
-	if a == nil || c.operation == "AssumeRole" && a.ExternalID != "" && c.params.text("ExternalId") != a.ExternalID {
+	if a == nil || a.State != "ACTIVE" || c.operation == "AssumeRole" && a.ExternalID != "" && c.params.text("ExternalId") != a.ExternalID {
 		return nil, forbidden("AccessDeniedException", "User: "+c.principal+" is not authorized to perform: sts:"+c.operation+" on resource: "+arn)
 	}
 	key, secret := "ASIA"+rand.Text()[:16], rand.Text()+rand.Text()[:14]

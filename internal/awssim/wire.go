@@ -102,7 +102,7 @@ func (p params) object(key string) params {
 var paramTypes = map[string]any{
 	"MaxResults": 0, "PageSize": 0, "ResourcesPerPage": 0, "MaxDatapoints": 0, "Period": 0, "DurationSeconds": 0,
 	"AccountId": "", "ClientId": "", "EventCategory": "", "MetricName": "", "Namespace": "", "NextToken": "", "PaginationToken": "",
-	"RecentlyActive": "", "ScanBy": "", "Unit": "", "UserPoolId": "",
+	"ChildId": "", "ParentId": "", "RecentlyActive": "", "ResourceId": "", "ScanBy": "", "Unit": "", "UserPoolId": "",
 	"Dimensions": []any{}, "ExtendedStatistics": []any{}, "LookupAttributes": []any{}, "MetricDataQueries": []any{},
 	"RegionOptStatusContains": []any{}, "ResourceTypeFilters": []any{}, "Statistics": []any{}, "TagFilters": []any{},
 }
