@@ -293,17 +293,21 @@ func (c *Collector) log(prev, now *inventory.Reading) {
 	said := map[string]bool{}
 	for _, o := range now.Outcomes {
 		before, _ := prev.Outcome(o.API)
-		attrs := []any{"account_id", now.Target.AccountID, "region", now.Target.Region, "api", o.API}
-		switch {
-		case o.API == inventory.APIExporter: // [Collector.read] has said it.
-		case o.Class == before.Class, o.Message != "" && said[o.Message]:
-		case o.Class == inventory.OK:
-			c.logger.Info("Target recovered", attrs...)
-		case o.Class == inventory.RegionDisabled:
-			c.logger.Info("Region is switched off", append(attrs, "class", string(o.Class))...)
-		default:
-			c.logger.Warn("Target could not be read", append(attrs, "class", string(o.Class), "err", o.Message)...)
-		}
+		known := o.Class == before.Class || o.Message != "" && said[o.Message]
 		said[o.Message] = true
+		if known || o.API == inventory.APIExporter { // [Collector.read] has said what is the exporter's own.
+			continue
+		}
+		attrs := []any{"account_id", now.Target.AccountID, "region", now.Target.Region, "api", o.API}
+		if o.Class == inventory.OK {
+			c.logger.Info("Target recovered", attrs...)
+			continue
+		}
+		attrs = append(attrs, "class", string(o.Class))
+		if o.Class == inventory.RegionDisabled {
+			c.logger.Info("Region is switched off", attrs...)
+		} else {
+			c.logger.Warn("Target could not be read", append(attrs, "err", o.Message)...)
+		}
 	}
 }
