@@ -190,7 +190,7 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 			p := l.link(r.Target, &r.Pools[i])
 			a.Pools = append(a.Pools, p)
 			if p.SES != nil {
-				sendThrough[p.Settings.Regions[0]]++
+				sendThrough[p.Settings.SESRegion()]++
 			}
 			if p.CustomSender() == No {
 				for _, region := range p.Settings.Regions {
@@ -326,8 +326,8 @@ func (l *linker) identity(p *Pool) {
 // account finds the SES account that a DEVELOPER pool sends through.
 func (l *linker) account(p *Pool) {
 	developer := p.mode(ModeDeveloper)
-	if developer == Yes && !p.Settings.CustomSender && len(p.Settings.Regions) > 0 {
-		facts := l.ses[p.Settings.Regions[0]]
+	if region := p.Settings.SESRegion(); region != "" {
+		facts := l.ses[region]
 		p.SES, p.Reputation = facts.state, facts.reputation
 	}
 	if p.SES == nil {

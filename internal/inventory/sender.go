@@ -65,6 +65,15 @@ func NewSender(pool Key, e EmailConfiguration) Sender {
 // built-in sender, and so counts against the default quota.
 func (s *Sender) SendsDefault() bool { return s.Mode == ModeDefault && !s.CustomSender }
 
+// SESRegion returns the region of the SES account that a DEVELOPER pool sends
+// through, empty for others and without an identity of the own account.
+func (s *Sender) SESRegion() string {
+	if s.Mode != ModeDeveloper || s.CustomSender || len(s.Regions) == 0 {
+		return ""
+	}
+	return s.Regions[0]
+}
+
 // fromMatches reports whether From belongs to the identity. Without From an
 // address identity stands for itself; a domain identity needs one.
 func (s *Sender) fromMatches() bool {
