@@ -85,7 +85,7 @@ func TestStatusPage(t *testing.T) {
 	b := browser{ctx, t}
 
 	b.open(url + "/")
-	if rows := run(b, chromedp.Evaluate[int](`document.querySelectorAll("table")[0].tBodies[0].rows.length`)); rows < 25 {
+	if rows := run(b, chromedp.Evaluate[int](`document.querySelector("table.cards").tBodies[0].rows.length`)); rows < 25 {
 		t.Errorf("the page shows %d pools", rows)
 	}
 	run(b, chromedp.Evaluate[any](`(() => {
@@ -101,8 +101,8 @@ func TestStatusPage(t *testing.T) {
 		}
 		return err
 	})
-	rows := run(b, chromedp.Evaluate[int](`document.querySelectorAll("table")[0].tBodies[0].rows.length`))
-	if blocked := run(b, chromedp.Evaluate[int](`document.querySelectorAll(".state.blocked").length`)); rows < 10 || rows != blocked {
+	rows := run(b, chromedp.Evaluate[int](`document.querySelector("table.cards").tBodies[0].rows.length`))
+	if blocked := run(b, chromedp.Evaluate[int](`document.querySelectorAll(".cards .state.blocked").length`)); rows < 10 || rows != blocked {
 		t.Errorf("of %d pools on the page, %d are blocked", rows, blocked)
 	}
 	b.open(url + "/?sort=-quota")

@@ -178,3 +178,6 @@ func (a *app) stop() {
 
 // redacted is the configuration in force without its secrets.
 func (a *app) redacted() string { return a.config.Load().Redacted() }
+
+// tags are the configured names of pools' tags.
+func (a *app) tags() []string { return a.config.Load().Tags }

@@ -174,7 +174,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 	o := web.Options{
 		Demo: f.demo, Version: version.Info(), TelemetryPath: f.telemetry, Logger: logger,
 		Metrics: exposition.Handler(a.collector.Exposition, registry, func(err error) { logger.Error("The exporter's own metrics are not complete", "err", err) }),
-		View:    a.collector.View, Ready: a.collector.Ready, Config: a.redacted,
+		View:    a.collector.View, Ready: a.collector.Ready, Config: a.redacted, Tags: a.tags,
 	}
 	// A reload outlives the request that asked for it.
 	reload := func(context.Context) error { return a.reload(ctx) }

@@ -62,6 +62,48 @@ type (
 		Reset      *time.Time `json:"reset,omitempty"`
 		Exhaustion *time.Time `json:"exhaustion,omitempty"`
 	}
+	apiAccount struct {
+		AccountID    string           `json:"account_id"`
+		AccountName  string           `json:"account_name,omitempty"`
+		Region       string           `json:"region"`
+		SESOnly      bool             `json:"ses_only,omitempty"`
+		Pools        *count           `json:"pools,omitempty"`
+		SES          *apiSES          `json:"ses,omitempty"`
+		SendQuota    *apiQuota        `json:"send_quota,omitempty"`
+		DefaultQuota *apiQuota        `json:"default_quota,omitempty"`
+		Identities   []apiIdentity    `json:"identities"`
+		SendThrough  []apiPoolRef     `json:"send_through"`
+		Findings     []*rules.Finding `json:"findings"`
+	}
+	apiIdentity struct {
+		Name           string `json:"identity"`
+		Verified       *bool  `json:"verified,omitempty"`
+		SendingEnabled *bool  `json:"sending_enabled,omitempty"`
+		Status         string `json:"status,omitempty"`
+		Error          string `json:"error,omitempty"`
+		Pools          *int   `json:"pools,omitempty"` // that send as it
+	}
+	apiIdentityPools struct {
+		apiIdentity
+		AccountID   string           `json:"account_id"`
+		AccountName string           `json:"account_name,omitempty"`
+		Region      string           `json:"region"`
+		Exists      *bool            `json:"exists,omitempty"`
+		Silent      int              `json:"silent"`
+		Dependents  []apiDependent   `json:"dependents"`
+		Findings    []*rules.Finding `json:"findings"`
+	}
+	apiPoolRef struct {
+		ID     string `json:"user_pool_id"`
+		Name   string `json:"name"`
+		Region string `json:"region"`
+		State  string `json:"state"` // ready, blocked or unknown
+	}
+	apiDependent struct {
+		apiPoolRef
+		Tags    map[string]string `json:"tags,omitempty"`
+		Instead string            `json:"instead,omitempty"` // another verified identity
+	}
 	apiTarget struct {
 		AccountID   string       `json:"account_id"`
 		AccountName string       `json:"account_name,omitempty"`
@@ -119,15 +161,10 @@ func (v *view) poolJSON(r *row) apiPool {
 		out.Recovery = s.RecoveryMechanisms()
 		out.SourceARN, out.From, out.ReplyTo, out.ConfigSet = s.SourceARN, s.From, s.ReplyTo, s.ConfigurationSet
 	}
-	if s := p.SES; s != nil {
-		out.SES = &apiSES{Sandbox: tri(s.Sandbox), SendingEnabled: tri(s.SendingEnabled), Enforcement: s.Enforcement, Review: s.Review}
-		if p.Reputation != nil {
-			out.SES.Bounce, out.SES.Complaint = p.Reputation.BounceRatio, p.Reputation.ComplaintRatio
-		}
+	if p.SES != nil {
+		out.SES = sesJSON(p.SES, p.Reputation)
 	}
-	if q := &p.Quota; q.Finite() {
-		out.Quota = &apiQuota{Kind: string(q.Kind), Limit: q.Limit, Used: q.Used, Headroom: q.Headroom(), Ratio: q.UsedRatio(), Reset: when(q.Reset), Exhaustion: when(q.Exhaustion)}
-	}
+	out.Quota = quotaJSON(&p.Quota)
 	for source, n := range map[string]*float64{"cloudwatch": p.SentCloudWatch, "cloudtrail": p.SentCloudTrail} {
 		if n != nil {
 			if out.Sent == nil {
@@ -139,9 +176,72 @@ func (v *view) poolJSON(r *row) apiPool {
 	return out
 }
 
-func (v *view) targetsJSON() []apiTarget {
+func sesJSON(s *inventory.SESState, r *inventory.Reputation) *apiSES {
+	out := &apiSES{Sandbox: tri(s.Sandbox), SendingEnabled: tri(s.SendingEnabled), Enforcement: s.Enforcement, Review: s.Review}
+	if r != nil {
+		out.Bounce, out.Complaint = r.BounceRatio, r.ComplaintRatio
+	}
+	return out
+}
+
+// quotaJSON returns nil when the quota is unknown or has no limit.
+func quotaJSON(q *inventory.Quota) *apiQuota {
+	if !q.Finite() {
+		return nil
+	}
+	return &apiQuota{Kind: string(q.Kind), Limit: q.Limit, Used: q.Used, Headroom: q.Headroom(), Ratio: q.UsedRatio(), Reset: when(q.Reset), Exhaustion: when(q.Exhaustion)}
+}
+
+func (a *sesAccount) json() apiAccount {
+	out := apiAccount{
+		AccountID: a.Target.AccountID, AccountName: a.Target.AccountName, Region: a.Target.Region, SESOnly: a.Target.SESOnly,
+		Pools: a.Here, Identities: []apiIdentity{}, SendThrough: []apiPoolRef{}, Findings: append([]*rules.Finding{}, a.Findings...),
+	}
+	if a.SES != nil {
+		out.SES, out.SendQuota = sesJSON(&a.SES.SESState, a.Reputation), quotaJSON(&a.SES.Quota)
+	}
+	if a.Default != nil {
+		out.DefaultQuota = quotaJSON(a.Default)
+	}
+	for i := range a.Identities {
+		id := identityJSON(&a.Identities[i].Identity)
+		id.Pools = &a.Identities[i].Pools
+		out.Identities = append(out.Identities, id)
+	}
+	for _, r := range a.All {
+		out.SendThrough = append(out.SendThrough, poolRef(r))
+	}
+	return out
+}
+
+func identityJSON(i *inventory.Identity) apiIdentity {
+	return apiIdentity{Name: i.Name, Verified: tri(i.Verified), SendingEnabled: tri(i.SendingEnabled), Status: i.Status, Error: i.ErrorType}
+}
+
+func (i *sesIdentity) json() apiIdentityPools {
+	out := apiIdentityPools{
+		apiIdentity: apiIdentity{Name: i.Name}, AccountID: i.Target.AccountID, AccountName: i.Target.AccountName, Region: i.Target.Region,
+		Dependents: []apiDependent{}, Silent: i.Silent, Findings: append([]*rules.Finding{}, i.Findings...),
+	}
+	switch {
+	case i.Identity != nil:
+		out.apiIdentity, out.Exists = identityJSON(i.Identity), tri(inventory.Yes)
+	case i.Missing:
+		out.Exists = tri(inventory.No)
+	}
+	for _, d := range i.Pools {
+		out.Dependents = append(out.Dependents, apiDependent{poolRef(d.row), d.Settings.Tags, d.Instead})
+	}
+	return out
+}
+
+func poolRef(r *row) apiPoolRef {
+	return apiPoolRef{r.ID, r.Name, r.Target.Region, r.State()}
+}
+
+func targetsJSON(targets []target) []apiTarget {
 	all := []apiTarget{}
-	for r := range v.Readings() {
+	for _, r := range targets {
 		t := apiTarget{
 			AccountID: r.Target.AccountID, AccountName: r.Target.AccountName, Region: r.Target.Region, SESOnly: r.Target.SESOnly,
 			LastPass: r.End.UTC().Truncate(time.Second), NextPass: when(r.Next), Seconds: r.End.Sub(r.Start).Seconds(),
@@ -178,20 +278,38 @@ func (s *site) apiPool(w http.ResponseWriter, r *http.Request) {
 	v := s.view()
 	row := v.pool(r)
 	if row == nil {
-		s.json(w, http.StatusNotFound, nil)
+		s.json(w, http.StatusNotFound, noPool)
 		return
 	}
 	s.json(w, http.StatusOK, v.poolJSON(row))
 }
 
-func (s *site) apiTargets(w http.ResponseWriter, _ *http.Request) {
-	s.json(w, http.StatusOK, map[string]any{"targets": s.view().targetsJSON()})
+func (s *site) apiAccount(w http.ResponseWriter, r *http.Request) {
+	found := s.view().sesAccount(inventory.Key{AccountID: r.PathValue("account"), Region: r.PathValue("region")})
+	if found == nil {
+		s.json(w, http.StatusNotFound, noAccount)
+		return
+	}
+	s.json(w, http.StatusOK, found.json())
+}
+
+func (s *site) apiIdentity(w http.ResponseWriter, r *http.Request) {
+	found := s.view().sesIdentity(inventory.Key{AccountID: r.PathValue("account"), Region: r.PathValue("region")}, r.PathValue("name"))
+	if found == nil {
+		s.json(w, http.StatusNotFound, noIdentity)
+		return
+	}
+	s.json(w, http.StatusOK, found.json())
+}
+
+func (s *site) apiTargets(w http.ResponseWriter, r *http.Request) {
+	page, total := s.view().targets(parseFilter(r.URL.Query()))
+	s.json(w, http.StatusOK, map[string]any{"total": total, "targets": targetsJSON(page)})
 }
 
 func (s *site) apiFindings(w http.ResponseWriter, r *http.Request) {
-	f, all := parseFilter(r.URL.Query()), s.view().allFindings()
-	start := min(f.Offset, len(all))
-	page := append([]rules.Finding{}, all[start:min(start+f.Limit, len(all))]...)
+	all := s.view().allFindings()
+	page := append([]rules.Finding{}, cut(parseFilter(r.URL.Query()), all)...)
 	s.json(w, http.StatusOK, map[string]any{"total": len(all), "findings": page})
 }
 
@@ -215,14 +333,19 @@ func (s *site) apiSummary(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// json answers in the format of Prometheus's API.
+// json answers in the format of Prometheus's API. With an error, data is its
+// message.
 func (s *site) json(w http.ResponseWriter, code int, data any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	body := map[string]any{"status": "success", "data": data}
 	if code != http.StatusOK {
-		body = map[string]any{"status": "error", "errorType": "not_found", "error": "not found"}
+		kind := "not_found"
+		if code == http.StatusBadRequest {
+			kind = "bad_data"
+		}
+		body = map[string]any{"status": "error", "errorType": kind, "error": data}
 	}
 	if err := json.NewEncoder(w).Encode(body); err != nil {
 		s.o.Logger.Debug("Answering failed", "err", err)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +25,7 @@ type view struct {
 	Elsewhere               []*rules.Finding // about SES accounts and identities
 	accounts                []account        // that have pools, sorted by name
 	regions                 []string         // with pools, sorted
+	Matrix                  matrix
 
 	mu       sync.Mutex        // guards what follows
 	sorted   map[string][]*row // by order, made when it is first asked for
@@ -36,13 +36,40 @@ type view struct {
 // of accounts that did not change.
 type part struct {
 	byUrgency  [urgencies][]*row
-	states     map[inventory.Tri]int // pools by Ready
 	severities map[rules.Severity]int
 	elsewhere  []*rules.Finding
-	regions    map[string]bool
+	regions    map[string]*count                    // those with pools
+	causes     map[inventory.Cause][]*rules.Finding // by what they belong to, without those of one pool
+}
+
+// count is how many pools are in which state.
+type count struct {
+	Pools   int `json:"total"`
+	Ready   int `json:"ready"`
+	Blocked int `json:"blocked"`
+	Unknown int `json:"unknown"`
+}
+
+func (c *count) add(r *row) {
+	c.Pools++
+	switch r.Ready {
+	case inventory.Yes:
+		c.Ready++
+	case inventory.No:
+		c.Blocked++
+	case inventory.Unknown:
+		c.Unknown++
+	}
 }
 
 type account struct{ ID, Name string }
+
+// String is what people call the account.
+func (a account) String() string { return cmp.Or(a.Name, a.ID) }
+
+func compareAccounts(a, b account) int {
+	return cmp.Or(cmp.Compare(a.String(), b.String()), cmp.Compare(a.ID, b.ID))
+}
 
 type severityCount struct {
 	Severity rules.Severity
@@ -52,10 +79,12 @@ type severityCount struct {
 // row is a pool with what the rules say of it.
 type row struct {
 	*inventory.Pool
-	Findings []*rules.Finding // the worst first
+	Findings []*rules.Finding // the worst first, with those about what it shares with other pools
 }
 
-// State is ready, blocked or unknown.
+func states() []string { return []string{"ready", "blocked", "unknown"} }
+
+// State is one of states.
 func (r *row) State() string {
 	switch r.Ready {
 	case inventory.Yes:
@@ -76,8 +105,16 @@ func (r *row) Worst() rules.Severity {
 }
 
 // Path is the address of the pool's page, and below /api/v1 of its JSON.
-func (r *row) Path() string {
-	return "/pools/" + r.Target.AccountID + "/" + r.Target.Region + "/" + r.ID
+func (r *row) Path() string { return pathTo("pools", r.Target.AccountID, r.Target.Region, r.ID) }
+
+// pathTo is the address of a page whose path has the parts, and below /api/v1 of
+// its JSON.
+func pathTo(parts ...string) string {
+	var path strings.Builder
+	for _, part := range parts {
+		path.WriteString("/" + url.PathEscape(part))
+	}
+	return path.String()
 }
 
 // views keeps the view of the latest publication.
@@ -109,24 +146,34 @@ func (v *views) of(j *rules.Judgement) *view {
 }
 
 func arrange(a *inventory.Account, result *rules.Result) *part {
-	p := &part{states: map[inventory.Tri]int{}, severities: map[rules.Severity]int{}, regions: map[string]bool{}}
+	p := &part{
+		severities: map[rules.Severity]int{}, regions: map[string]*count{},
+		causes: map[inventory.Cause][]*rules.Finding{},
+	}
 	findings := map[inventory.PoolKey][]*rules.Finding{}
 	for i := range result.Findings {
 		f := &result.Findings[i]
 		p.severities[f.Severity]++
 		if f.PoolID == "" {
 			p.elsewhere = append(p.elsewhere, f)
-			continue
 		}
-		findings[f.Pool()] = append(findings[f.Pool()], f)
+		if f.Cause.Kind != inventory.CausePool {
+			p.causes[f.Cause] = append(p.causes[f.Cause], f)
+		}
+		for _, pool := range f.Behind { // Of a finding about a pool, this is the pool.
+			k := inventory.PoolKey{Key: inventory.Key{AccountID: f.AccountID, Region: pool.Region}, ID: pool.ID}
+			findings[k] = append(findings[k], f)
+		}
 	}
 	rows := make([]row, len(a.Pools))
 	for i := range a.Pools {
 		r := &rows[i]
 		r.Pool = &a.Pools[i]
 		r.Findings = findings[r.Key()]
-		p.states[r.Ready]++
-		p.regions[r.Target.Region] = true
+		if p.regions[r.Target.Region] == nil {
+			p.regions[r.Target.Region] = &count{}
+		}
+		p.regions[r.Target.Region].add(r)
 		u := urgency(r)
 		p.byUrgency[u] = append(p.byUrgency[u], r)
 	}
@@ -137,13 +184,15 @@ func newView(j *rules.Judgement, parts []*part) *view {
 	v := &view{Judgement: j, parts: parts, sorted: map[string][]*row{}}
 	severities, regions := map[rules.Severity]int{}, map[string]bool{}
 	for i, p := range parts {
-		v.Ready += p.states[inventory.Yes]
-		v.Blocked += p.states[inventory.No]
-		v.Unknown += p.states[inventory.Unknown]
+		for region, c := range p.regions {
+			v.Ready += c.Ready
+			v.Blocked += c.Blocked
+			v.Unknown += c.Unknown
+			regions[region] = true
+		}
 		for severity, n := range p.severities {
 			severities[severity] += n
 		}
-		maps.Copy(regions, p.regions)
 		v.Elsewhere = append(v.Elsewhere, p.elsewhere...)
 		if len(p.regions) > 0 {
 			v.accounts = append(v.accounts, account{j.Accounts[i].ID, j.Accounts[i].Name})
@@ -153,8 +202,9 @@ func newView(j *rules.Judgement, parts []*part) *view {
 		v.Severities = append(v.Severities, severityCount{severity, severities[severity]})
 	}
 	slices.SortStableFunc(v.Elsewhere, rules.CompareFindings)
-	slices.SortFunc(v.accounts, func(a, b account) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(v.accounts, compareAccounts)
 	v.regions = slices.Sorted(maps.Keys(regions))
+	v.Matrix = newMatrix(j.Accounts, parts)
 	return v
 }
 
@@ -173,16 +223,53 @@ func (v *view) rows() iter.Seq[*row] {
 	}
 }
 
+// account returns the account with the ID and its part, nil without one.
+func (v *view) account(id string) (*inventory.Account, *part) {
+	i, ok := slices.BinarySearchFunc(v.Accounts, id, func(a *inventory.Account, id string) int { return strings.Compare(a.ID, id) })
+	if !ok {
+		return nil, nil
+	}
+	return v.Accounts[i], v.parts[i]
+}
+
+// rows returns the account's pools, the blocked ones first.
+func (p *part) rows() iter.Seq[*row] {
+	return func(yield func(*row) bool) {
+		for _, rows := range p.byUrgency {
+			for _, r := range rows {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// row returns the account's pool with the key, nil without one.
+func (p *part) row(k inventory.PoolKey) *row {
+	for r := range p.rows() {
+		if r.Key() == k {
+			return r
+		}
+	}
+	return nil
+}
+
 // pool returns the pool that the request's path names, nil without one. An ID
 // alone means a replicated pool of the region that the ID begins with.
 func (v *view) pool(r *http.Request) *row {
-	id, account, region := r.PathValue("id"), r.PathValue("account"), r.PathValue("region")
+	id, region := r.PathValue("id"), r.PathValue("region")
+	if account := r.PathValue("account"); account != "" {
+		if _, part := v.account(account); part != nil {
+			return part.row(inventory.PoolKey{Key: inventory.Key{AccountID: account, Region: region}, ID: id})
+		}
+		return nil
+	}
 	var found *row
 	for row := range v.rows() {
 		switch {
 		case row.ID != id:
-		case account != "" && (row.Target.AccountID != account || row.Target.Region != region):
-		case account != "" || strings.HasPrefix(id, row.Target.Region+"_"):
+		case strings.HasPrefix(id, row.Target.Region+"_"):
 			return row
 		default:
 			found = row
@@ -193,11 +280,10 @@ func (v *view) pool(r *http.Request) *row {
 
 // confirmed returns when the pool's settings were last known to be current.
 func (v *view) confirmed(r *row) time.Time {
-	i, ok := slices.BinarySearchFunc(v.Accounts, r.Target.AccountID, func(a *inventory.Account, id string) int { return strings.Compare(a.ID, id) })
-	if !ok {
-		return r.Confirmed
+	if a, _ := v.account(r.Target.AccountID); a != nil {
+		return a.Confirmed(r.Pool)
 	}
-	return v.Accounts[i].Confirmed(r.Pool)
+	return r.Confirmed
 }
 
 // allFindings returns those of all accounts, sorted.
@@ -226,61 +312,6 @@ func urgency(r *row) int {
 	}
 }
 
-// filter says which pools are asked for; empty fields ask for all.
-type filter struct {
-	Account, Region, Mode, State, Severity, Text, Sort string
-
-	Offset, Limit int
-}
-
-const (
-	pageSize = 100
-	mostRows = 1000
-)
-
-// parseFilter reads a query. What makes no sense asks for nothing special.
-func parseFilter(q url.Values) filter {
-	number := func(key string, otherwise, least, most int) int {
-		n, err := strconv.Atoi(q.Get(key))
-		if err != nil {
-			return otherwise
-		}
-		return min(max(n, least), most)
-	}
-	return filter{
-		Account: q.Get("account"), Region: q.Get("region"), Mode: q.Get("mode"), State: q.Get("state"),
-		Severity: q.Get("severity"), Text: q.Get("q"), Sort: q.Get("sort"),
-		Offset: number("offset", 0, 0, 1<<31-1), Limit: number("limit", pageSize, 1, mostRows),
-	}
-}
-
-// query is the filter as the query of a link, with changes to it.
-func (f filter) query(changes ...string) string {
-	q := url.Values{}
-	for key, value := range map[string]string{
-		"account": f.Account, "region": f.Region, "mode": f.Mode, "state": f.State, "severity": f.Severity, "q": f.Text, "sort": f.Sort,
-	} {
-		if value != "" {
-			q.Set(key, value)
-		}
-	}
-	if f.Limit != pageSize {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
-	for i := 0; i+1 < len(changes); i += 2 {
-		q.Del(changes[i])
-		if changes[i+1] != "" {
-			q.Set(changes[i], changes[i+1])
-		}
-	}
-	return "?" + q.Encode()
-}
-
-// everything reports whether the filter lets every pool pass.
-func (f filter) everything() bool {
-	return f.Account == "" && f.Region == "" && f.Mode == "" && f.State == "" && f.Severity == "" && f.Text == ""
-}
-
 func (f filter) fits(r *row) bool {
 	is := func(want, have string) bool { return want == "" || want == have }
 	return is(f.Account, r.Target.AccountID) && is(f.Region, r.Target.Region) && is(f.Mode, string(r.Mode())) && is(f.State, r.State()) &&
@@ -295,7 +326,10 @@ func (r *row) mentions(text string) bool {
 	})
 }
 
-// orders are the columns to sort by; a minus before one turns it round.
+// sortKeys are the columns to sort by, in the order of the table.
+var sortKeys = []string{"state", "account", "region", "name", "mode", "identity", "quota", "findings"}
+
+// orders compare by each of the sortKeys; a minus before one turns it round.
 var orders = map[string]func(a, b *row) int{
 	"account": func(a, b *row) int {
 		return cmp.Or(cmp.Compare(a.Target.AccountName, b.Target.AccountName), cmp.Compare(a.Target.AccountID, b.Target.AccountID))
@@ -342,7 +376,7 @@ func (v *view) inOrder(by string) iter.Seq[*row] {
 
 // find returns one page of the pools that fit, and how many fit in all.
 func (v *view) find(f filter) (page []*row, total int) {
-	all := f.everything()
+	all := f.Everything()
 	for r := range v.inOrder(f.Sort) {
 		if all && len(page) == f.Limit {
 			return page, v.PoolCount()

@@ -76,13 +76,14 @@ func options(t testing.TB) Options {
 	}
 	judged := set.Judge(world())
 	return Options{
-		Version: "v0", TelemetryPath: "/metrics", Logger: slog.New(slog.DiscardHandler),
+		Version: "v0", TelemetryPath: "/metrics", Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "metrics")
 		}),
 		View:   func() *rules.Judgement { return judged },
 		Ready:  func() bool { return true },
 		Config: func() string { return "regions: []\n" },
+		Tags:   func() []string { return []string{"team"} },
 	}
 }
 
@@ -107,21 +108,30 @@ func TestRoutes(t *testing.T) {
 		{options(t), "GET", "/metrics", 200, "metrics"},
 		{options(t), "GET", "/", 200, "<b>4</b> pools"},
 		{options(t), "GET", own + "eu-west-1_missing", 200, "Why it is blocked"},
-		{options(t), "GET", own + "eu-west-1_own", 200, `Codes by e-mail at sign-in</th><td>yes: <code>EMAIL_OTP</code></td>`},
-		{options(t), "GET", own + "eu-west-1_default", 200, `Codes by e-mail at sign-in</th><td>no</td>`},
-		{options(t), "GET", own + "eu-west-1_default", 200, `Recovery of a forgotten password</th><td>verified_email &lt;b&gt; </td>`},
+		{options(t), "GET", own + "eu-west-1_own", 200, `Codes by e-mail at sign-in</dt><dd>yes: <code>EMAIL_OTP</code></dd>`},
+		{options(t), "GET", own + "eu-west-1_default", 200, `Codes by e-mail at sign-in</dt><dd>no</dd>`},
+		{options(t), "GET", own + "eu-west-1_default", 200, `Recovery of a forgotten password</dt><dd>verified_email &lt;b&gt; </dd>`},
 		{options(t), "GET", "/api/v1" + own + "eu-west-1_own", 200, `"recovery":["verified_email","\u003cb\u003e"],"sign_in_email":true`},
 		{options(t), "GET", "/api/v1" + own + "eu-west-1_default", 200, `"sign_in_email":false`},
-		{options(t), "GET", own + "eu-west-1_default", 200, "42 of 50 e-mails, 8 left"},
+		{options(t), "GET", own + "eu-west-1_default", 200, "42 <small>of 50 e-mails, 8 left"},
 		{options(t), "GET", own + "eu-west-1_undescribed", 200, "could not be described"},
 		{options(t), "GET", own + "eu-west-1_nothing", 404, "No user pool"},
 		{options(t), "GET", "/pools/eu-west-1_own", 302, own + "eu-west-1_own"},
 		{options(t), "GET", "/pools/eu-west-1_nothing", 404, "No user pool"},
+		{options(t), "GET", "/accounts/111122223333/eu-west-1", 200, "12,500 <small>of 50,000 e-mails, 37,500 left"},
+		{options(t), "GET", "/accounts/111122223333/eu-west-2", 404, "No account with this ID"},
+		{options(t), "GET", "/accounts/999999999999/eu-west-1", 404, "No account with this ID"},
+		{options(t), "GET", "/identities/111122223333/eu-west-1/example.com", 200, "1 user pool sends only because of this identity."},
+		{options(t), "GET", "/identities/111122223333/eu-west-1/EXAMPLE.com", 200, "<h1>example.com</h1>"},
+		{options(t), "GET", "/identities/111122223333/eu-west-1/gone.example", 200, "SES has no identity of that name here"},
+		{options(t), "GET", "/identities/111122223333/eu-west-1/other.example", 404, "No SES identity"},
+		{options(t), "GET", "/identities/111122223333/eu-west-2/example.com", 404, "No SES identity"},
+		{options(t), "GET", "/identities/111122223333/eu-west-1/%3Cscript%3E%2F..%2F", 404, "No SES identity"},
 		{options(t), "GET", "/targets", 200, "denied"},
 		{options(t), "GET", "/rules", 200, "identity-missing"},
 		{options(t), "GET", "/static/style.css", 200, ":root"},
 		{options(t), "GET", "/static/page.js", 200, "use strict"},
-		{options(t), "GET", "/elsewhere", 404, "not found"},
+		{options(t), "GET", "/elsewhere", 404, "There is no such page"},
 		{options(t), "GET", "/config", 200, "regions: []"},
 		{options(t), "GET", "/-/healthy", 200, "Healthy"},
 		{options(t), "GET", "/-/ready", 200, "Ready"},
@@ -208,15 +218,20 @@ func TestReserved(t *testing.T) {
 // TestPagesEscape checks that foreign text stays text on every page.
 func TestPagesEscape(t *testing.T) {
 	for path, shown := range map[string]string{
-		"/":                       "&lt;script&gt;alert(&#34;name&#34;)&lt;/script&gt;",
-		own + "eu-west-1_missing": "&lt;script&gt;",
-		"/targets":                "&lt;img src=x onerror=alert(1)&gt;",
-		"/rules":                  "",
-		"/?q=%22%3E%3Cscript%3E&account=%22%3E%3Cscript%3E&sort=%22%3E%3Cscript%3E": "",
+		"/":                                "&lt;script&gt;alert(&#34;name&#34;)&lt;/script&gt;",
+		own + "eu-west-1_missing":          "&lt;script&gt;",
+		"/targets":                         "&lt;img src=x onerror=alert(1)&gt;",
+		"/rules":                           "",
+		"/accounts/111122223333/eu-west-1": "&lt;script&gt;",
+		"/identities/111122223333/eu-west-1/gone.example": "&lt;script&gt;",
+		"/?q=%22%3E%3Cscript%3E":                          "&#34;&gt;&lt;script&gt;",
+		"/?account=%22%3E%3Cscript%3E":                    "&lt;script&gt;",
+		"/?%3Cscript%3E=1":                                "&lt;script&gt;",
+		"/%3Cscript%3E":                                   "",
 	} {
 		w := ask(t, options(t), "GET", path)
 		body := w.Body.String()
-		if strings.Contains(strings.Replace(body, `<script src="/static/page.js" defer></script>`, "", 1), "<script") || strings.Contains(body, "<img") {
+		if strings.Contains(strings.Replace(body, `<script src="/static/page.js" defer></script>`, "", 1), "<script") || strings.Contains(strings.Replace(body, `<img src="/static/icon.svg"`, "", 1), "<img") {
 			t.Errorf("%s: foreign text became HTML:\n%s", path, body)
 		}
 		if !strings.Contains(body, shown) {
@@ -231,7 +246,7 @@ func TestPagesEscape(t *testing.T) {
 func TestDemoIsMarked(t *testing.T) {
 	o := options(t)
 	o.Demo = true
-	for _, path := range []string{"/", "/targets", "/rules", own + "eu-west-1_own"} {
+	for _, path := range []string{"/", "/targets", "/rules", own + "eu-west-1_own", "/accounts/111122223333/eu-west-1", "/identities/111122223333/eu-west-1/example.com", "/nowhere"} {
 		if body := ask(t, o, "GET", path).Body.String(); !strings.Contains(body, "demo: simulated AWS") {
 			t.Errorf("%s does not say that it is a demo", path)
 		}
@@ -240,22 +255,22 @@ func TestDemoIsMarked(t *testing.T) {
 
 func TestFilterAndSort(t *testing.T) {
 	for query, want := range map[string]string{
-		"":                               "missing default undescribed own",
-		"?state=blocked":                 "missing",
-		"?state=ready&mode=DEVELOPER":    "own",
-		"?mode=COGNITO_DEFAULT":          "default",
-		"?severity=critical":             "missing",
-		"?severity=info":                 "missing default undescribed",
-		"?q=CUSTOMERS":                   "own",
-		"?q=example.com":                 "own",
-		"?region=us-east-1":              "",
-		"?account=111122223333&q=forum":  "default",
-		"?sort=name&mode=DEVELOPER":      "missing own",
-		"?sort=-name&mode=DEVELOPER":     "own missing",
-		"?sort=-quota&limit=1":           "default",
-		"?limit=2&offset=2":              "undescribed own",
-		"?offset=99":                     "",
-		"?limit=nonsense&offset=-5&q=un": "undescribed",
+		"":                              "missing default undescribed own",
+		"?state=blocked":                "missing",
+		"?state=ready&mode=DEVELOPER":   "own",
+		"?mode=COGNITO_DEFAULT":         "default",
+		"?severity=critical":            "missing",
+		"?severity=info":                "missing default undescribed",
+		"?q=CUSTOMERS":                  "own",
+		"?q=example.com":                "own",
+		"?region=us-east-1":             "",
+		"?account=111122223333&q=forum": "default",
+		"?sort=name&mode=DEVELOPER":     "missing own",
+		"?sort=-name&mode=DEVELOPER":    "own missing",
+		"?sort=-quota&limit=1":          "default",
+		"?limit=2&offset=2":             "undescribed own",
+		"?offset=99":                    "",
+		"?q=un&state=&sort=":            "undescribed",
 	} {
 		w := ask(t, options(t), "GET", "/api/v1/pools"+query)
 		var answer struct {
@@ -283,14 +298,21 @@ func TestAPI(t *testing.T) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	for path, schema := range map[string]string{
-		"/api/v1/pools":                   "pools",
-		"/api/v1/pools/eu-west-1_missing": "pool",
-		"/api/v1/pools/eu-west-1_default": "pool",
-		"/api/v1/pools/eu-west-1_nothing": "error",
-		"/api/v1/targets":                 "targets",
-		"/api/v1/findings":                "findings",
-		"/api/v1/rules":                   "rules",
-		"/api/v1/summary":                 "summary",
+		"/api/v1/pools":                                           "pools",
+		"/api/v1/pools/eu-west-1_missing":                         "pool",
+		"/api/v1/pools/eu-west-1_default":                         "pool",
+		"/api/v1/pools/eu-west-1_nothing":                         "error",
+		"/api/v1/pools?severity=nonsense":                         "error",
+		"/api/v1/nowhere":                                         "error",
+		"/api/v1/accounts/111122223333/eu-west-1":                 "account",
+		"/api/v1/accounts/111122223333/eu-west-2":                 "error",
+		"/api/v1/identities/111122223333/eu-west-1/example.com":   "identity",
+		"/api/v1/identities/111122223333/eu-west-1/gone.example":  "identity",
+		"/api/v1/identities/111122223333/eu-west-1/other.example": "error",
+		"/api/v1/targets":                                         "targets",
+		"/api/v1/findings":                                        "findings",
+		"/api/v1/rules":                                           "rules",
+		"/api/v1/summary":                                         "summary",
 	} {
 		s, err := c.Compile("../../docs/api.schema.json#/$defs/" + schema + "_answer")
 		if err != nil {
