@@ -29,6 +29,19 @@ type Reader interface {
 // TagLabel names a pool tag and the label that shows it.
 type TagLabel struct{ Tag, Label string }
 
+// Clock is a time by which the exporter works.
+type Clock struct {
+	Name string // its key in the configuration
+	Time time.Duration
+}
+
+// Links are the addresses that alerts lead to; those that are nil lead nowhere.
+type Links struct {
+	Page      func(account string, c inventory.Cause) string // of the exporter
+	Dashboard func(account string, c inventory.Cause) string
+	Runbook   func(id string) string // a rule's, or that of a page on the exporter itself
+}
+
 // Plan is what to read, how often, and how to judge and show it.
 type Plan struct {
 	Targets    []inventory.Target // each account and region once
@@ -39,6 +52,12 @@ type Plan struct {
 	Tags       []TagLabel
 	Quota      inventory.Policy // of the built-in sender
 	Rules      *rules.Set       // nil judges nothing
+
+	Clocks []Clock // that the exporter says it works by
+	Links  Links   // that alerts lead to
+	// BlindRatio is the part of the accounts of which more than that many cannot
+	// be read when the exporter counts as blind.
+	BlindRatio float64
 
 	AllIdentities bool              // show also those that no pool uses
 	ShowIdentity  func(string) bool // by name; nil shows all

@@ -43,7 +43,7 @@ func familiesText(t *testing.T, p Plan, j *rules.Judgement, counts targetCounts,
 	all := make([]exposition.Family, 0, len(families))
 	for _, f := range families {
 		labels := f.Labels
-		if f.Name == "pool_info" {
+		if f.Tagged {
 			labels = with(labels, "tag_env")
 		}
 		all = append(all, exposition.Family{Name: namespace + "_" + f.Name, Help: f.Help, Labels: labels})
@@ -54,10 +54,12 @@ func familiesText(t *testing.T, p Plan, j *rules.Judgement, counts targetCounts,
 	}
 	piece, err := fs.Build(func(i int, emit exposition.Emit) {
 		if f := families[i]; f.Total != nil {
-			f.Total(&totals{j, counts}, Emit(emit))
+			f.Total(&totals{j, counts, &p}, Emit(emit))
 		} else {
 			for n, a := range j.Accounts {
-				f.Samples(p.view(a, j.Each[n]), Emit(emit))
+				v := p.view(a, j.Each[n])
+				v.problems = rules.Problems(slices.Concat(v.findings, rules.Blocked(a)), nil)
+				f.Samples(v, Emit(emit))
 			}
 		}
 	})

@@ -45,7 +45,7 @@ Besides these there are the usual metrics of the Go runtime (` + "`go_*`" + `) a
 			for _, l := range f.Labels {
 				labels = append(labels, "`"+l+"`")
 			}
-			if f.Name == "pool_info" {
+			if f.Tagged {
 				labels = append(labels, "`tag_*`")
 			}
 			fmt.Fprintf(&b, "| `%s_%s` | %s | %s | %s |\n", namespace, f.Name, strings.Join(labels, " "), kind, strings.ReplaceAll(f.Help, "|", `\|`))
@@ -59,6 +59,7 @@ Besides these there are the usual metrics of the Go runtime (` + "`go_*`" + `) a
 	section("The default quota", of("default_quota_"))
 	section("SES identities", of("identity_"))
 	section("Findings of the rules", append(append(of("finding"), of("rule_")...), ruleErrorsTotal))
+	section("Problems", of("problem_"))
 	section("The exporter", append(of("exporter_"), slices.DeleteFunc(SelfFamilies(), func(f Family) bool { return f.Name == ruleErrorsTotal.Name })...))
 	return b.String()
 }

@@ -143,11 +143,21 @@ func familyWorld(t *testing.T) *rules.Judgement {
 // of its subject. A family that the files do not show fails.
 func TestFamilies(t *testing.T) {
 	p := thePlan()
-	p.AllIdentities, p.MaxIdentities = true, 2
+	p.AllIdentities, p.MaxIdentities, p.BlindRatio = true, 2, 0.5
+	p.Clocks = []Clock{{"interval", p.Interval}, {"stale_after", p.StaleAfter}}
+	p.Links = Links{
+		Page: func(account string, c inventory.Cause) string {
+			return "https://exporter/" + account + "/" + c.String()
+		},
+		Dashboard: func(account string, c inventory.Cause) string {
+			return "https://dashboard/" + account + "/" + c.String()
+		},
+		Runbook: func(id string) string { return "https://exporter/runbooks/" + id },
+	}
 	world := familyWorld(t)
 	for subject, families := range map[string][]Family{
 		"pools": poolFamilies, "pool-quotas": poolQuotaFamilies, "accounts": accountFamilies, "default-quotas": defaultQuotaFamilies,
-		"identities": identityFamilies, "findings": findingFamilies, "targets": targetFamilies,
+		"identities": identityFamilies, "findings": findingFamilies, "problems": problemFamilies, "targets": targetFamilies, "clocks": clockFamilies,
 	} {
 		got := familiesText(t, p, world, targetCounts{read: 4, failing: 2, pending: 1}, families)
 		for _, f := range families {
@@ -177,7 +187,10 @@ func TestFamiliesSayNothingOfNothing(t *testing.T) {
 	unread := inventory.Reading{Target: inventory.Target{AccountID: "111122223333", Region: "eu-west-1"}, Unread: true}
 	judged := familyWorld(t).Rules.Judge(inventory.New(noon, []inventory.Reading{unread}, inventory.Policy{}))
 	for line := range strings.Lines(familiesText(t, thePlan(), judged, targetCounts{pending: 1}, Families)) {
-		if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "cognito_ses_exporter_targets{") {
+		configured := slices.ContainsFunc([]string{"targets{", "accounts{", "clock_seconds{", "blind_ratio "}, func(name string) bool {
+			return strings.HasPrefix(line, "cognito_ses_exporter_"+name)
+		})
+		if !strings.HasPrefix(line, "#") && !configured {
 			t.Errorf("made up: %s", line)
 		}
 	}
@@ -213,7 +226,7 @@ func TestFindingsOfHiddenIdentities(t *testing.T) {
 			judged.Snapshot = inventory.Join(noon, append([]*inventory.Account{&a}, world.Accounts[1:]...))
 			j = &judged
 		}
-		const finding = `cognito_ses_finding{account_id="111122223333",identity="pending.example",region="eu-west-1",rule="unverified"`
+		const finding = `cognito_ses_finding{account_id="111122223333",cause="identity/eu-west-1/pending.example",identity="pending.example",region="eu-west-1",rule="unverified"`
 		if got := value(familiesText(t, p, j, targetCounts{}, findingFamilies), finding); got != tt.want {
 			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}

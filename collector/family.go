@@ -18,8 +18,13 @@ type Family struct {
 	Counter bool
 
 	// Samples emits the samples of one account, label values in the order of
-	// Labels (with the configured tag labels behind them for pool_info).
+	// Labels, with those of the tags behind them if the family is Tagged.
 	Samples func(v *accountView, emit Emit)
+	// Tagged says that the configured tags are labels, too.
+	Tagged bool
+	// Problem says that the samples are about problems, those that are only known
+	// from earlier included.
+	Problem bool
 	// Pass says that the samples are about how the account is read, and change
 	// with every pass.
 	Pass bool
@@ -34,8 +39,9 @@ type Emit func(value float64, labels ...string)
 // accountView is what a family may render of one account.
 type accountView struct {
 	*inventory.Account
+	plan       *Plan
 	findings   []rules.Finding
-	tags       []TagLabel
+	problems   []rules.Problem
 	identities []inventory.UsedIdentity // those that are to be shown
 	dropped    map[inventory.Key]int    // how many identities only the cap keeps out
 }
@@ -44,10 +50,11 @@ type accountView struct {
 type totals struct {
 	*rules.Judgement
 	targetCounts
+	plan *Plan
 }
 
 // Families is the registry of the metrics of a publication, in the order of documentation.
-var Families = slices.Concat(poolFamilies, poolQuotaFamilies, accountFamilies, defaultQuotaFamilies, identityFamilies, findingFamilies, targetFamilies)
+var Families = slices.Concat(poolFamilies, poolQuotaFamilies, accountFamilies, defaultQuotaFamilies, identityFamilies, findingFamilies, problemFamilies, targetFamilies, clockFamilies)
 
 var (
 	accountLabels  = []string{"account_id", "region"}
@@ -63,6 +70,35 @@ func poolValues(p *inventory.Pool) []string {
 
 func accountValues(t inventory.Target) []string {
 	return append(make([]string, 0, 10), t.AccountID, t.Region)
+}
+
+// appendTags appends the values of the configured tags as labels: of a tag, the
+// value that all pools have.
+func (v *accountView) appendTags(labels []string, pools []rules.PoolRef) []string {
+	for _, t := range v.plan.Tags {
+		var value string
+		for i, p := range pools {
+			if i > 0 && p.Tags[t.Tag] != value {
+				value = ""
+				break
+			}
+			value = p.Tags[t.Tag]
+		}
+		labels = append(labels, value)
+	}
+	return labels
+}
+
+// appendOwnTags appends the pool's values of the configured tags as labels.
+func (v *accountView) appendOwnTags(labels []string, p *inventory.Pool) []string {
+	for _, t := range v.plan.Tags {
+		value := ""
+		if p.Settings != nil {
+			value = p.Settings.Tags[t.Tag]
+		}
+		labels = append(labels, value)
+	}
+	return labels
 }
 
 func number(b bool) float64 {

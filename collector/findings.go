@@ -22,23 +22,29 @@ func eachRule(f func(t *totals, r *rules.Rule, c rules.Count, emit Emit)) func(*
 	}
 }
 
+// shows reports whether the finding is not about an identity that is not shown.
+func (v *accountView) shows(f *rules.Finding) bool {
+	return f.ForEach != rules.ForIdentity || slices.ContainsFunc(v.identities, func(i inventory.UsedIdentity) bool {
+		return i.Name == f.Identity && i.Target.Region == f.Region
+	})
+}
+
 // findingFamilies are the metrics of what the rules say.
 var findingFamilies = []Family{
 	{
-		Name: "finding", Labels: []string{"rule", "severity", "account_id", "region", "user_pool_id", "identity"},
-		Help: "1 for each pool, SES account or identity for which a rule fires. user_pool_id is empty for rules about accounts and identities, identity for all but those about identities. Identities that are not shown (see identities in the configuration) are omitted.",
+		Name: "finding", Tagged: true, Labels: []string{"rule", "severity", "account_id", "region", "user_pool_id", "identity", "cause"},
+		Help: "1 for each pool, SES account or identity for which a rule fires. user_pool_id is empty for rules about accounts and identities, identity for all but those about identities. cause is the thing that the finding belongs to: what findings of a rule with the same cause have in common. Configured tags are labels tag_*, of each tag the value that all pools concerned have. Identities that are not shown (see identities in the configuration) are omitted.",
 		Samples: func(v *accountView, emit Emit) {
-			for _, f := range v.findings {
+			for i := range v.findings {
+				f := &v.findings[i]
+				if !v.shows(f) {
+					continue
+				}
 				identity := ""
 				if f.ForEach == rules.ForIdentity {
 					identity = f.Identity
-					if !slices.ContainsFunc(v.identities, func(i inventory.UsedIdentity) bool {
-						return i.Name == identity && i.Target.Region == f.Region
-					}) {
-						continue
-					}
 				}
-				emit(1, f.Rule, string(f.Severity), f.AccountID, f.Region, f.PoolID, identity)
+				emit(1, v.appendTags([]string{f.Rule, string(f.Severity), f.AccountID, f.Region, f.PoolID, identity, f.Cause.String()}, f.Behind)...)
 			}
 		},
 	},

@@ -30,7 +30,7 @@ func verifies(s *inventory.Settings) string {
 // poolFamilies are the metrics of user pools.
 var poolFamilies = []Family{
 	{
-		Name: "pool_info", Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region", "verifies", "recovery"),
+		Name: "pool_info", Tagged: true, Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region", "verifies", "recovery"),
 		Help: "Facts about a user pool that rarely change; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn; verifies is what sign-up verifies, none if nothing, from AutoVerifiedAttributes; recovery is how users recover a forgotten password, by priority, from AccountRecoverySetting. Configured pool tags are labels tag_*.",
 		Samples: func(v *accountView, emit Emit) {
 			for i := range v.Pools {
@@ -39,11 +39,7 @@ var poolFamilies = []Family{
 				if settings == nil {
 					settings = &inventory.Settings{}
 				}
-				labels := append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion, verifies(p.Settings), settings.Recovery)
-				for _, t := range v.tags {
-					labels = append(labels, settings.Tags[t.Tag])
-				}
-				emit(1, labels...)
+				emit(1, v.appendOwnTags(append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion, verifies(p.Settings), settings.Recovery), p)...)
 			}
 		},
 	},
@@ -86,13 +82,16 @@ var poolFamilies = []Family{
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.Ready, poolValues(p)...) }),
 	},
 	{
-		Name: "pool_blocked", Labels: with(poolLabels, "reason"),
-		Help: "1 for each reason why the pool cannot send to any external recipient, judged as for cognito_ses_pool_ready.",
-		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
-			for _, r := range p.Blocked() {
-				emit(1, append(poolValues(p), string(r))...)
+		Name: "pool_blocked", Tagged: true, Labels: with(poolLabels, "reason", "cause"),
+		Help: "1 for each reason why the pool cannot send to any external recipient, judged as for cognito_ses_pool_ready. cause is the thing that the reason belongs to: the pool, or an identity, configuration set, SES account or default quota that it shares with others. Configured pool tags are labels tag_*.",
+		Samples: func(v *accountView, emit Emit) {
+			for i := range v.Pools {
+				p := &v.Pools[i]
+				for _, r := range p.Blocked() {
+					emit(1, v.appendOwnTags(append(poolValues(p), string(r), p.CauseOf(r).String()), p)...)
+				}
 			}
-		}),
+		},
 	},
 	{
 		Name: "pool_emails_sent", Labels: with(poolLabels, "source"), Unit: "e-mails",

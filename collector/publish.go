@@ -33,7 +33,10 @@ type piece struct {
 	rules   *rules.Set // that result is of
 	account *inventory.Account
 	result  *rules.Result
+	found   []rules.Finding   // what problems consist of: the findings that are shown, and why pools are blocked
+	known   []rules.Seen      // what was found earlier and cannot be known to be over
 	facts   *exposition.Piece // of pools, SES accounts, identities, quotas and findings; nil without any
+	trouble *exposition.Piece // of the problems; nil without any
 	passes  *exposition.Piece // of how the targets are read; nil when it could not be made yet
 }
 
@@ -261,7 +264,10 @@ func (w *work) run() {
 	if w.piece == nil {
 		w.piece = w.keep()
 	}
-	passes, err := w.render("passes", func(f *Family) bool { return f.Pass }, func() *accountView { return &accountView{Account: w.piece.account} })
+	for _, s := range w.piece.known {
+		w.endsAt(s.At.Add(LastKnownFor))
+	}
+	passes, err := w.render("passes", func(f *Family) bool { return f.Pass }, func() *accountView { return &accountView{Account: w.piece.account, plan: &w.plan.Plan} })
 	if err != nil {
 		w.err = errors.Join(w.err, err)
 		if w.before != nil {
@@ -273,9 +279,40 @@ func (w *work) run() {
 
 // endsBy takes note of a fact that was confirmed at that time.
 func (w *work) endsBy(confirmed time.Time) {
-	if end := confirmed.Add(w.plan.StaleAfter + time.Millisecond); w.next.IsZero() || end.Before(w.next) {
+	w.endsAt(confirmed.Add(w.plan.StaleAfter + time.Millisecond))
+}
+
+// endsAt takes note of when something ends.
+func (w *work) endsAt(end time.Time) {
+	if w.next.IsZero() || end.Before(w.next) {
 		w.next = end
 	}
+}
+
+// earlier returns what was found before and is not too old.
+func (w *work) earlier() []rules.Seen {
+	if w.before == nil {
+		return nil
+	}
+	all := make([]rules.Seen, 0, len(w.before.found)+len(w.before.known))
+	for _, f := range w.before.found {
+		all = append(all, rules.Seen{Finding: f, At: w.now})
+	}
+	for _, s := range w.before.known {
+		if w.now.Before(s.At.Add(LastKnownFor)) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// renderProblems renders what is found now and what is known from earlier.
+func (w *work) renderProblems(p *piece) error {
+	var err error
+	p.trouble, err = w.render("problems", func(f *Family) bool { return f.Problem }, func() *accountView {
+		return &accountView{Account: p.account, plan: &w.plan.Plan, problems: rules.Problems(p.found, p.known)}
+	})
+	return err
 }
 
 // judge links, judges and renders the account's facts.
@@ -292,7 +329,20 @@ func (w *work) judge() (p *piece, err error) {
 		})
 	}
 	if err == nil {
-		p.facts, err = w.render("render", func(f *Family) bool { return !f.Pass }, func() *accountView { return w.plan.view(p.account, p.result) })
+		p.facts, err = w.render("render", func(f *Family) bool { return !f.Pass && !f.Problem }, func() *accountView {
+			v := w.plan.view(p.account, p.result)
+			for i := range v.findings {
+				if v.shows(&v.findings[i]) {
+					p.found = append(p.found, v.findings[i])
+				}
+			}
+			p.found = append(p.found, rules.Blocked(p.account)...)
+			p.known = w.plan.Rules.Remember(p.account, p.found, w.earlier())
+			return v
+		})
+	}
+	if err == nil {
+		err = w.renderProblems(p)
 	}
 	if err != nil {
 		return nil, err
@@ -310,7 +360,9 @@ func (w *work) keep() *piece {
 		readings[i].Outcomes = withFailure(readings[i].Outcomes, fmt.Sprintf("publishing account %s failed: %v; please report it", w.id, w.err))
 	}
 	if w.before == nil || w.err != nil && w.now.Sub(w.judged) > w.plan.StaleAfter {
-		return &piece{rules: w.plan.Rules, account: inventory.Unjudged(w.now, w.readings).Renewed(readings), result: w.plan.Rules.None()}
+		p := &piece{rules: w.plan.Rules, account: inventory.Unjudged(w.now, w.readings).Renewed(readings), result: w.plan.Rules.None(), known: w.earlier()}
+		w.err = errors.Join(w.err, w.renderProblems(p))
+		return p
 	}
 	if w.err != nil {
 		w.endsBy(w.judged)
@@ -406,17 +458,17 @@ func (c *Collector) count() (n targetCounts) {
 // join returns the publication of the pieces, which are sorted by account.
 func (p *plan) join(before *publication, now time.Time, pieces []*piece, counts targetCounts) *publication {
 	accounts, each := make([]*inventory.Account, 0, len(pieces)), make([]*rules.Result, 0, len(pieces))
-	rendered := make([]*exposition.Piece, 0, 2*len(pieces)+1)
+	rendered := make([]*exposition.Piece, 0, 3*len(pieces)+1)
 	for _, piece := range pieces {
 		accounts, each = append(accounts, piece.account), append(each, piece.result)
-		for _, r := range []*exposition.Piece{piece.facts, piece.passes} {
+		for _, r := range []*exposition.Piece{piece.facts, piece.trouble, piece.passes} {
 			if r != nil {
 				rendered = append(rendered, r)
 			}
 		}
 	}
 	next := &publication{Judgement: p.Rules.Join(inventory.Join(now, accounts), each)}
-	t := &totals{next.Judgement, counts}
+	t := &totals{next.Judgement, counts, &p.Plan}
 	total, err := p.families.Build(func(i int, emit exposition.Emit) {
 		if f := &Families[i]; f.Total != nil {
 			f.Total(t, Emit(emit))
@@ -454,7 +506,7 @@ func expositionFamilies(tags []TagLabel) (*exposition.Families, error) {
 	all := make([]exposition.Family, 0, len(Families))
 	for _, f := range Families {
 		labels := f.Labels
-		if f.Name == "pool_info" {
+		if f.Tagged {
 			for _, t := range tags {
 				labels = with(labels, t.Label)
 			}
@@ -481,7 +533,7 @@ func (w *work) render(step string, wanted func(*Family) bool, view func() *accou
 
 // view returns what the families may render of the account.
 func (p *Plan) view(a *inventory.Account, r *rules.Result) *accountView {
-	v := &accountView{Account: a, findings: r.Findings, tags: p.Tags}
+	v := &accountView{Account: a, plan: p, findings: r.Findings}
 	v.identities, v.dropped = p.shown(a.Identities)
 	return v
 }

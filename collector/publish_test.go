@@ -136,7 +136,7 @@ exemptions:
 		var log safeBuffer
 		c := run(t, Options{Reader: &source{facts: facts}, Logger: slog.New(slog.NewTextHandler(&log, nil))}, p)
 		const (
-			finding = `cognito_ses_finding{account_id="111122223333",identity="",region="eu-west-1",rule="any"`
+			finding = `cognito_ses_finding{account_id="111122223333",cause="pool/eu-west-1/eu-west-1_own",identity="",region="eu-west-1",rule="any"`
 			expired = `cognito_ses_rule_exemptions{rule="any",state="expired"}`
 			notice  = "An exemption has expired"
 		)

@@ -38,7 +38,8 @@ type Finding struct {
 	Message string          `json:"message"` // what is wrong here; the summary without a message
 	Remedy  string          `json:"remedy,omitempty"`
 
-	Behind []PoolRef `json:"-"` // the pools that it concerns, sorted by region and ID
+	Behind []PoolRef        `json:"-"` // the pools that it concerns, sorted by region and ID
+	Reason inventory.Reason `json:"-"` // why the pool is blocked, of a finding that is no rule's; see [Blocked]
 }
 
 // Pool returns the key of the pool that the finding is about; its ID is empty

@@ -53,24 +53,41 @@ type Seen struct {
 	At time.Time
 }
 
-// Problem is what a rule finds about one thing: one, however many pools it
-// concerns.
+// Problem is what a rule finds about one thing, or a reason that keeps pools
+// from sending because of it: one, however many pools it concerns.
 type Problem struct {
 	Finding        // one of its findings; Message is the summary where theirs differ, Behind has the pools of all
 	LastKnown bool // none of the findings could be confirmed by the last facts
 }
 
-// Problems gathers the findings of one account by rule and cause, sorted. Those
+// Blocked returns each reason why a pool is blocked as a finding that is no
+// rule's.
+func Blocked(a *inventory.Account) []Finding {
+	var all []Finding
+	for i := range a.Pools {
+		p := &a.Pools[i]
+		for _, r := range p.Blocked() {
+			f := findingAbout(p.Target)
+			f.Reason, f.Severity, f.ForEach, f.PoolID, f.PoolName, f.Identity = r, Critical, ForPool, p.ID, p.Name, p.Identity
+			f.Cause, f.Behind = p.CauseOf(r), []PoolRef{refTo(p)}
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// Problems gathers the findings of one account by rule, reason and cause, sorted. Those
 // that are known from earlier count as long as the facts do not say otherwise.
 func Problems(now []Finding, earlier []Seen) []Problem {
 	type key struct {
-		rule  string
-		cause inventory.Cause
+		rule   string
+		reason inventory.Reason
+		cause  inventory.Cause
 	}
 	at := map[key]int{}
 	var all []Problem
 	add := func(f Finding, lastKnown bool) {
-		k := key{f.Rule, f.Cause}
+		k := key{f.Rule, f.Reason, f.Cause}
 		i, ok := at[k]
 		if !ok {
 			at[k] = len(all)
@@ -95,7 +112,9 @@ func Problems(now []Finding, earlier []Seen) []Problem {
 		slices.SortFunc(all[i].Behind, comparePoolRefs)
 		all[i].Behind = slices.CompactFunc(all[i].Behind, func(a, b PoolRef) bool { return comparePoolRefs(a, b) == 0 })
 	}
-	slices.SortFunc(all, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.Rule, b.Rule), a.Cause.Compare(b.Cause)) })
+	slices.SortFunc(all, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Reason, b.Reason), a.Cause.Compare(b.Cause))
+	})
 	return all
 }
 
@@ -106,12 +125,13 @@ func Problems(now []Finding, earlier []Seen) []Problem {
 func (s *Set) Remember(a *inventory.Account, now []Finding, before []Seen) []Seen {
 	type key struct {
 		rule, region, pool, identity string
+		reason                       inventory.Reason
 	}
 	keyOf := func(f *Finding) key {
 		if f.ForEach == ForPool {
-			return key{f.Rule, f.Region, f.PoolID, ""}
+			return key{f.Rule, f.Region, f.PoolID, "", f.Reason}
 		}
-		return key{f.Rule, f.Region, "", f.Identity}
+		return key{f.Rule, f.Region, "", f.Identity, ""}
 	}
 	found := make(map[key]bool, len(now))
 	for i := range now {
@@ -132,7 +152,7 @@ func (s *Set) open(a *inventory.Account, f *Finding) bool {
 	i := slices.IndexFunc(s.rules, func(r *compiledRule) bool { return r.ID == f.Rule && r.Enabled && r.ForEach == f.ForEach })
 	reading, read := a.Reading(f.Region)
 	switch {
-	case i < 0 || !read || reading.Disabled():
+	case i < 0 && f.Reason == "" || !read || reading.Disabled():
 		return false
 	case reading == nil:
 		return true // It is still to be read.
@@ -140,11 +160,14 @@ func (s *Set) open(a *inventory.Account, f *Finding) bool {
 	var root *object
 	switch f.ForEach {
 	case ForPool:
-		if p := a.Pool(f.Region, f.PoolID); p != nil {
-			root = newPoolView(a.At).load(p)
-		} else {
+		p := a.Pool(f.Region, f.PoolID)
+		switch {
+		case p == nil:
 			return reading.PoolsListed.IsZero()
+		case f.Reason != "":
+			return p.Holds(f.Reason) == inventory.Unknown
 		}
+		root = newPoolView(a.At).load(p)
 	case ForAccount:
 		j := slices.IndexFunc(a.SES, func(s inventory.SESAccount) bool { return s.Target.Region == f.Region })
 		if j < 0 {

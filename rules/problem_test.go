@@ -94,6 +94,15 @@ func TestProblems(t *testing.T) {
 	if got := listed(Problems(now, earlier)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	// Reasons are problems of their own.
+	a, _ := judged(t, loadBuiltin(t), region(d, d))
+	var reasons []string
+	for _, p := range Problems(Blocked(a), nil) {
+		reasons = append(reasons, fmt.Sprint(p.Reason, " ", p.Severity, " ", p.Cause, " ", len(p.Behind)))
+	}
+	if got, want := strings.Join(reasons, "\n"), "identity_unverified critical identity/eu-west-1/example.com 2\nsandbox critical ses_account/eu-west-1 2"; got != want {
+		t.Errorf("reasons\n%s\nwant\n%s", got, want)
+	}
 	if len(now[0].Behind) != 1 {
 		t.Errorf("the finding's own pools have changed to %v", now[0].Behind)
 	}

@@ -137,9 +137,25 @@ func (a *app) plan(ctx context.Context, s *settings) (*awsread.Reader, collector
 	}
 	return reader, collector.Plan{
 		Targets: targets, Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout),
+		Clocks: clocks(c), BlindRatio: c.Alerts.BlindRatio,
 		StaleAfter: time.Duration(c.StaleAfter), ReadyAfter: time.Duration(c.ReadyAfter), Tags: tags, Quota: c.Policy(), Rules: s.rules,
 		AllIdentities: c.Identities.Show == config.ShowAll, ShowIdentity: c.Identities.Matches, MaxIdentities: c.Identities.Max,
 	}, nil
+}
+
+// clocks are the times by which the exporter works, as alerts measure it by them.
+func clocks(c *config.Config) []collector.Clock {
+	return []collector.Clock{
+		{Name: "interval", Time: time.Duration(c.Interval)},
+		{Name: "timeout", Time: time.Duration(c.Timeout)},
+		{Name: "stale_after", Time: time.Duration(c.StaleAfter)},
+		{Name: "ready_after", Time: time.Duration(c.ReadyAfter)},
+		{Name: "describe_max_age", Time: time.Duration(c.DescribeMaxAge)},
+		{Name: "request_timeout", Time: time.Duration(c.RequestTimeout)},
+		{Name: "identities.list_interval", Time: time.Duration(c.Identities.ListInterval)},
+		{Name: "cloudwatch.list_interval", Time: time.Duration(c.CloudWatch.ListInterval)},
+		{Name: "reputation", Time: inventory.ReputationInterval},
+	}
 }
 
 func (a *app) readerOptions(c *config.Config) awsread.Options {

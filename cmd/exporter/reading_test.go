@@ -320,7 +320,8 @@ const staleAfter = 5 * time.Minute
 func facts(all map[string]string) map[string]string {
 	all = maps.Clone(all)
 	maps.DeleteFunc(all, func(name, _ string) bool {
-		return strings.HasPrefix(name, "cognito_ses_exporter_")
+		// Problems outlive the facts.
+		return strings.HasPrefix(name, "cognito_ses_exporter_") || strings.HasPrefix(name, "cognito_ses_problem_")
 	})
 	return all
 }
@@ -395,6 +396,19 @@ func TestAWSGone(t *testing.T) {
 		if before[`cognito_ses_pool_ready{account_id="`+productionID+`",region="eu-west-1",user_pool_id="`+poolID(t, c, "production/eu-west-1/legacy")+`"}`] != "1" {
 			t.Fatal("legacy is not judged")
 		}
+		// Those about how an account is read do not stay.
+		problems := func(all map[string]string) (n int) {
+			for name := range all {
+				if strings.HasPrefix(name, "cognito_ses_problem_pools{") && !strings.Contains(name, `cause="target/`) {
+					n++
+				}
+			}
+			return n
+		}
+		known := problems(series(t, c))
+		if known < 2 {
+			t.Fatalf("there are %d problems", known)
+		}
 		sim.gone.Store(true)
 		gone := time.Now()
 		for time.Since(gone) < staleAfter+2*time.Minute {
@@ -405,6 +419,9 @@ func TestAWSGone(t *testing.T) {
 				if was, ok := before[name]; !ok || was != value {
 					t.Fatalf("%s after AWS had gone, %s is %s, and was %q", since, name, value, was)
 				}
+			}
+			if n := problems(all); n != known {
+				t.Fatalf("%s after AWS had gone, there are %d problems of %d", since, n, known)
 			}
 			switch {
 			case since < staleAfter-time.Minute && len(now) != len(before):

@@ -52,6 +52,14 @@ type Config struct {
 	CloudWatch     CloudWatch     `yaml:"cloudwatch"`
 	CloudTrail     Source         `yaml:"cloudtrail"`
 	Rules          Rules          `yaml:"rules"`
+	Alerts         Alerts         `yaml:"alerts"`
+}
+
+// Alerts says what the alerts are given.
+type Alerts struct {
+	BlindRatio float64 `yaml:"blind_ratio"` // when more than this part of the accounts is unreadable, the exporter is blind
+	Runbooks   string  `yaml:"runbooks"`    // the address below which a rule's id is its runbook; empty: the exporter's own pages
+	Dashboards string  `yaml:"dashboards"`  // the address of Grafana; empty: no links to dashboards
 }
 
 // Rules says which rules judge the pools.
@@ -144,6 +152,7 @@ func defaults() *Config {
 		CloudWatch:     CloudWatch{Enabled: true},
 		ReadyAfter:     model.Duration(time.Minute),
 		Rules:          Rules{Builtin: true},
+		Alerts:         Alerts{BlindRatio: 0.5},
 	}
 }
 

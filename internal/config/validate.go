@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"time"
@@ -26,7 +27,10 @@ var (
 	tagName    = regexp.MustCompile(`^[\p{L}\p{N}\p{Z}_.:/=+\-@]{1,128}$`)
 )
 
-const maxExternalID = 1224
+const (
+	maxExternalID = 1224
+	maxAddress    = 256 // alerts carry it
+)
 
 var (
 	knownRegions = inventory.KnownRegions()
@@ -64,8 +68,24 @@ func (d *decoder) check(c *Config) {
 	if p := &c.Identities.Show; d.sound(p) && *p != ShowUsed && *p != ShowAll {
 		d.fail(p, "show must be %s or %s, not %s", ShowUsed, ShowAll, yamlfile.Quote(string(*p)))
 	}
+	if p := &c.Alerts.BlindRatio; d.sound(p) && !(*p >= 0 && *p < 1) {
+		d.fail(p, "blind_ratio must be at least 0 and less than 1, not %v", *p)
+	}
+	d.checkAddress(&c.Alerts.Runbooks, "runbooks")
+	d.checkAddress(&c.Alerts.Dashboards, "dashboards")
 	if p := &c.Identities.Max; d.sound(p) && *p < 1 {
 		d.fail(p, "max must be at least 1, not %d", *p)
+	}
+}
+
+// checkAddress checks an address to which a path can be added.
+func (d *decoder) checkAddress(p *string, key string) {
+	if *p == "" || !d.sound(p) {
+		return
+	}
+	u, err := url.Parse(*p)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || len(*p) > maxAddress {
+		d.fail(p, "%s must be an address such as https://example.com/path, without query and fragment, not %s", key, yamlfile.Quote(*p))
 	}
 }
 

@@ -151,3 +151,24 @@ func TestCauseText(t *testing.T) {
 		t.Errorf("sorted to %v", causes)
 	}
 }
+
+func TestReadable(t *testing.T) {
+	reading := func(outcomes ...Outcome) Reading {
+		return Reading{Target: Target{AccountID: account, Region: "eu-west-1"}, Outcomes: outcomes}
+	}
+	for name, tt := range map[string]struct {
+		reading Reading
+		want    Tri
+	}{
+		"not read yet":     {Reading{Unread: true}, Unknown},
+		"nothing asked":    {reading(), No},
+		"credentials only": {reading(Outcome{API: APISTS}, Outcome{API: APICognito, Class: Denied}, Outcome{API: APISES, Class: Denied}), No},
+		"Cognito":          {reading(Outcome{API: APICognito}, Outcome{API: APISES, Class: Denied}), Yes},
+		"SES":              {reading(Outcome{API: APICognito, Class: Denied}, Outcome{API: APISES}), Yes},
+		"switched off":     {reading(Outcome{API: APICognito, Class: RegionDisabled}), Yes},
+	} {
+		if got := Judge(now, []Reading{tt.reading}, Policy{}).Readable(); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}

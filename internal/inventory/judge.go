@@ -49,6 +49,20 @@ func (a *Account) Reading(region string) (r *Reading, ok bool) {
 	return nil, slices.Contains(a.Pending, region)
 }
 
+// Readable reports whether the last passes brought anything of the account home
+// from Cognito or SES; Unknown before the first of them has ended. A region that
+// is switched off says enough.
+func (a *Account) Readable() Tri {
+	if len(a.Readings) == 0 {
+		return Unknown
+	}
+	return Known(slices.ContainsFunc(a.Readings, func(r Reading) bool {
+		return slices.ContainsFunc(r.Outcomes, func(o Outcome) bool {
+			return (o.API == APICognito || o.API == APISES) && (o.Class == OK || o.Class == RegionDisabled)
+		})
+	}))
+}
+
 // Pool returns the pool with the ID in the region; nil without one.
 func (a *Account) Pool(region, id string) *Pool {
 	i, ok := slices.BinarySearchFunc(a.Pools, id, func(p Pool, id string) int {
