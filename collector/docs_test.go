@@ -41,6 +41,9 @@ Besides these there are the usual metrics of the Go runtime (` + "`go_*`" + `) a
 			if f.Counter {
 				kind += ", counter"
 			}
+			if f.Buckets != nil {
+				kind += ", histogram"
+			}
 			labels := make([]string, 0, len(f.Labels))
 			for _, l := range f.Labels {
 				labels = append(labels, "`"+l+"`")

@@ -14,8 +14,10 @@ type Family struct {
 	Help   string // says which AWS API and field the value comes from
 	Unit   string // e-mails, seconds, ratio, …; empty for a state
 	Labels []string
-	// Counter marks a metric that only rises; the others are gauges.
+	// Counter marks a metric that only rises; Buckets, in the unit, one that is a
+	// histogram. The others are gauges.
 	Counter bool
+	Buckets []float64
 
 	// Samples emits the samples of one account, label values in the order of
 	// Labels, with those of the tags behind them if the family is Tagged.

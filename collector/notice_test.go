@@ -31,8 +31,9 @@ func TestSelf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewRegistry()
 		s := NewSelf(registry, true, map[string][]string{"ses": {"GetAccount"}})
-		s.Requested("ses", "GetAccount", inventory.OK)
-		s.Requested("ses", "GetAccount", inventory.Denied)
+		s.Requested(Request{Service: "ses", Operation: "GetAccount", Waited: 2 * time.Second, Took: 62500 * time.Microsecond})
+		s.Requested(Request{Service: "ses", Operation: "GetAccount", Class: inventory.Denied, Took: time.Second})
+		s.Requested(Request{Service: "ses", Operation: "GetAccount", Class: inventory.Throttled, Halved: true, Took: time.Second})
 		s.Billed(3)
 		s.RuleFailed("odd", 2)
 		s.Reloaded(true)
@@ -44,14 +45,20 @@ func TestSelf(t *testing.T) {
 		}
 		got := served(t, func() *exposition.Exposition { return families.Join(nil, nil) }, registry)
 		for series, want := range map[string]string{
-			`cognito_ses_exporter_aws_requests_total{operation="GetAccount",service="ses"}`:                         "2",
-			`cognito_ses_exporter_aws_request_failures_total{class="denied",operation="GetAccount",service="ses"}`:  "1",
-			`cognito_ses_exporter_aws_request_failures_total{class="timeout",operation="GetAccount",service="ses"}`: "0",
-			`cognito_ses_exporter_aws_request_failures_total{class="",operation="GetAccount",service="ses"}`:        "",
-			`cognito_ses_exporter_aws_billable_metrics_total`:                                                       "3",
-			`cognito_ses_rule_errors_total{rule="odd"}`:                                                             "2",
-			`cognito_ses_exporter_config_last_reload_successful`:                                                    "0",
-			`cognito_ses_exporter_config_last_reload_success_timestamp_seconds`:                                     "9.466848e+08",
+			`cognito_ses_exporter_aws_requests_total{operation="GetAccount",service="ses"}`:                            "3",
+			`cognito_ses_exporter_aws_request_failures_total{class="denied",operation="GetAccount",service="ses"}`:     "1",
+			`cognito_ses_exporter_aws_request_failures_total{class="timeout",operation="GetAccount",service="ses"}`:    "0",
+			`cognito_ses_exporter_aws_request_failures_total{class="",operation="GetAccount",service="ses"}`:           "",
+			`cognito_ses_exporter_aws_request_duration_seconds_bucket{operation="GetAccount",service="ses",le="0.05"}`: "0",
+			`cognito_ses_exporter_aws_request_duration_seconds_bucket{operation="GetAccount",service="ses",le="0.1"}`:  "1",
+			`cognito_ses_exporter_aws_request_duration_seconds_sum{operation="GetAccount",service="ses"}`:              "2.0625",
+			`cognito_ses_exporter_aws_request_budget_wait_seconds_bucket{service="ses",le="1"}`:                        "2",
+			`cognito_ses_exporter_aws_request_budget_wait_seconds_sum{service="ses"}`:                                  "2",
+			`cognito_ses_exporter_aws_request_budget_halvings_total{service="ses"}`:                                    "1",
+			`cognito_ses_exporter_aws_billable_metrics_total`:                                                          "3",
+			`cognito_ses_rule_errors_total{rule="odd"}`:                                                                "2",
+			`cognito_ses_exporter_config_last_reload_successful`:                                                       "0",
+			`cognito_ses_exporter_config_last_reload_success_timestamp_seconds`:                                        "9.466848e+08",
 		} {
 			if v := value(got, series); v != want {
 				t.Errorf("%s is %q, want %q", series, v, want)

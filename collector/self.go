@@ -24,6 +24,18 @@ var (
 		Name: "exporter_aws_request_failures_total", Labels: []string{"service", "operation", "class"}, Unit: "requests", Counter: true,
 		Help: "HTTP requests to AWS that failed, every attempt counted, by class of error.",
 	}
+	requestDuration = Family{
+		Name: "exporter_aws_request_duration_seconds", Labels: []string{"service", "operation"}, Unit: "seconds", Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 10},
+		Help: "How long HTTP requests to AWS took until they were answered or given up, every attempt by itself.",
+	}
+	budgetWait = Family{
+		Name: "exporter_aws_request_budget_wait_seconds", Labels: []string{"service"}, Unit: "seconds", Buckets: []float64{0.1, 1, 10, 60},
+		Help: "How long HTTP requests to AWS waited until the request budget of their account and region had room for them.",
+	}
+	budgetHalvings = Family{
+		Name: "exporter_aws_request_budget_halvings_total", Labels: []string{"service"}, Unit: "halvings", Counter: true,
+		Help: "How often AWS throttled a request and so halved the budget of its account and region, which then grows back.",
+	}
 	billableTotal = Family{
 		Name: "exporter_aws_billable_metrics_total", Unit: "metrics", Counter: true,
 		Help: "Metrics that were requested from CloudWatch GetMetricData, which AWS bills by the metric.",
@@ -52,12 +64,14 @@ var (
 
 // SelfFamilies lists the metrics of [Self], in the order of documentation.
 func SelfFamilies() []Family {
-	return []Family{requestsTotal, failuresTotal, billableTotal, ruleErrorsTotal, publishFailuresTotal, reloadSuccessful, reloadTime, buildInfo}
+	return []Family{requestsTotal, failuresTotal, requestDuration, budgetWait, budgetHalvings, billableTotal, ruleErrorsTotal, publishFailuresTotal, reloadSuccessful, reloadTime, buildInfo}
 }
 
 // Self counts what the exporter does. It is safe for concurrent use.
 type Self struct {
 	requests, failures     *prometheus.CounterVec
+	duration, waits        *prometheus.HistogramVec
+	halvings               *prometheus.CounterVec // by service
 	ruleErrors             *prometheus.CounterVec
 	publishFailures        *prometheus.CounterVec // by account
 	billable               prometheus.Counter
@@ -73,16 +87,22 @@ func NewSelf(registry prometheus.Registerer, demo bool, operations map[string][]
 	gauge := func(f *Family) *prometheus.GaugeVec {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: f.Name, Help: f.Help}, f.Labels)
 	}
+	histogram := func(f *Family) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: f.Name, Help: f.Help, Buckets: f.Buckets}, f.Labels)
+	}
 	billable := counter(&billableTotal)
 	ok, last, build := gauge(&reloadSuccessful), gauge(&reloadTime), gauge(&buildInfo)
 	s := &Self{
-		requests: counter(&requestsTotal), failures: counter(&failuresTotal), billable: billable.WithLabelValues(), ruleErrors: counter(&ruleErrorsTotal), publishFailures: counter(&publishFailuresTotal),
+		requests: counter(&requestsTotal), failures: counter(&failuresTotal),
+		duration: histogram(&requestDuration), waits: histogram(&budgetWait), halvings: counter(&budgetHalvings),
+		billable: billable.WithLabelValues(), ruleErrors: counter(&ruleErrorsTotal), publishFailures: counter(&publishFailuresTotal),
 		reloadOK: ok.WithLabelValues(), reloadedLast: last.WithLabelValues(),
 	}
 	build.WithLabelValues(version.Version, version.GetRevision(), version.Branch, version.GoVersion, strconv.FormatBool(demo)).Set(1)
-	registry.MustRegister(s.requests, s.failures, s.ruleErrors, s.publishFailures, billable, ok, last, build,
+	registry.MustRegister(s.requests, s.failures, s.duration, s.waits, s.halvings, s.ruleErrors, s.publishFailures, billable, ok, last, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for service, names := range operations {
+		s.halvings.WithLabelValues(service)
 		for _, operation := range names {
 			s.requests.WithLabelValues(service, operation)
 			for _, class := range inventory.Classes() {
@@ -93,11 +113,25 @@ func NewSelf(registry prometheus.Registerer, demo bool, operations map[string][]
 	return s
 }
 
+// Request is one HTTP attempt.
+type Request struct {
+	Service, Operation string
+	Class              inventory.Class // OK when it succeeded
+	Waited             time.Duration   // until the request budget had room for it
+	Took               time.Duration   // from then to the answer
+	Halved             bool            // AWS throttled it, and so halved the budget
+}
+
 // Requested counts one HTTP attempt.
-func (s *Self) Requested(service, operation string, class inventory.Class) {
-	s.requests.WithLabelValues(service, operation).Inc()
-	if class != inventory.OK {
-		s.failures.WithLabelValues(service, operation, string(class)).Inc()
+func (s *Self) Requested(r Request) {
+	s.requests.WithLabelValues(r.Service, r.Operation).Inc()
+	s.duration.WithLabelValues(r.Service, r.Operation).Observe(r.Took.Seconds())
+	s.waits.WithLabelValues(r.Service).Observe(r.Waited.Seconds())
+	if r.Halved {
+		s.halvings.WithLabelValues(r.Service).Inc()
+	}
+	if r.Class != inventory.OK {
+		s.failures.WithLabelValues(r.Service, r.Operation, string(r.Class)).Inc()
 	}
 }
 

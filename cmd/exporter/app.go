@@ -44,7 +44,7 @@ func newApp(load func() (*settings, error), logger *slog.Logger, registry *prome
 }
 
 func (a *app) observe(t awsread.Attempt) {
-	a.self.Requested(t.Service, t.Operation, t.Class)
+	a.self.Requested(collector.Request(t))
 	if a.called != nil {
 		a.called()
 	}

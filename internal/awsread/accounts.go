@@ -16,7 +16,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"golang.org/x/time/rate"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
@@ -91,7 +90,7 @@ func (r *Reader) stsRegion(target string) string {
 }
 
 // config returns the SDK configuration for a client of one API.
-func (a *account) config(api, region string, budgets map[string]*rate.Limiter) aws.Config {
+func (a *account) config(api, region string, budgets budgets) aws.Config {
 	cfg := a.reader.base.Copy()
 	cfg.Region = region
 	if a.session != nil {
@@ -109,7 +108,7 @@ type place struct {
 	ses        *sesv2.Client
 	cloudwatch *cloudwatch.Client
 	cloudtrail *cloudtrail.Client
-	budgets    map[string]*rate.Limiter // by operation
+	budgets    budgets
 	appClients appClients
 }
 
@@ -138,7 +137,7 @@ func (a *account) setBudgets(rates map[string]float64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range a.places {
-		limit(p.budgets, rates)
+		p.budgets.set(rates)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go/middleware"
-	"golang.org/x/time/rate"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 
@@ -23,6 +22,9 @@ type Attempt struct {
 	Service   string // as in [inventory.Outcome.API]
 	Operation string
 	Class     inventory.Class // OK when it succeeded
+	Waited    time.Duration   // until the request budget had room for it
+	Took      time.Duration   // from then to the answer
+	Halved    bool            // AWS throttled it, and so halved the budget
 }
 
 const (
@@ -84,51 +86,13 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// newBudgets returns the token buckets of an account in a region, by operation.
-// Cognito counts its reads of pools together, and those of clients; SES counts
-// every operation by itself.
-func newBudgets(rates map[string]float64) map[string]*rate.Limiter {
-	budgets := map[string]*rate.Limiter{}
-	for api, operations := range Operations() {
-		shared := rate.NewLimiter(bucket(rates, api))
-		for _, operation := range operations {
-			budgets[operation] = shared
-			if api == inventory.APISES || operation == "ListUserPoolClients" {
-				budgets[operation] = rate.NewLimiter(bucket(rates, api))
-			}
-		}
-	}
-	return budgets
-}
-
-// limit changes the buckets' rates. What was asked lately still counts.
-func limit(budgets map[string]*rate.Limiter, rates map[string]float64) {
-	for api, operations := range Operations() {
-		perSecond, burst := bucket(rates, api)
-		for _, operation := range operations {
-			budgets[operation].SetLimit(perSecond)
-			budgets[operation].SetBurst(burst)
-		}
-	}
-}
-
-// bucket returns how fast an API's bucket fills, in requests per second, and
-// how many it holds. An API without a rate has no limit.
-func bucket(rates map[string]float64, api string) (rate.Limit, int) {
-	n, ok := rates[api]
-	if !ok {
-		return rate.Inf, 1
-	}
-	return rate.Limit(n), max(1, int(n))
-}
-
 // requests is what happens around the requests of one API's client. It is safe
 // for concurrent use, and lives as long as the client.
 type requests struct {
 	api     string
-	budgets map[string]*rate.Limiter // by operation; may be nil
-	session *session                 // what signs the requests; nil for the ambient credentials
-	observe func(Attempt)            // may be nil
+	budgets budgets       // nil for STS and what is no region's
+	session *session      // what signs the requests; nil for the ambient credentials
+	observe func(Attempt) // may be nil
 }
 
 // lastErrorKey is the context's key of the error of a call's last attempt, an *error.
@@ -158,9 +122,11 @@ func (q *requests) call(ctx context.Context, in middleware.FinalizeInput, next m
 
 // attempt makes one request wait for its budget, and counts it.
 func (q *requests) attempt(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-	operation := awsmiddleware.GetOperationName(ctx)
-	if l := q.budgets[operation]; l != nil {
-		if err := l.Wait(ctx); err != nil {
+	t := Attempt{Service: q.api, Operation: awsmiddleware.GetOperationName(ctx)}
+	own := q.budgets[t.Operation] // nil without a budget
+	if own != nil {
+		var err error
+		if t.Waited, err = own.wait(ctx); err != nil {
 			return middleware.FinalizeOutput{}, middleware.Metadata{}, &ownError{
 				inventory.Throttled, "the request budget leaves no room before the target's deadline: " + err.Error(),
 				"raise request_budgets, or timeout and interval",
@@ -168,7 +134,9 @@ func (q *requests) attempt(ctx context.Context, in middleware.FinalizeInput, nex
 		}
 	}
 	generation := q.session.generation() // The request is signed after this, within next.
+	start := time.Now()
 	out, md, err := recovered(ctx, in, next)
+	t.Took, t.Class = time.Since(start), classOf(err)
 	if isExpired(err) {
 		q.session.expired(generation)
 	}
@@ -178,8 +146,9 @@ func (q *requests) attempt(ctx context.Context, in middleware.FinalizeInput, nex
 	if last, ok := ctx.Value(lastErrorKey{}).(*error); ok && (ctx.Err() == nil || *last == nil) {
 		*last = err
 	}
+	t.Halved = t.Class == inventory.Throttled && own != nil && own.throttled()
 	if q.observe != nil {
-		q.observe(Attempt{Service: q.api, Operation: operation, Class: classOf(err)})
+		q.observe(t)
 	}
 	return out, md, err
 }
