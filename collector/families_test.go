@@ -47,7 +47,12 @@ func familyWorld(t *testing.T) *rules.Judgement {
 				Recovery: "verified_email", EmailOTP: id == "own",
 			}
 			switch id {
-			case "lambda":
+			case "lambda": // Of an MFA whose factors are not known.
+				up.Settings.MFA = inventory.Yes
+				up.Details = &inventory.Details{NotificationLog: inventory.Detail{Value: inventory.No, Read: noon}}
+			case "mode":
+				up.Settings.MFA = inventory.Yes
+				up.Details = &inventory.Details{EmailMFA: inventory.Detail{Value: inventory.Yes, Read: noon}, NotificationLog: inventory.Detail{Value: inventory.Yes, Read: noon}}
 			case "exempted":
 				up.Settings.AutoVerified, up.Settings.MFA = nil, inventory.No
 			default:

@@ -59,8 +59,13 @@ var poolFamilies = []Family{
 	},
 	{
 		Name: "pool_sign_in_email", Labels: poolLabels,
-		Help:    "Whether users can be sent a code by e-mail when they sign in, as first factor (EMAIL_OTP) or as second one (e-mail MFA). From Cognito DescribeUserPool, Policies.SignInPolicy.AllowedFirstAuthFactors and MfaConfiguration. Absent when unknown, as for a pool with MFA.",
+		Help:    "Whether users can be sent a code by e-mail when they sign in, as first factor (EMAIL_OTP) or as second one (e-mail MFA). From Cognito DescribeUserPool, Policies.SignInPolicy.AllowedFirstAuthFactors and MfaConfiguration, and GetUserPoolMfaConfig, EmailMfaConfiguration. Absent when unknown.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.SignInEmail(), poolValues(p)...) }),
+	},
+	{
+		Name: "pool_notification_log", Labels: poolLabels,
+		Help:    "Whether Cognito logs the errors of e-mails and SMS that it could not send. From Cognito GetLogDeliveryConfiguration, EventSource userNotification. Absent when unknown.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.NotificationLog(), poolValues(p)...) }),
 	},
 	{
 		Name: "pool_identity_verified", Labels: poolLabels,

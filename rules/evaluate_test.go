@@ -175,7 +175,7 @@ func TestFacts(t *testing.T) {
 		"DEVELOPER": {settings: developer, ses: ses(), facts: map[string]string{
 			"pool.id": "eu-west-1_1", "pool.name": "shop", "pool.account_id": account, "pool.account_name": "main", "pool.region": "eu-west-1",
 			"pool.mode": "DEVELOPER", "pool.tier": "LITE", "string(pool.custom_sender)": "false", "pool.source_arn": arn, "pool.from": "a@example.com",
-			"pool.reply_to": "help@example.com", "pool.configuration_set": "login", "pool.auto_verified.join()": "email", "pool.recovery.join('+')": "verified_phone_number+verified_email", "string(pool.sign_in_email)": "true",
+			"pool.reply_to": "help@example.com", "pool.configuration_set": "login", "pool.auto_verified.join()": "email", "pool.recovery.join('+')": "verified_phone_number+verified_email", "string(pool.sign_in_email)": "true", "string(pool.notification_log)": "undetermined",
 			"pool.identity_error": "SERVICE_ERROR",
 			"pool.identity":       "example.com", "pool.identity_region": "eu-west-1", "string(pool.identity_verified)": "true", "string(pool.ready)": "false",
 			"pool.blocked.join()": "sandbox", "string('sandbox' in pool.blocked)": "true", "pool.tags.env": "prod", "pool.tags['team']": "",
@@ -191,8 +191,9 @@ func TestFacts(t *testing.T) {
 		}},
 		"COGNITO_DEFAULT": {settings: standard, ses: ses(), used: 42, change: func(p *inventory.Pool) {
 			p.Failures = map[inventory.FailureReason]int{"daily_limit": 3}
+			p.Details = &inventory.Details{NotificationLog: inventory.Detail{Value: inventory.Yes}}
 		}, facts: map[string]string{
-			"pool.tier": "undetermined", "pool.identity": "", "string(pool.sign_in_email)": "undetermined", "string(size(pool.recovery))": "undetermined", "string(pool.identity_verified)": "undetermined", "string(pool.ready)": "true",
+			"string(pool.notification_log)": "true", "pool.tier": "undetermined", "pool.identity": "", "string(pool.sign_in_email)": "undetermined", "string(size(pool.recovery))": "undetermined", "string(pool.identity_verified)": "undetermined", "string(pool.ready)": "true",
 			"pool.quota.kind": "default", "string(pool.quota.used_ratio)": "0.84", "string(pool.runs_out_before_reset)": "true",
 			"string(pool.quota_exhaustion)": "2026-11-23T12:34:17Z", "string(pool.failures.daily_limit)": "3", "string(pool.failures.throttled)": "0",
 			"string(pool.ses.sandbox)": "undetermined", "string(pool.blocked_by.sandbox)": "false", "string(pool.blocked_by.identity_unverified)": "false",

@@ -382,6 +382,7 @@ var poolType = newType(
 		return types.NewStringList(types.DefaultTypeAdapter, s.RecoveryMechanisms())
 	})},
 	fact{name: "sign_in_email", typ: cel.BoolType, doc: "whether users can be sent a code by e-mail when they sign in, as first factor (`EMAIL_OTP`) or as second one (e-mail MFA)", not: "the pool could not be described, or has MFA and its factors are not known", read: of(func(v *poolView) any { return tri(v.SignInEmail()) })},
+	fact{name: "notification_log", typ: cel.BoolType, doc: "whether Cognito logs the errors of e-mails and SMS that it could not send", not: "`pool_details` are not read, or not yet", read: of(func(v *poolView) any { return tri(v.NotificationLog()) })},
 	fact{name: "identity", typ: cel.StringType, doc: "the SES identity that the pool sends as; empty without one", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.Identity) })},
 	fact{name: "identity_region", typ: cel.StringType, doc: "of the identity, `*` for every alternate region; empty without one", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.IdentityRegion) })},
 	fact{name: "identity_verified", typ: cel.BoolType, doc: "whether the identity is verified, itself or through its domain", not: "the pool has no identity, or identities could not be read", read: of(func(v *poolView) any { return tri(v.Verified) })},

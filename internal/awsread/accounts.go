@@ -110,6 +110,8 @@ type place struct {
 	cloudtrail *cloudtrail.Client
 	budgets    budgets
 	appClients appClients
+
+	failedDetails map[string]bool // by ID, the pools of which one could not be read lately
 }
 
 // in returns the account in a region, made at its first use.
@@ -126,6 +128,8 @@ func (a *account) in(region string) *place {
 			cloudtrail: cloudtrail.NewFromConfig(a.config(inventory.APICloudTrail, region, budgets)),
 			budgets:    budgets,
 			appClients: appClients{listed: map[string]bool{}, pools: map[string]string{}},
+
+			failedDetails: map[string]bool{},
 		}
 		a.places[region] = p
 	}

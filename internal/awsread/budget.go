@@ -2,6 +2,7 @@ package awsread
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -96,16 +97,20 @@ func (b *budget) set(perSecond rate.Limit, burst int) {
 type budgets map[string]*budget
 
 // newBudgets makes the budgets of an account in a region. Cognito counts its
-// reads of pools together, and those of clients; SES counts every operation by
-// itself.
+// reads of pools together, those of clients, and those of what belongs to pools;
+// SES counts every operation by itself.
 func newBudgets(rates map[string]float64) budgets {
 	all := budgets{}
 	for api, operations := range Operations() {
-		shared := newBudget(bucket(rates, api))
+		shared, details := newBudget(bucket(rates, api)), newBudget(bucket(rates, api))
 		for _, operation := range operations {
-			all[operation] = shared
-			if api == inventory.APISES || operation == "ListUserPoolClients" {
+			switch {
+			case api == inventory.APISES || operation == "ListUserPoolClients":
 				all[operation] = newBudget(bucket(rates, api))
+			case slices.ContainsFunc(detailCalls[:], func(c detailCall) bool { return c.operation == operation }):
+				all[operation] = details
+			default:
+				all[operation] = shared
 			}
 		}
 	}

@@ -119,6 +119,8 @@ func TestBudgetsByCategory(t *testing.T) {
 	}{
 		{"DescribeUserPool", "ListUserPools", true},
 		{"DescribeUserPool", "ListUserPoolClients", false},
+		{"DescribeUserPool", "GetUserPoolMfaConfig", false},
+		{"GetLogDeliveryConfiguration", "GetUserPoolMfaConfig", true},
 		{"GetAccount", "GetEmailIdentity", false},
 		{"GetMetricData", "ListMetrics", true},
 		{"GetMetricData", "LookupEvents", false},

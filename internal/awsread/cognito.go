@@ -53,6 +53,7 @@ func (p *pass) readPools(ctx context.Context) {
 			seen[id] = true
 			before := known[id]
 			up := inventory.UserPool{ID: kept(id, before.ID), Name: kept(aws.ToString(d.Name), before.Name), LastModified: aws.ToTime(d.LastModifiedDate), Listed: now}
+			up.Details = before.Details
 			if s := before.Settings; s != nil {
 				up.Settings, up.Confirmed = s, before.Confirmed
 				if s.Modified.Equal(up.LastModified) && now.Sub(s.Described) < p.opts.DescribeMaxAge {
@@ -121,6 +122,7 @@ func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
 			p.opts.Progress(p.reading.Target, done, len(todo))
 		}
 	}
+	p.described = len(todo) > 0
 	if report(0); len(todo) == 0 {
 		return
 	}
@@ -183,7 +185,7 @@ func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
 // call is made again.
 func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool) error {
 	out, err := p.place.cognito.DescribeUserPool(ctx, &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(up.ID)},
-		func(o *cognitoidentityprovider.Options) { o.Retryer = hastyRetryer{newRetryer()} })
+		hasty)
 	if err == nil && (out.UserPool == nil || aws.ToString(out.UserPool.Id) != up.ID) {
 		err = errMalformed
 	}

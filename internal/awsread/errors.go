@@ -141,6 +141,9 @@ func describe(operation string, t inventory.Target, class inventory.Class, err e
 	if own, ok := errors.AsType[*ownError](err); ok {
 		what = own.remedy
 	}
+	if call, ok := errors.AsType[*optionalError](err); ok {
+		what = call.remedy
+	}
 	return fmt.Sprintf("%s in account %s, region %s: %s; %s", operation, account, t.Region, cause(err), what)
 }
 

@@ -113,9 +113,11 @@ func TestOperations(t *testing.T) {
 // everyOperation reads what makes a reader do all that it can.
 func everyOperation(t *testing.T) (*simulation, []awsread.Attempt) {
 	t.Helper()
-	sim := simulate(t, awssim.Options{NoQuotas: true})
+	f := fleet(t)
+	f.Accounts[0].Regions["eu-west-1"].Pools[0].MFA = "ON"
+	sim := simulate(t, awssim.Options{NoQuotas: true, Fleet: f})
 	var seen attempts
-	reader := sim.reader(t, func(o *awsread.Options) { o.Observe = seen.observe })
+	reader := sim.reader(t, func(o *awsread.Options) { o.Observe, o.Details = seen.observe, true })
 	reader.Read(t.Context(), target(hub, "shaky.example"), nil)
 	reader.Read(t.Context(), target(staging), nil)
 	reader.Read(t.Context(), inventory.Target{AccountID: hub, Region: "me-south-1"}, nil)

@@ -28,7 +28,7 @@ func Operations() map[string][]string {
 		"account":               {"ListRegions"},
 		inventory.APICloudTrail: {"LookupEvents"},
 		inventory.APICloudWatch: {"GetMetricData", "ListMetrics"},
-		inventory.APICognito:    {"DescribeUserPool", "ListUserPoolClients", "ListUserPools"},
+		inventory.APICognito:    {"DescribeUserPool", "GetLogDeliveryConfiguration", "GetUserPoolMfaConfig", "ListUserPoolClients", "ListUserPools"},
 		inventory.APISES:        {"GetAccount", "GetEmailIdentity", "ListEmailIdentities"},
 		inventory.APISTS:        {"AssumeRole", "GetCallerIdentity"},
 	}
@@ -59,6 +59,7 @@ type Options struct {
 	Panicked func(call string, stack []byte)
 
 	Quota      inventory.Policy  // of the built-in sender: its days are what usage is read for
+	Details    bool              // read those of user pools
 	CloudWatch bool              // read sign-ups and the reputation of SES accounts
 	CloudTrail bool              // read the events that send e-mail
 	Billed     func(metrics int) // called with how many metrics CloudWatch bills; may be nil
@@ -177,14 +178,17 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 	if prev != nil {
 		p.reading.Pools, p.reading.PoolsListed, p.reading.SES = prev.Pools, prev.PoolsListed, prev.SES
 		p.reading.Identities, p.reading.IdentitiesListed = prev.Identities, prev.IdentitiesListed
-		if p.opts.CloudWatch { // What is switched off is unknown at once.
+		if !p.opts.Details { // What is switched off is unknown at once.
+			p.reading.Pools = dropDetails(prev.Pools)
+		}
+		if p.opts.CloudWatch {
 			p.reading.SignUps, p.reading.Reputation = prev.SignUps, prev.Reputation
 		}
 		if p.opts.CloudTrail {
 			p.reading.Trail = prev.Trail
 		}
 	}
-	p.reading.IdentitiesEvery = p.opts.IdentitiesEvery
+	p.reading.IdentitiesEvery, p.reading.DetailsEvery = p.opts.IdentitiesEvery, p.opts.DescribeMaxAge
 	p.run(context.WithValue(ctx, callsKey{}, &p.calls))
 	if panicked := p.panicked.Load(); panicked != nil {
 		panic(panicked) // In the goroutine in which the caller can recover it.
@@ -201,6 +205,8 @@ type pass struct {
 	reading inventory.Reading
 	prev    *inventory.Reading // may be nil
 	calls   atomic.Int64
+
+	described bool // some pools had to be described
 
 	panicked atomic.Pointer[PanicError] // the first one of the pass's goroutines; nil as long as there is none
 
@@ -227,7 +233,9 @@ func (p *pass) run(ctx context.Context) {
 	id, operation, err := p.account.authenticate(ctx, t.AccountID)
 	p.reading.Target.AccountID = id
 	if err != nil {
-		for api, on := range map[string]bool{inventory.APICloudWatch: p.opts.CloudWatch, inventory.APICloudTrail: p.opts.CloudTrail} {
+		for api, on := range map[string]bool{
+			inventory.APIDetails: p.opts.Details, inventory.APICloudWatch: p.opts.CloudWatch, inventory.APICloudTrail: p.opts.CloudTrail,
+		} {
 			if _, before := p.prev.Outcome(api); before && on {
 				apis = append(apis, api)
 			}
@@ -261,6 +269,14 @@ func (p *pass) run(ctx context.Context) {
 			}
 		})
 	}
+	var details map[int]inventory.Details
+	if p.opts.Details && !t.SESOnly {
+		wg.Go(func() {
+			defer p.keepPanic()
+			<-poolsRead
+			details = p.readDetails(ctx, p.described)
+		})
+	}
 	if inventory.HasSES(t.Region) {
 		wg.Go(func() {
 			defer p.keepPanic()
@@ -283,6 +299,7 @@ func (p *pass) run(ctx context.Context) {
 		})
 	}
 	wg.Wait()
+	p.keepDetails(details)
 }
 
 // keepPanic is deferred in each goroutine of the pass, where a panic would end

@@ -571,6 +571,7 @@ func TestParseFleet(t *testing.T) {
 		{"mfa", region("pools: [{name: a, mfa: MAYBE}]"), `mfa is "MAYBE", allowed are OFF, ON, OPTIONAL`},
 		{"recovery", region("pools: [{name: a, recovery: [verified_email, oracle]}]"), `recovery is "oracle"`},
 		{"first factor", region("pools: [{name: a, first_factors: [SMELL]}]"), `first_factors is "SMELL"`},
+		{"log delivery", region("pools: [{name: a, log_delivery: [gossip]}]"), `log_delivery is "gossip"`},
 		{"pool id", region("pools: [{name: a, id: mars-1_a}]"), `user pool id "mars-1_a" is not a region, _, and letters or digits, or is a duplicate`},
 		{"pool twice", region("pools: [{name: a, id: eu-west-1_a}, {name: b, id: eu-west-1_a}]"), "duplicate"},
 		{"replica without primary", region("pools: [{id: eu-west-2_a}]"), "user pool eu-west-2_a in eu-west-1 is a replica, but there is no such pool in eu-west-2"},

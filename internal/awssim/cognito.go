@@ -174,8 +174,12 @@ func describeRiskConfiguration(c *call, p *Pool) (object, error) {
 	return object{"RiskConfiguration": o}, nil
 }
 
-func getLogDeliveryConfiguration(_ *call, p *Pool) (object, error) {
-	return object{"LogDeliveryConfiguration": object{"UserPoolId": p.ID, "LogConfigurations": []any{}}}, nil
+func getLogDeliveryConfiguration(c *call, p *Pool) (object, error) {
+	levels := map[string]string{"userNotification": "ERROR", "userAuthEvents": "INFO"}
+	return object{"LogDeliveryConfiguration": object{"UserPoolId": p.ID, "LogConfigurations": list(p.LogDelivery, func(source string) any {
+		group := c.arn("logs", "log-group:/aws/vendedlogs/"+p.ID)
+		return object{"EventSource": source, "LogLevel": levels[source], "CloudWatchLogsConfiguration": object{"LogGroupArn": group}}
+	})}}, nil
 }
 
 // replicas returns the regions of the pools with that ID, sorted: one for an

@@ -126,6 +126,7 @@ type Pool struct {
 	MFA              string            `yaml:"mfa,omitempty"`           // MfaConfiguration: OFF, ON or OPTIONAL
 	EmailMFA         bool              `yaml:"email_mfa,omitempty"`     // EmailMfaConfiguration is there
 	FirstFactors     []string          `yaml:"first_factors,omitempty"` // AllowedFirstAuthFactors; [PASSWORD], if not given
+	LogDelivery      []string          `yaml:"log_delivery,omitempty"`  // sources of events that are logged: userNotification, userAuthEvents
 	Tags             map[string]string `yaml:"tags,omitempty"`
 	Clients          []Client          `yaml:"clients,omitempty"` // one, if none is given
 	Traffic          Traffic           `yaml:"traffic,omitempty"` // a replica has none
@@ -401,6 +402,9 @@ func (p *Pool) check() error {
 	}
 	for _, name := range p.FirstFactors {
 		errs = append(errs, oneOf("first_factors", name, "PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"))
+	}
+	for _, name := range p.LogDelivery {
+		errs = append(errs, oneOf("log_delivery", name, "userNotification", "userAuthEvents"))
 	}
 	return cmp.Or(errs...)
 }

@@ -377,7 +377,7 @@ accounts:
   regions:
     eu-west-1:
       pools:
-      - {id: eu-west-1_a, name: codes, mode: DEVELOPER, recovery: [admin_only, verified_email], mfa: ON, email_mfa: true, first_factors: [PASSWORD, EMAIL_OTP]}
+      - {id: eu-west-1_a, name: codes, mode: DEVELOPER, recovery: [admin_only, verified_email], mfa: ON, email_mfa: true, first_factors: [PASSWORD, EMAIL_OTP], log_delivery: [userNotification]}
       - {id: eu-west-1_b, name: app, recovery: [], mfa: OPTIONAL}
       - {id: eu-west-1_c, name: template, email_mfa: true}
     eu-central-1:
@@ -408,6 +408,13 @@ accounts:
 		}
 		shape(t, tt.id+" recovery", out.UserPool.AccountRecoverySetting, nil, tt.recovery)
 		shape(t, tt.id+" factors", out.UserPool.Policies.SignInPolicy.AllowedFirstAuthFactors, nil, tt.factors)
+		logs, err := cognito.GetLogDeliveryConfiguration(t.Context(), &cognitoidentityprovider.GetLogDeliveryConfigurationInput{UserPoolId: aws.String(tt.id)})
+		want := `{"LogDeliveryConfiguration": {"UserPoolId": "` + tt.id + `"}}`
+		if tt.region == "eu-west-1" && tt.id == "eu-west-1_a" { // It is a region's own.
+			want = `{"LogDeliveryConfiguration": {"UserPoolId": "eu-west-1_a", "LogConfigurations": [{"EventSource": "userNotification", "LogLevel": "ERROR",
+				"CloudWatchLogsConfiguration": {"LogGroupArn": "arn:aws:logs:eu-west-1:100000000001:log-group:/aws/vendedlogs/eu-west-1_a"}}]}}`
+		}
+		shape(t, tt.id+" logs", logs, err, want)
 		mfa, err := cognito.GetUserPoolMfaConfig(t.Context(), &cognitoidentityprovider.GetUserPoolMfaConfigInput{UserPoolId: aws.String(tt.id)})
 		shape(t, tt.id+" MFA", mfa, err, tt.mfa)
 		if mfa != nil && (mfa.MfaConfiguration != out.UserPool.MfaConfiguration || (mfa.EmailMfaConfiguration != nil) != tt.email) {

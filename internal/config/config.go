@@ -51,6 +51,7 @@ type Config struct {
 	DefaultQuota   DefaultQuota   `yaml:"default_quota"`
 	CloudWatch     CloudWatch     `yaml:"cloudwatch"`
 	CloudTrail     Source         `yaml:"cloudtrail"`
+	PoolDetails    Source         `yaml:"pool_details"`
 	Rules          Rules          `yaml:"rules"`
 	Alerts         Alerts         `yaml:"alerts"`
 }
@@ -95,7 +96,7 @@ type DefaultQuota struct {
 	Reset TimeOfDay       `yaml:"reset"` // in UTC, when the day begins
 }
 
-// Source is a source of how much of the default quota is used.
+// Source is a source of facts that can be switched off.
 type Source struct {
 	Enabled bool `yaml:"enabled"`
 }
@@ -150,6 +151,7 @@ func defaults() *Config {
 		Identities:     Identities{Show: ShowUsed, Max: 1000},
 		DefaultQuota:   DefaultQuota{Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: "09:00"},
 		CloudWatch:     CloudWatch{Enabled: true},
+		PoolDetails:    Source{Enabled: true},
 		ReadyAfter:     model.Duration(time.Minute),
 		Rules:          Rules{Builtin: true},
 		Alerts:         Alerts{BlindRatio: 0.5},

@@ -9,7 +9,10 @@ import (
 // oldest. The receiver is not changed; what is all fresh is shared with it.
 func (r Reading) Fresh(oldest time.Time) Reading {
 	stale := func(confirmed time.Time) bool { return confirmed.Before(oldest) }
-	if slices.ContainsFunc(r.Pools, func(p UserPool) bool { return stale(p.Listed) || p.Settings != nil && stale(p.Confirmed) }) {
+	old := func(read time.Time) bool { return stale(read.Add(r.DetailsEvery)) }
+	if slices.ContainsFunc(r.Pools, func(p UserPool) bool {
+		return stale(p.Listed) || p.Settings != nil && stale(p.Confirmed) || p.Details != nil && p.Details.any(old)
+	}) {
 		pools := make([]UserPool, 0, len(r.Pools))
 		for _, p := range r.Pools {
 			if stale(p.Listed) {
@@ -18,6 +21,7 @@ func (r Reading) Fresh(oldest time.Time) Reading {
 			if stale(p.Confirmed) {
 				p.Settings = nil
 			}
+			p.Details = p.Details.fresh(old)
 			pools = append(pools, p)
 		}
 		r.Pools = pools
@@ -65,6 +69,13 @@ func (r *Reading) OldestAfter(t time.Time) time.Time {
 	for i := range r.Pools {
 		see(r.Pools[i].Listed)
 		see(r.Pools[i].Confirmed)
+		if d := r.Pools[i].Details; d != nil {
+			for _, detail := range []Detail{d.EmailMFA, d.NotificationLog} {
+				if !detail.Read.IsZero() {
+					see(detail.Read.Add(r.DetailsEvery))
+				}
+			}
+		}
 	}
 	for i := range r.Identities {
 		see(r.Identities[i].Confirmed.Add(r.IdentitiesEvery))
@@ -95,7 +106,8 @@ func (r *Reading) SameFacts(o *Reading) bool {
 	return r.Target.AccountName == o.Target.AccountName && r.PoolsKnown() == o.PoolsKnown() &&
 		r.PoolsListed.IsZero() == o.PoolsListed.IsZero() && r.IdentitiesListed.IsZero() == o.IdentitiesListed.IsZero() &&
 		slices.EqualFunc(r.Pools, o.Pools, func(a, b UserPool) bool {
-			return a.ID == b.ID && a.Name == b.Name && a.Settings == b.Settings && a.LastModified.Equal(b.LastModified)
+			return a.ID == b.ID && a.Name == b.Name && a.Settings == b.Settings && a.LastModified.Equal(b.LastModified) &&
+				a.EmailMFA() == b.EmailMFA() && a.NotificationLog() == b.NotificationLog()
 		}) &&
 		slices.EqualFunc(r.Identities, o.Identities, func(a, b Identity) bool {
 			a.Confirmed, a.Asked = b.Confirmed, b.Asked

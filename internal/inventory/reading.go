@@ -53,6 +53,10 @@ const (
 	APICognito = "cognito-idp"
 	APISES     = "ses"
 
+	// APIDetails are the calls of cognito-idp that tell [Details]. Their failure
+	// says nothing of the others.
+	APIDetails = "cognito-idp-details"
+
 	// APIExporter stands for the exporter itself: it has an outcome only when a
 	// pass or what follows from it failed for a reason of the exporter's own.
 	APIExporter = "exporter"
@@ -110,6 +114,10 @@ type Reading struct {
 	// PoolsListed is when Cognito last gave its complete list of pools. Zero
 	// when it never did.
 	PoolsListed time.Time
+
+	// DetailsEvery is how far apart a pool's details are read. They outlive it by
+	// as much as other facts outlive their confirmation.
+	DetailsEvery time.Duration
 
 	SES *SESState // nil when unknown
 
@@ -171,6 +179,8 @@ type UserPool struct {
 	// other share it as long as it is current.
 	Settings  *Settings
 	Confirmed time.Time // when Settings were last known to be current; zero without them
+
+	Details *Details // nil as long as none was read
 }
 
 // Settings is the part of DescribeUserPool that matters for e-mail. It does

@@ -15,35 +15,36 @@ import (
 // omitted.
 type (
 	apiPool struct {
-		ID             string                          `json:"user_pool_id"`
-		Name           string                          `json:"name"`
-		AccountID      string                          `json:"account_id"`
-		AccountName    string                          `json:"account_name,omitempty"`
-		Region         string                          `json:"region"`
-		Mode           string                          `json:"mode"`
-		Tier           string                          `json:"tier,omitempty"`
-		Tags           map[string]string               `json:"tags,omitempty"`
-		CustomSender   *bool                           `json:"custom_sender,omitempty"`
-		SourceARN      string                          `json:"source_arn,omitempty"`
-		From           string                          `json:"from,omitempty"`
-		ReplyTo        string                          `json:"reply_to,omitempty"`
-		ConfigSet      string                          `json:"configuration_set,omitempty"`
-		AutoVerified   []string                        `json:"auto_verified,omitempty"`
-		Recovery       []string                        `json:"recovery,omitempty"`
-		SignInEmail    *bool                           `json:"sign_in_email,omitempty"`
-		Identity       string                          `json:"identity,omitempty"`
-		IdentityRegion string                          `json:"identity_region,omitempty"`
-		Verified       *bool                           `json:"identity_verified,omitempty"`
-		IdentityError  string                          `json:"identity_error,omitempty"`
-		Ready          *bool                           `json:"ready,omitempty"`
-		Blocked        []inventory.Reason              `json:"blocked"`
-		SES            *apiSES                         `json:"ses,omitempty"`
-		Quota          *apiQuota                       `json:"quota,omitempty"`
-		Sent           map[string]int                  `json:"emails_sent,omitempty"` // by source
-		Failures       map[inventory.FailureReason]int `json:"email_failures,omitempty"`
-		LastModified   *time.Time                      `json:"last_modified,omitempty"`
-		Confirmed      *time.Time                      `json:"confirmed,omitempty"`
-		Findings       []*rules.Finding                `json:"findings"`
+		ID              string                          `json:"user_pool_id"`
+		Name            string                          `json:"name"`
+		AccountID       string                          `json:"account_id"`
+		AccountName     string                          `json:"account_name,omitempty"`
+		Region          string                          `json:"region"`
+		Mode            string                          `json:"mode"`
+		Tier            string                          `json:"tier,omitempty"`
+		Tags            map[string]string               `json:"tags,omitempty"`
+		CustomSender    *bool                           `json:"custom_sender,omitempty"`
+		SourceARN       string                          `json:"source_arn,omitempty"`
+		From            string                          `json:"from,omitempty"`
+		ReplyTo         string                          `json:"reply_to,omitempty"`
+		ConfigSet       string                          `json:"configuration_set,omitempty"`
+		AutoVerified    []string                        `json:"auto_verified,omitempty"`
+		Recovery        []string                        `json:"recovery,omitempty"`
+		SignInEmail     *bool                           `json:"sign_in_email,omitempty"`
+		NotificationLog *bool                           `json:"notification_log,omitempty"`
+		Identity        string                          `json:"identity,omitempty"`
+		IdentityRegion  string                          `json:"identity_region,omitempty"`
+		Verified        *bool                           `json:"identity_verified,omitempty"`
+		IdentityError   string                          `json:"identity_error,omitempty"`
+		Ready           *bool                           `json:"ready,omitempty"`
+		Blocked         []inventory.Reason              `json:"blocked"`
+		SES             *apiSES                         `json:"ses,omitempty"`
+		Quota           *apiQuota                       `json:"quota,omitempty"`
+		Sent            map[string]int                  `json:"emails_sent,omitempty"` // by source
+		Failures        map[inventory.FailureReason]int `json:"email_failures,omitempty"`
+		LastModified    *time.Time                      `json:"last_modified,omitempty"`
+		Confirmed       *time.Time                      `json:"confirmed,omitempty"`
+		Findings        []*rules.Finding                `json:"findings"`
 	}
 	apiSES struct {
 		Sandbox        *bool    `json:"sandbox,omitempty"`
@@ -153,7 +154,7 @@ func (v *view) poolJSON(r *row) apiPool {
 	out := apiPool{
 		ID: p.ID, Name: p.Name, AccountID: p.Target.AccountID, AccountName: p.Target.AccountName, Region: p.Target.Region,
 		Mode: string(p.Mode()), CustomSender: tri(p.CustomSender()), Identity: p.Identity, IdentityRegion: p.IdentityRegion,
-		SignInEmail: tri(p.SignInEmail()), Verified: tri(p.Verified), IdentityError: p.IdentityError, Ready: tri(p.Ready), Blocked: append([]inventory.Reason{}, p.Blocked()...), Failures: p.Failures,
+		SignInEmail: tri(p.SignInEmail()), NotificationLog: tri(p.NotificationLog()), Verified: tri(p.Verified), IdentityError: p.IdentityError, Ready: tri(p.Ready), Blocked: append([]inventory.Reason{}, p.Blocked()...), Failures: p.Failures,
 		LastModified: when(p.LastModified), Findings: append([]*rules.Finding{}, r.Findings...),
 	}
 	if s := p.Settings; s != nil {

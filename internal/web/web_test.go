@@ -36,7 +36,16 @@ func world() *inventory.Snapshot {
 				Recovery: "verified_email,<b>", EmailOTP: id == "own", MFA: inventory.No,
 			}
 		}
-		return inventory.UserPool{ID: "eu-west-1_" + id, Name: name, Listed: now, LastModified: now, Settings: s, Confirmed: now}
+		up := inventory.UserPool{ID: "eu-west-1_" + id, Name: name, Listed: now, LastModified: now, Settings: s, Confirmed: now}
+		yes, no := inventory.Detail{Value: inventory.Yes, Read: now}, inventory.Detail{Value: inventory.No, Read: now}
+		switch id {
+		case "missing":
+			s.MFA = inventory.Yes
+			up.Details = &inventory.Details{EmailMFA: yes, NotificationLog: no}
+		case "own":
+			up.Details = &inventory.Details{NotificationLog: yes}
+		}
+		return up
 	}
 	policy := inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopePool, Reset: 9 * time.Hour}
 	start, _ := policy.Window(now)
@@ -109,6 +118,11 @@ func TestRoutes(t *testing.T) {
 		{options(t), "GET", "/", 200, "<b>4</b> pools"},
 		{options(t), "GET", own + "eu-west-1_missing", 200, "Why it is blocked"},
 		{options(t), "GET", own + "eu-west-1_own", 200, `Codes by e-mail at sign-in</dt><dd>yes: <code>EMAIL_OTP</code></dd>`},
+		{options(t), "GET", own + "eu-west-1_missing", 200, `Codes by e-mail at sign-in</dt><dd>yes: e-mail MFA</dd>`},
+		{options(t), "GET", own + "eu-west-1_missing", 200, `could not be sent</dt><dd>off</dd>`},
+		{options(t), "GET", own + "eu-west-1_own", 200, `could not be sent</dt><dd>on</dd>`},
+		{options(t), "GET", own + "eu-west-1_default", 200, `could not be sent</dt><dd>not known</dd>`},
+		{options(t), "GET", "/api/v1" + own + "eu-west-1_missing", 200, `"notification_log":false`},
 		{options(t), "GET", own + "eu-west-1_default", 200, `Codes by e-mail at sign-in</dt><dd>no</dd>`},
 		{options(t), "GET", own + "eu-west-1_default", 200, `Recovery of a forgotten password</dt><dd>verified_email &lt;b&gt; </dd>`},
 		{options(t), "GET", "/api/v1" + own + "eu-west-1_own", 200, `"recovery":["verified_email","\u003cb\u003e"],"sign_in_email":true`},

@@ -11,6 +11,8 @@ data "aws_iam_policy_document" "read" {
     sid = "ReadUserPools"
     actions = [
       "cognito-idp:DescribeUserPool",
+      "cognito-idp:GetLogDeliveryConfiguration",
+      "cognito-idp:GetUserPoolMfaConfig",
       "cognito-idp:ListUserPoolClients",
       "cognito-idp:ListUserPools",
     ]
