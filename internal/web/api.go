@@ -272,7 +272,10 @@ func (s *site) apiPools(w http.ResponseWriter, r *http.Request) {
 	for _, row := range page {
 		pools = append(pools, v.poolJSON(row))
 	}
-	s.json(w, http.StatusOK, map[string]any{"total": total, "pools": pools})
+	encoded, warnings := encodeEach(pools, func(p *apiPool) string {
+		return "user pool " + p.ID + " in account " + p.AccountID + ", region " + p.Region
+	})
+	s.json(w, http.StatusOK, map[string]any{"total": total, "pools": encoded}, warnings...)
 }
 
 func (s *site) apiPool(w http.ResponseWriter, r *http.Request) {
@@ -305,7 +308,10 @@ func (s *site) apiIdentity(w http.ResponseWriter, r *http.Request) {
 
 func (s *site) apiTargets(w http.ResponseWriter, r *http.Request) {
 	page, total := s.view().targets(parseFilter(r.URL.Query()))
-	s.json(w, http.StatusOK, map[string]any{"total": total, "targets": targetsJSON(page)})
+	encoded, warnings := encodeEach(targetsJSON(page), func(t *apiTarget) string {
+		return "account " + t.AccountID + ", region " + t.Region
+	})
+	s.json(w, http.StatusOK, map[string]any{"total": total, "targets": encoded}, warnings...)
 }
 
 func (s *site) apiFindings(w http.ResponseWriter, r *http.Request) {
@@ -334,12 +340,26 @@ func (s *site) apiSummary(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// json answers in the format of Prometheus's API. With an error, data is its
-// message.
-func (s *site) json(w http.ResponseWriter, code int, data any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(code)
+// encodeEach encodes the items one by one, so that one that JSON cannot express,
+// such as a number that is infinite, does not take the others with it. It
+// returns those that could be encoded, and a warning about each of the others.
+func encodeEach[T any](items []T, name func(*T) string) (encoded []json.RawMessage, warnings []string) {
+	encoded = make([]json.RawMessage, 0, len(items))
+	for i := range items {
+		data, err := json.Marshal(&items[i])
+		if err != nil {
+			warnings = append(warnings, name(&items[i])+" is omitted: "+err.Error())
+			continue
+		}
+		encoded = append(encoded, data)
+	}
+	return encoded, warnings
+}
+
+// json answers in the format of Prometheus's API. The answer is encoded before
+// its status is sent, so that one that cannot be encoded is an error, and no
+// half answer. With an error, data is its message.
+func (s *site) json(w http.ResponseWriter, code int, data any, warnings ...string) {
 	body := map[string]any{"status": "success", "data": data}
 	if code != http.StatusOK {
 		kind := "not_found"
@@ -348,9 +368,19 @@ func (s *site) json(w http.ResponseWriter, code int, data any) {
 		}
 		body = map[string]any{"status": "error", "errorType": kind, "error": data}
 	}
-	if err := json.NewEncoder(w).Encode(body); err != nil {
-		s.o.Logger.Debug("Answering failed", "err", err)
+	if len(warnings) > 0 {
+		s.o.Logger.Error("A part of an answer could not be encoded and is omitted; please report it", "parts", len(warnings), "err", warnings[0])
+		body["warnings"] = warnings
 	}
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		s.o.Logger.Error("An answer could not be encoded; please report it", "err", err)
+		code, encoded = http.StatusInternalServerError, []byte(`{"status":"error","errorType":"internal","error":"the answer could not be encoded; see the log"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(encoded, '\n')) // It fails only if the client has disconnected.
 }
 
 // tagList returns the tags sorted by name.

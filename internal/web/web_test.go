@@ -342,6 +342,61 @@ func TestAPI(t *testing.T) {
 	}
 }
 
+// TestNotEncodable has a number and a time that JSON cannot express in the facts
+// of one account.
+func TestNotEncodable(t *testing.T) {
+	now := time.Now()
+	broken := inventory.Reading{
+		Target: inventory.Target{AccountID: "999999999999", Region: "eu-west-1"}, End: now, PoolsListed: now,
+		Outcomes: []inventory.Outcome{{API: "cognito-idp", LastSuccess: time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)}},
+		Pools:    []inventory.UserPool{{ID: "eu-west-1_far", Name: "far", LastModified: time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)}},
+	}
+	readings := []inventory.Reading{broken}
+	for r := range world().Readings() {
+		readings = append(readings, *r)
+	}
+	o := options(t)
+	judged := o.View().Rules.Judge(inventory.New(now, readings, inventory.Policy{}))
+	o.View = func() *rules.Judgement { return judged }
+	var log strings.Builder
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	for path, want := range map[string]struct {
+		status  int
+		has     []string
+		warning string
+		logged  string
+	}{
+		"/api/v1/pools": {
+			200,
+			[]string{`"total":5`, `"user_pool_id":"eu-west-1_own"`, `"user_pool_id":"eu-west-1_undescribed"`},
+			"user pool eu-west-1_far in account 999999999999, region eu-west-1 is omitted", "A part of an answer could not be encoded",
+		},
+		"/api/v1/targets": {200, []string{`"account_id":"111122223333"`}, "account 999999999999, region eu-west-1 is omitted", "A part of an answer could not be encoded"},
+		"/api/v1/pools/999999999999/eu-west-1/eu-west-1_far":                  {500, []string{`"status":"error"`, `"errorType":"internal"`}, "", "An answer could not be encoded"},
+		"/api/v1/pools" + strings.TrimPrefix(own, "/pools") + "eu-west-1_own": {200, []string{`"status":"success"`}, "", ""},
+	} {
+		log.Reset()
+		w := ask(t, o, "GET", path)
+		var answer struct {
+			Warnings []string `json:"warnings"`
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if w.Code != want.status || len(answer.Warnings) > 1 || !strings.Contains(strings.Join(answer.Warnings, ""), want.warning) || want.warning == "" && answer.Warnings != nil {
+			t.Errorf("%s: %d with the warnings %q, want %d with %q", path, w.Code, answer.Warnings, want.status, want.warning)
+		}
+		for _, text := range want.has {
+			if !strings.Contains(w.Body.String(), text) {
+				t.Errorf("%s: no %s in %s", path, text, w.Body)
+			}
+		}
+		if got := log.String(); !strings.Contains(got, want.logged) || want.logged == "" && got != "" {
+			t.Errorf("%s: the log has %s", path, got)
+		}
+	}
+}
+
 // many is a snapshot of so many pools.
 func many(n int) *inventory.Snapshot {
 	now := time.Now()
