@@ -6,13 +6,13 @@ import (
 )
 
 // CanonicalIdentity returns the form under which SES compares identities: a
-// domain, also that of an address, in lower case, the local part as it is.
+// domain in lower case, an address as it is. SES tells apart addresses that
+// differ only in case, that of their domain included.
 func CanonicalIdentity(name string) string {
-	local, domain, ok := cutAddress(name)
-	if !ok {
-		return strings.ToLower(name)
+	if _, _, ok := cutAddress(name); ok {
+		return name
 	}
-	return local + "@" + strings.ToLower(domain)
+	return strings.ToLower(name)
 }
 
 // CoveringIdentities returns, most specific first, the canonical identities
@@ -21,12 +21,12 @@ func CanonicalIdentity(name string) string {
 func CoveringIdentities(name string) []string {
 	covering := []string{CanonicalIdentity(name)}
 	domain := covering[0]
-	if local, d, ok := cutAddress(covering[0]); ok {
-		domain = d
+	if local, d, ok := cutAddress(name); ok {
+		domain = strings.ToLower(d)
 		if user, _, labelled := strings.Cut(local, "+"); labelled && user != "" {
 			covering = append(covering, user+"@"+d)
 		}
-		covering = append(covering, d)
+		covering = append(covering, domain)
 	}
 	for {
 		_, parent, ok := strings.Cut(domain, ".")
