@@ -319,7 +319,7 @@ var blockedDocs = map[inventory.Reason]string{
 	inventory.IdentityMissing:      "the identity does not exist, or a DEVELOPER pool has none",
 	inventory.IdentityUnverified:   "the identity is not verified",
 	inventory.CrossAccountIdentity: "the identity belongs to another account",
-	inventory.UnsupportedRegion:    "pools of this region cannot send through the identity's region",
+	inventory.UnsupportedRegion:    "pools of this region and mode cannot send through the identity's region",
 	inventory.FromMismatch:         "From does not belong to the identity",
 	inventory.Sandbox:              "SES is in the sandbox",
 	inventory.SendingDisabled:      "sending is disabled, for the account or the identity",

@@ -323,7 +323,7 @@ func (l *linker) identity(p *Pool) {
 	}
 	p.Verified = Yes
 	for _, region := range s.Regions {
-		p.add(UnsupportedRegion, mayUse(p.Target.Region, region, s.Mode).Not())
+		p.add(UnsupportedRegion, mayUse(p.Target.Region, region, s.Mode, s.Identity.Region == "*").Not())
 		identity, exists, verified := l.ses[region].resolve(s.Identity.Name)
 		p.Identity = cmp.Or(identity.Name, p.Identity)
 		p.IdentityError = cmp.Or(p.IdentityError, identity.ErrorType)

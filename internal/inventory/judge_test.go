@@ -103,6 +103,14 @@ func TestVerdict(t *testing.T) {
 		"region backwards":        {region: "eu-central-1", settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, ready: Yes, verified: Yes},
 		"region not allowed":      {region: "eu-north-1", settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, ready: No, verified: Yes, blocked: []Reason{UnsupportedRegion}},
 		"region not in the table": {region: "ap-southeast-6", settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, ready: Unknown, verified: Yes},
+		"own FROM, alternate region alone": {
+			region: "me-central-1", settings: &EmailConfiguration{Mode: ModeDefault, SourceARN: "arn:aws:ses:eu-central-1:" + account + ":identity/example.com", From: "a@example.com"},
+			ready: No, blocked: []Reason{UnsupportedRegion},
+		},
+		"DEVELOPER, alternate region alone": {
+			region: "me-central-1", settings: &EmailConfiguration{Mode: ModeDeveloper, SourceARN: "arn:aws:ses:eu-central-1:" + account + ":identity/example.com", From: "a@example.com"},
+			ready: Unknown,
+		},
 		"other account": {
 			settings: &EmailConfiguration{Mode: ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:999999999999:identity/example.com", From: "a@example.com"},
 			ses:      goodSES(), ids: []Identity{verified("example.com")}, ready: No, blocked: []Reason{CrossAccountIdentity},

@@ -110,19 +110,24 @@ var sesRegionTable = map[string]sesRegions{
 }
 
 // mayUse reports whether a pool in region may send through SES in ses.
-func mayUse(region, ses string, mode Mode) Tri {
+// everywhere says that its SourceArn has an asterisk for the region, which the
+// built-in sender demands of an own FROM in an alternate region.
+func mayUse(region, ses string, mode Mode, everywhere bool) Tri {
 	row, ok := sesRegionTable[region]
 	switch {
 	case !ok:
 		return Unknown
-	case slices.Contains(row.allowed, ses):
-		return Yes
-	case mode == ModeDefault && ses == row.defaultAlso:
-		return Yes
 	case row.alternate && ses == region && HasSES(region):
 		return Unknown
+	case mode == ModeUnknown:
+		if may := mayUse(region, ses, ModeDefault, everywhere); may == mayUse(region, ses, ModeDeveloper, everywhere) {
+			return may
+		}
+		return Unknown
+	case mode == ModeDefault && row.alternate:
+		return Known(everywhere && (slices.Contains(row.allowed, ses) || ses == row.defaultAlso))
 	default:
-		return No
+		return Known(slices.Contains(row.allowed, ses))
 	}
 }
 

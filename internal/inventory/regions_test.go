@@ -30,24 +30,35 @@ func TestRegions(t *testing.T) {
 
 func TestMayUse(t *testing.T) {
 	for _, tt := range []struct {
-		pool, ses string
-		mode      Mode
-		want      Tri
+		pool, ses  string
+		mode       Mode
+		everywhere bool
+		want       Tri
 	}{
-		{"eu-west-1", "eu-west-1", ModeDeveloper, Yes},
-		{"eu-central-1", "us-west-2", ModeDeveloper, Yes},
-		{"eu-central-1", "eu-west-3", ModeDeveloper, No},
-		{"eu-north-1", "eu-west-1", ModeDefault, No},
-		{"eu-north-1", "eu-north-1", ModeDefault, Yes},
-		{"ca-west-1", "ca-central-1", ModeDeveloper, Yes},
-		{"ca-west-1", "us-west-1", ModeDeveloper, No},
-		{"ca-west-1", "us-west-1", ModeDefault, Yes},
-		{"ca-west-1", "ca-west-1", ModeDeveloper, Unknown}, // AWS has since opened SES there.
-		{"ap-east-1", "ap-east-1", ModeDeveloper, No},      // There is no SES.
-		{"ap-southeast-6", "ap-southeast-6", ModeDeveloper, Unknown},
+		{"eu-west-1", "eu-west-1", ModeDeveloper, false, Yes},
+		{"eu-central-1", "us-west-2", ModeDeveloper, false, Yes},
+		{"eu-central-1", "us-west-2", ModeDefault, false, Yes},
+		{"eu-central-1", "us-west-2", ModeUnknown, false, Yes},
+		{"eu-central-1", "eu-west-3", ModeDeveloper, false, No},
+		{"eu-central-1", "eu-west-3", ModeUnknown, false, No},
+		{"eu-north-1", "eu-west-1", ModeDefault, false, No},
+		{"eu-north-1", "eu-north-1", ModeDefault, false, Yes},
+		{"ca-west-1", "ca-central-1", ModeDeveloper, false, Yes},
+		{"ca-west-1", "us-west-1", ModeDeveloper, false, No},
+		{"ca-west-1", "ca-central-1", ModeDefault, true, Yes},
+		{"ca-west-1", "us-west-1", ModeDefault, true, Yes},
+		{"ca-west-1", "ca-central-1", ModeDefault, false, No}, // It has to name every region.
+		{"ca-west-1", "us-west-1", ModeDefault, false, No},
+		{"ca-west-1", "eu-west-1", ModeDefault, false, No},
+		{"ca-west-1", "ca-central-1", ModeUnknown, false, Unknown},
+		{"ca-west-1", "eu-west-1", ModeUnknown, false, No},
+		{"ca-west-1", "ca-west-1", ModeDeveloper, false, Unknown}, // AWS has since opened SES there.
+		{"ca-west-1", "ca-west-1", ModeDefault, false, Unknown},
+		{"ap-east-1", "ap-east-1", ModeDeveloper, false, No}, // There is no SES.
+		{"ap-southeast-6", "ap-southeast-6", ModeDeveloper, false, Unknown},
 	} {
-		if got := mayUse(tt.pool, tt.ses, tt.mode); got != tt.want {
-			t.Errorf("a %s pool in %s through %s: %s, want %s", tt.mode, tt.pool, tt.ses, got, tt.want)
+		if got := mayUse(tt.pool, tt.ses, tt.mode, tt.everywhere); got != tt.want {
+			t.Errorf("a %s pool in %s through %s, everywhere %v: %s, want %s", tt.mode, tt.pool, tt.ses, tt.everywhere, got, tt.want)
 		}
 	}
 }

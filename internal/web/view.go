@@ -399,7 +399,7 @@ var explanations = map[inventory.Reason]explanation{
 	inventory.IdentityMissing:      {"SES has no identity of that name in that region, or the pool names none.", "Create and verify the identity there, or let the pool use one that exists."},
 	inventory.IdentityUnverified:   {"SES has not verified the identity, nor a domain that covers it.", "Publish the DNS records that SES shows for the domain, or follow the link in the e-mail that SES sent to the address."},
 	inventory.CrossAccountIdentity: {"The identity belongs to another account, which Cognito does not allow.", "Verify an identity in the pool's own account."},
-	inventory.UnsupportedRegion:    {"Pools in this region cannot send through SES in the identity's region.", "Verify the identity in a region that the pool may use."},
+	inventory.UnsupportedRegion:    {"Pools in this region and mode cannot send through SES in the identity's region.", "Verify the identity in a region that the pool may use. With COGNITO_DEFAULT in a region whose e-mail is sent from two other regions, the SourceArn must have * as region."},
 	inventory.FromMismatch:         {"The From address does not belong to the identity, or is missing with a domain.", "Set From to an address in the identity's domain."},
 	inventory.Sandbox:              {"The SES account is in the sandbox: it can send only to verified addresses.", "Ask SES for production access in that region."},
 	inventory.SendingDisabled:      {"Sending is switched off for the SES account or the identity.", "Find out who switched it off and why, then switch it on."},
