@@ -112,6 +112,20 @@ func TestPoliciesAllowWhatIsCalled(t *testing.T) {
 	}
 }
 
+// TestPartitions checks that the files that are used as they are name no
+// partition. The trust policy is an example, with an account to be replaced.
+func TestPartitions(t *testing.T) {
+	for _, name := range []string{"aws/iam-policy.json", "aws/hub-policy.json", "aws/member-role.yaml", "aws/terraform/main.tf", "aws/terraform/variables.tf"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if named := regexp.MustCompile(`arn:aws[a-z-]*:`).FindString(string(data)); named != "" {
+			t.Errorf("%s has %s", name, named)
+		}
+	}
+}
+
 func TestCloudFormation(t *testing.T) {
 	template := parse[map[string]any](t, "aws/member-role.yaml")
 	b, err := json.Marshal(template)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -129,6 +130,9 @@ func (a *app) plan(ctx context.Context, s *settings) (*awsread.Reader, collector
 		}
 		if t.Region == "" {
 			return nil, collector.Plan{}, errors.New("no region: set AWS_REGION, or list regions in the file that --config.file names")
+		}
+		if p := inventory.Partition(t.Region); !inventory.HasPools(p) {
+			return nil, collector.Plan{}, fmt.Errorf("region %s is in partition %s, which has no Cognito user pools", t.Region, p)
 		}
 	}
 	tags := make([]collector.TagLabel, 0, len(c.Tags))

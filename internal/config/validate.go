@@ -150,6 +150,10 @@ func (d *decoder) checkRegion(p *string) bool {
 	if slices.Contains(knownRegions, *p) {
 		return true
 	}
+	if partition := inventory.Partition(*p); !inventory.HasPools(partition) {
+		d.fail(p, "region %s is in partition %s, which has no Cognito user pools", yamlfile.Quote(*p), partition)
+		return false
+	}
 	hint := "allowed are " + allRegions
 	if near := d.Nearest(*p, knownRegions); near != "" {
 		hint = "did you mean " + near + "?"
@@ -230,6 +234,10 @@ func (d *decoder) checkRole(a *Account) bool {
 	part := roleARN.FindStringSubmatch(a.RoleARN)
 	if part == nil {
 		d.fail(&a.RoleARN, "role_arn must be like arn:aws:iam::111122223333:role/NAME, not %s", yamlfile.Quote(a.RoleARN))
+		return false
+	}
+	if !inventory.HasPools(part[1]) {
+		d.fail(&a.RoleARN, "role_arn is in partition %s, which has no Cognito user pools", part[1])
 		return false
 	}
 	if !slices.Contains(knownPartitions, part[1]) {

@@ -52,6 +52,9 @@ func Partition(region string) string {
 	}
 }
 
+// HasPools reports whether the partition has Cognito user pools. China has none.
+func HasPools(partition string) bool { return partition != "aws-cn" }
+
 // sesRegions says through which SES regions the pools of one region can send.
 type sesRegions struct {
 	allowed []string // for DEVELOPER; also for COGNITO_DEFAULT with an own FROM

@@ -23,6 +23,11 @@ func TestRegions(t *testing.T) {
 			t.Errorf("%s: SES %v, opt-in %v, partition %s, split %v", region, HasSES(region), OptIn(region), Partition(region), splitRegions(region))
 		}
 	}
+	for partition, want := range map[string]bool{"aws": true, "aws-us-gov": true, "aws-eusc": true, "aws-cn": false} {
+		if HasPools(partition) != want {
+			t.Errorf("%s has pools: %v", partition, !want)
+		}
+	}
 	if known := KnownRegions(); !slices.IsSorted(known) || !slices.Contains(known, "eu-west-1") {
 		t.Errorf("known regions %v", known)
 	}
