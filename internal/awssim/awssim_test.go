@@ -587,6 +587,11 @@ func TestParseFleet(t *testing.T) {
 		{"unit", "accounts: [{id: '100000000001', unit: a//b}]", `organizational unit "a//b" is not names of 1 to 128 characters`},
 		{"deep unit", "accounts: [{id: '100000000001'}]\norganization: {units: [a/b/c/d/e/f]}", "at most 5"},
 		{"delegated administrator", "accounts: [{id: '100000000001'}]\norganization: {delegated: ['100000000002']}", `there is no account "100000000002"`},
+		{
+			"replica status", "accounts: [{id: '100000000001', regions: {eu-west-1: {pools: [{id: eu-west-1_a}]}, eu-west-2: {pools: [{id: eu-west-1_a, replica_status: LATE}]}}}]",
+			`user pool eu-west-1_a in eu-west-2: replica_status is "LATE"`,
+		},
+		{"replica status of none", region("pools: [{id: eu-west-1_a, replica_status: ACTIVE}]"), "user pool eu-west-1_a in eu-west-1 is not a replica and has no replica_status"},
 		{"traffic", region("pools: [{name: a, traffic: {per_hour: {Dance: 1}}}]"), `unknown event "Dance"`},
 	} {
 		if _, err := awssim.ParseFleet([]byte(tt.fleet)); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -643,6 +648,11 @@ func TestParseFault(t *testing.T) {
 		"kind=deny,rate=2":          "rate 2 must be within 0 and 1",
 		"kind=deny,service=dynamo":  `unknown service "dynamo", allowed are account, `,
 		"kind=deny},{kind=throttle": "must be key=value",
+
+		"kind=replace":                      `field "" goes with kind replace`,
+		"kind=deny,field=Arn":               `field "Arn" goes with kind replace, and only with it`,
+		"kind=replace,field=Arn,value=[]":   "value [] must be a string",
+		"kind=replace,field=Arn,value=.inf": "value +Inf must be a string",
 	} {
 		if _, err := awssim.ParseFault(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)

@@ -149,6 +149,22 @@ func listUserPoolClients(c *call, p *Pool) (object, error) {
 	}.page(c)
 }
 
+func listUserPoolReplicas(c *call, p *Pool) (object, error) {
+	regions := c.owner().replicas(p.ID)
+	if len(regions) < 2 {
+		regions = nil
+	}
+	return object{"UserPoolReplicas": list(regions, func(region string) any {
+		there := *c
+		there.region = region
+		role, status := "PRIMARY", "ACTIVE"
+		if replica := c.owner().region(region).pool(p.ID); replica.home() != region {
+			role, status = "SECONDARY", replica.ReplicaStatus
+		}
+		return object{"RegionName": region, "Role": role, "Status": status, "UserPoolArn": there.arn("cognito-idp", "userpool/"+p.ID)}
+	})}, nil
+}
+
 // getUserPoolMfaConfig answers a second factor by app where there is none by
 // e-mail. The template of e-mails is answered without MFA, too: sign-in with
 // EMAIL_OTP uses it.

@@ -128,8 +128,9 @@ type Pool struct {
 	FirstFactors     []string          `yaml:"first_factors,omitempty"` // AllowedFirstAuthFactors; [PASSWORD], if not given
 	LogDelivery      []string          `yaml:"log_delivery,omitempty"`  // sources of events that are logged: userNotification, userAuthEvents
 	Tags             map[string]string `yaml:"tags,omitempty"`
-	Clients          []Client          `yaml:"clients,omitempty"` // one, if none is given
-	Traffic          Traffic           `yaml:"traffic,omitempty"` // a replica has none
+	Clients          []Client          `yaml:"clients,omitempty"`        // one, if none is given
+	ReplicaStatus    string            `yaml:"replica_status,omitempty"` // of a replica: CREATING, INACTIVE, ACTIVE, if not given, or DELETING
+	Traffic          Traffic           `yaml:"traffic,omitempty"`        // a replica has none
 	Created          time.Time         `yaml:"created,omitempty"`
 	Modified         time.Time         `yaml:"modified,omitempty"` // moves when a new fleet changes the pool
 }
@@ -292,6 +293,9 @@ func (a *Account) completeReplicas() error {
 		for i := range r.Pools {
 			p := &r.Pools[i]
 			if p.home() == name {
+				if p.ReplicaStatus != "" {
+					return fmt.Errorf("user pool %s in %s is not a replica and has no replica_status", p.ID, name)
+				}
 				continue
 			}
 			primary := a.region(p.home()).pool(p.ID)
@@ -304,6 +308,10 @@ func (a *Account) completeReplicas() error {
 				return fmt.Errorf("user pool %s in %s is a replica: it sends only codes at sign-in, and the events of traffic are others", p.ID, name)
 			}
 			want := *p
+			assume(&want.ReplicaStatus, "ACTIVE")
+			if err := oneOf("replica_status", want.ReplicaStatus, "CREATING", "INACTIVE", "ACTIVE", "DELETING"); err != nil {
+				return fmt.Errorf("user pool %s in %s: %w", p.ID, name, err)
+			}
 			want.Name, want.Tier, want.AutoVerified, want.Clients, want.Created = primary.Name, primary.Tier, primary.AutoVerified, primary.Clients, primary.Created
 			want.Recovery, want.MFA, want.EmailMFA, want.FirstFactors = primary.Recovery, primary.MFA, primary.EmailMFA, primary.FirstFactors
 			if !reflect.DeepEqual(*p, want) { // A fleet that is served is not written to.

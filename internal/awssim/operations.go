@@ -73,6 +73,7 @@ func init() { // The handlers reach back to the table.
 			"ListUserPools":               {15, "UserPoolRead", listUserPools},
 			"DescribeUserPool":            {15, "UserPoolRead", ofPool(describeUserPool)},
 			"ListUserPoolClients":         {15, "", ofPool(listUserPoolClients)},
+			"ListUserPoolReplicas":        {handle: ofPool(listUserPoolReplicas)},
 			"GetUserPoolMfaConfig":        {20, "UserPoolResourceRead", ofPool(getUserPoolMfaConfig)},
 			"DescribeRiskConfiguration":   {20, "UserPoolResourceRead", ofPool(describeRiskConfiguration)},
 			"GetLogDeliveryConfiguration": {handle: ofPool(getLogDeliveryConfiguration)},

@@ -64,7 +64,7 @@ accounts:
       - {id: eu-west-1_Old000001, name: old, mode: ABSENT}
     eu-central-1:
       pools:
-      - {id: eu-west-1_Main00001, mode: COGNITO_DEFAULT, custom_sender: "arn:aws:lambda:eu-central-1:100000000001:function:sender"}
+      - {id: eu-west-1_Main00001, replica_status: INACTIVE, mode: COGNITO_DEFAULT, custom_sender: "arn:aws:lambda:eu-central-1:100000000001:function:sender"}
 - {id: "100000000002", unit: Workloads/Prod, tags: {team: shop, env: prod}, new_regions: [eu-new-9]}
 - {id: "100000000003", state: CLOSED}
 organization: {delegated: ["100000000002"], units: [Empty]}
@@ -201,6 +201,12 @@ func TestOperations(t *testing.T) {
 		"AdminCreateUserConfig": {"UnusedAccountValidityDays": 7}, "IssuerConfiguration": {"Type": "ORIGINAL"}, "KeyConfiguration": {"KeyType": "AWS_OWNED_KEY"},
 		"Policies": {"PasswordPolicy": {"MinimumLength": 8, "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": true, "RequireUppercase": true, "TemporaryPasswordValidityDays": 7},
 		"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD"]}}, "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE"}, `+dates+`}}`)
+	replicas, err := cognito.ListUserPoolReplicas(ctx, &cognitoidentityprovider.ListUserPoolReplicasInput{UserPoolId: id})
+	shape(t, "ListUserPoolReplicas", replicas, err, `{"UserPoolReplicas": [
+		{"RegionName": "eu-central-1", "Role": "SECONDARY", "Status": "INACTIVE", "UserPoolArn": "arn:aws:cognito-idp:eu-central-1:100000000001:userpool/eu-west-1_Main00001"},
+		{"RegionName": "eu-west-1", "Role": "PRIMARY", "Status": "ACTIVE", "UserPoolArn": "arn:aws:cognito-idp:eu-west-1:100000000001:userpool/eu-west-1_Main00001"}]}`)
+	replicas, err = cognito.ListUserPoolReplicas(ctx, &cognitoidentityprovider.ListUserPoolReplicasInput{UserPoolId: aws.String("eu-west-1_Fresh0001")})
+	shape(t, "ListUserPoolReplicas", replicas, err, `null`)
 	mfa, err := cognito.GetUserPoolMfaConfig(ctx, &cognitoidentityprovider.GetUserPoolMfaConfigInput{UserPoolId: id})
 	shape(t, "GetUserPoolMfaConfig", mfa, err, `{"MfaConfiguration": "OFF"}`)
 	risk, err := cognito.DescribeRiskConfiguration(ctx, &cognitoidentityprovider.DescribeRiskConfigurationInput{UserPoolId: id, ClientId: aws.String("1main")})
@@ -463,6 +469,71 @@ func TestReplica(t *testing.T) {
 	if !regions["eu-central-1"].Pools[0].Modified.Equal(noon) || regions["eu-west-1"].Pools[0].Modified.Equal(noon) {
 		t.Errorf("modified %s and %s", regions["eu-central-1"].Pools[0].Modified, regions["eu-west-1"].Pools[0].Modified)
 	}
+}
+
+// TestReplace has answers with other values than the fleet's, some of which no
+// number or time has.
+func TestReplace(t *testing.T) {
+	sim, cfg := startEverything(t)
+	describe := func(id string) *cognitoidentityprovider.DescribeUserPoolOutput {
+		t.Helper()
+		out, err := cognitoidentityprovider.NewFromConfig(cfg).DescribeUserPool(t.Context(), &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(id)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	replace := func(resource, field string, value any) {
+		t.Helper()
+		if err := sim.SetFaults([]awssim.Fault{{Kind: "replace", Resource: resource, Field: field, Value: value}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace("eu-west-1_Main00001", "EmailSendingAccount", "PIGEON")
+	if out := describe("eu-west-1_Main00001"); out.UserPool.EmailConfiguration.EmailSendingAccount != "PIGEON" || *out.UserPool.EmailConfiguration.SourceArn == "PIGEON" {
+		t.Errorf("%+v", out.UserPool.EmailConfiguration)
+	}
+	if out := describe("eu-west-1_Fresh0001"); out.UserPool.EmailConfiguration.EmailSendingAccount != "COGNITO_DEFAULT" {
+		t.Errorf("another pool: %+v", out.UserPool.EmailConfiguration)
+	}
+	if sim.Calls()[0].Errors != 0 {
+		t.Errorf("%+v", sim.Calls())
+	}
+	for value, want := range map[any]string{
+		"NaN": `"Max24HourSend":"NaN"`, "Infinity": `"Max24HourSend":"Infinity"`, "-Infinity": `"Max24HourSend":"-Infinity"`,
+		nil: `"Max24HourSend":null`, -7: `"Max24HourSend":-7.0`, 0.5: `"Max24HourSend":0.5`, "many": `"Max24HourSend":"many"`, true: `"Max24HourSend":true`,
+	} {
+		replace("", "Max24HourSend", value)
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/v2/email/account", nil)
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIATEST/20260301/eu-west-1/ses/aws4_request, SignedHeaders=host, Signature=00")
+		w := httptest.NewRecorder()
+		sim.ServeHTTP(w, r)
+		if !strings.Contains(w.Body.String(), want) || !strings.Contains(w.Body.String(), `"MaxSendRate":14.0`) {
+			t.Errorf("%v: %s, want %s", value, w.Body, want)
+		}
+	}
+	watch := cloudwatch.NewFromConfig(cfg)
+	read := func() cwtypes.MetricDataResult {
+		t.Helper()
+		out, err := watch.GetMetricData(t.Context(), &cloudwatch.GetMetricDataInput{
+			StartTime: aws.Time(noon.Add(-2 * time.Hour)), EndTime: aws.Time(noon),
+			MetricDataQueries: []cwtypes.MetricDataQuery{{Id: aws.String("m"), MetricStat: bounces("Average", 3600)}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.MetricDataResults[0]
+	}
+	replace("", "Values", "NaN")
+	if got := read(); len(got.Values) != 2 || !math.IsNaN(got.Values[0]) || !math.IsNaN(got.Values[1]) {
+		t.Errorf("%+v", got)
+	}
+	replace("", "Timestamps", -62135596800)
+	if got := read(); len(got.Timestamps) != 2 || got.Timestamps[0].Year() != 1 || got.Values[0] != 0.25 {
+		t.Errorf("%+v", got)
+	}
+	replace("", "NextToken", nil)
+	read()
 }
 
 // TestCompleteAgain checks, under the race detector, that a fleet that is

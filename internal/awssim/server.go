@@ -231,7 +231,7 @@ func (s *Server) answer(c *call, refused *awsError, kind string) (a answer, fail
 	var e *awsError
 	switch {
 	case err == nil:
-		return encode(c, out), kind == "truncate"
+		return encode(c, s.replaced(c, out)), kind == "truncate"
 	case errors.As(err, &e):
 		return encodeError(c, e), true
 	default:

@@ -365,7 +365,11 @@ func toCBOR(v any) cbor.Value {
 	case double:
 		return cbor.Float64(v)
 	case stamp:
-		return &cbor.Tag{ID: 1, Value: cbor.Float64(v.seconds())}
+		return toCBOR(moment(v.seconds()))
+	case moment:
+		return &cbor.Tag{ID: 1, Value: cbor.Float64(v)}
+	case nil:
+		return &cbor.Nil{}
 	default:
 		panic(fmt.Sprintf("no CBOR for %T", v)) // Of what CloudWatch answers, there is nothing else.
 	}
@@ -382,8 +386,25 @@ func (d double) String() string {
 	return s
 }
 
+// MarshalJSON implements json.Marshaler. What is no number is a string.
+func (d double) MarshalJSON() ([]byte, error) {
+	switch {
+	case math.IsNaN(float64(d)):
+		return []byte(`"NaN"`), nil
+	case math.IsInf(float64(d), 1):
+		return []byte(`"Infinity"`), nil
+	case math.IsInf(float64(d), -1):
+		return []byte(`"-Infinity"`), nil
+	default:
+		return []byte(d.String()), nil
+	}
+}
+
+// moment is a time in Unix seconds, which need not be one that there is.
+type moment double
+
 // MarshalJSON implements json.Marshaler.
-func (d double) MarshalJSON() ([]byte, error) { return []byte(d.String()), nil }
+func (m moment) MarshalJSON() ([]byte, error) { return double(m).MarshalJSON() }
 
 // stamp is a time, which JSON and CBOR write as Unix seconds.
 type stamp time.Time
