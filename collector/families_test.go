@@ -76,7 +76,7 @@ func familyWorld(t *testing.T) *rules.Judgement {
 		Pools: []inventory.UserPool{
 			pool("eu-west-1", "builtin", "built-in", builtin),
 			pool("eu-west-1", "exempted", "exempted", developer("pending.example", "a@pending.example")),
-			pool("eu-west-1", "lambda", `quotes " and \ <script>`, &inventory.EmailConfiguration{Mode: inventory.ModeDefault, CustomSender: true}),
+			pool("eu-west-1", "lambda", `quotes " and \ <script>`, &inventory.EmailConfiguration{Mode: inventory.ModeDefault, ModeAbsent: true, CustomSender: true}),
 			pool("eu-west-1", "mode", "a mode of the future", &inventory.EmailConfiguration{Mode: inventory.ModeUnknown}),
 			pool("eu-west-1", "own", "own", developer("example.com", "a@example.com")),
 			pool("eu-west-1", "undescribed", "", nil),

@@ -30,22 +30,24 @@ func verifies(s *inventory.Settings) string {
 // poolFamilies are the metrics of user pools.
 var poolFamilies = []Family{
 	{
-		Name: "pool_info", Tagged: true, Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region", "verifies", "recovery"),
-		Help: "Facts about a user pool that rarely change; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn; verifies is what sign-up verifies, none if nothing, from AutoVerifiedAttributes; recovery is how users recover a forgotten password, by priority, from AccountRecoverySetting. Configured pool tags are labels tag_*.",
+		Name: "pool_info", Tagged: true, Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region", "mode_source", "verifies", "recovery"),
+		Help: "Facts about a user pool that rarely change; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn; mode_source is absent where AWS leaves EmailConfiguration.EmailSendingAccount out, which means COGNITO_DEFAULT, and stated otherwise; verifies is what sign-up verifies, none if nothing, from AutoVerifiedAttributes; recovery is how users recover a forgotten password, by priority, from AccountRecoverySetting. Configured pool tags are labels tag_*.",
 		Samples: func(v *accountView, emit Emit) {
 			for i := range v.Pools {
 				p := &v.Pools[i]
-				settings := p.Settings
+				settings, modeSource := p.Settings, ""
 				if settings == nil {
 					settings = &inventory.Settings{}
+				} else {
+					modeSource = string(settings.ModeSource())
 				}
-				emit(1, v.appendOwnTags(append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion, verifies(p.Settings), settings.Recovery), p)...)
+				emit(1, v.appendOwnTags(append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion, modeSource, verifies(p.Settings), settings.Recovery), p)...)
 			}
 		},
 	},
 	{
 		Name: "pool_mode", Labels: with(poolLabels, "mode"),
-		Help: "1 for the mode the pool is in: who sends its e-mail. From Cognito DescribeUserPool, EmailConfiguration.EmailSendingAccount; UNKNOWN when it could not be read or is a value this version does not know.",
+		Help: "1 for the mode the pool is in: who sends its e-mail. From Cognito DescribeUserPool, EmailConfiguration.EmailSendingAccount, COGNITO_DEFAULT if AWS leaves it out; UNKNOWN when it could not be read or is a value this version does not know.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
 			for _, m := range inventory.Modes() {
 				emit(number(p.Mode() == m), append(poolValues(p), string(m))...)

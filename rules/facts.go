@@ -366,6 +366,7 @@ var poolType = newType(
 	fact{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *poolView) any { return text(v.Target.AccountName) })},
 	fact{name: "region", typ: cel.StringType, doc: "of the pool", read: of(func(v *poolView) any { return text(v.Target.Region) })},
 	fact{name: "mode", typ: cel.StringType, doc: "`COGNITO_DEFAULT` or `DEVELOPER`", not: "the pool could not be described, or has a mode that AWS added later", read: of(func(v *poolView) any { return textOrUnknown(string(v.Mode())) })},
+	fact{name: "mode_source", typ: cel.StringType, doc: "`absent` where AWS leaves EmailSendingAccount out, which means `COGNITO_DEFAULT`; else `stated`", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(string(s.ModeSource())) })},
 	fact{name: "tier", typ: cel.StringType, doc: "feature plan such as `ESSENTIALS`", not: "the pool could not be described, or AWS does not say", read: setting(func(s *inventory.Settings) any { return textOrUnknown(s.Tier) })},
 	fact{name: "custom_sender", typ: cel.BoolType, doc: "whether a CustomEmailSender Lambda function sends the pool's e-mail", not: "the pool could not be described", read: of(func(v *poolView) any { return tri(v.CustomSender()) })},
 	fact{name: "source_arn", typ: cel.StringType, doc: "of the identity; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.SourceARN) })},

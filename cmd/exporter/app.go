@@ -34,6 +34,9 @@ type app struct {
 
 	config atomic.Pointer[config.Config] // in force; nil before the first load
 
+	modesMu sync.Mutex      // guards what follows
+	modes   map[string]bool // unknown ones that were logged
+
 	reloading sync.Mutex // one reload at a time; guards what follows
 	reader    *awsread.Reader
 	collector *collector.Collector // nil before the first load
@@ -172,6 +175,7 @@ func (a *app) readerOptions(c *config.Config) awsread.Options {
 		Panicked: func(call string, stack []byte) {
 			a.logger.Error("An AWS call panicked", "err", call, "stack", string(stack))
 		},
+		UnknownMode: a.unknownMode,
 		Budgets: map[string]float64{
 			inventory.APICognito: c.RequestBudgets.Cognito, inventory.APISES: c.RequestBudgets.SES,
 			inventory.APICloudWatch: c.RequestBudgets.CloudWatch, inventory.APICloudTrail: c.RequestBudgets.CloudTrail,
@@ -185,6 +189,25 @@ func (a *app) readerOptions(c *config.Config) awsread.Options {
 		opts.Budgets = nil
 	}
 	return opts
+}
+
+// mostModes is how many unknown modes are logged: whatever answers in place of
+// AWS may make up any number of them.
+const mostModes = 20
+
+// unknownMode logs a mode that this version does not know, once.
+func (a *app) unknownMode(t inventory.Target, poolID, mode string) {
+	a.modesMu.Lock()
+	defer a.modesMu.Unlock()
+	if a.modes[mode] || len(a.modes) >= mostModes {
+		return
+	}
+	if a.modes == nil {
+		a.modes = map[string]bool{}
+	}
+	a.modes[mode] = true
+	a.logger.Warn("A user pool has a mode that this version does not know; how it sends e-mail is unknown",
+		"mode", mode, "account_id", t.AccountID, "region", t.Region, "user_pool_id", poolID)
 }
 
 // stop waits until the collector has ended, after its context has.

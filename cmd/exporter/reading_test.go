@@ -173,6 +173,33 @@ func demoApp(t *testing.T) *app {
 	return a
 }
 
+// TestUnknownModes checks that each mode that is not known is logged once, as
+// long as there are not too many.
+func TestUnknownModes(t *testing.T) {
+	var log strings.Builder
+	a := newApp(nil, slog.New(slog.NewTextHandler(&log, nil)), prometheus.NewRegistry(), false)
+	at := inventory.Target{AccountID: "111122223333", Region: "eu-west-1"}
+	for n := range 30 {
+		for _, id := range []string{"eu-west-1_a", "eu-west-1_b"} {
+			a.unknownMode(at, id, fmt.Sprintf("MODE_%02d", n/2))
+		}
+	}
+	if n := strings.Count(log.String(), "\n"); n != 15 {
+		t.Errorf("%d lines, want 15", n)
+	}
+	for _, text := range []string{"level=WARN", "mode=MODE_00", "account_id=111122223333", "region=eu-west-1", "user_pool_id=eu-west-1_a"} {
+		if line, _, _ := strings.Cut(log.String(), "\n"); !strings.Contains(line, text) {
+			t.Errorf("no %s in %s", text, line)
+		}
+	}
+	for n := range 30 {
+		a.unknownMode(at, "eu-west-1_a", fmt.Sprintf("MORE_%02d", n))
+	}
+	if n := strings.Count(log.String(), "\n"); n != 20 {
+		t.Errorf("%d lines, want 20", n)
+	}
+}
+
 // TestDemo reads the whole demo, and compares what is shown with a golden file.
 func TestDemo(t *testing.T) {
 	atNoon(t, func(t *testing.T) {

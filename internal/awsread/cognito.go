@@ -3,6 +3,7 @@ package awsread
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -189,11 +190,17 @@ func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool) error {
 	if err == nil && (out.UserPool == nil || aws.ToString(out.UserPool.Id) != up.ID) {
 		err = errMalformed
 	}
+	if err == nil {
+		err = p.foreign(out.UserPool)
+	}
 	if err != nil {
 		return err
 	}
 	up.Confirmed = time.Now()
 	up.Settings = settingsOf(p.reading.Target.Key(), out.UserPool, up.LastModified, up.Confirmed)
+	if mode := up.Settings.UnknownMode; mode != "" && p.opts.UnknownMode != nil {
+		p.opts.UnknownMode(p.reading.Target, up.ID, mode)
+	}
 	return nil
 }
 
@@ -213,16 +220,32 @@ func recoveryOf(setting *types.AccountRecoverySettingType) string {
 	return shared(strings.Join(names, ","))
 }
 
-// settingsOf takes over what matters for e-mail. A mode that Cognito does not
-// give, or that this program does not know, is unknown.
+// foreign returns an error for a pool of another account than the one that was
+// asked, whose facts would be linked to identities that it cannot use.
+func (p *pass) foreign(up *types.UserPoolType) error {
+	part := strings.Split(aws.ToString(up.Arn), ":") // arn:PARTITION:cognito-idp:REGION:ACCOUNT:userpool/ID
+	if len(part) < 5 || part[4] == p.reading.Target.AccountID {
+		return nil
+	}
+	return &ownError{
+		inventory.Invalid, fmt.Sprintf("user pool %s belongs to account %s by its Arn, but account %s was asked", aws.ToString(up.Id), part[4], p.reading.Target.AccountID),
+		remedy(inventory.Invalid),
+	}
+}
+
+// settingsOf takes over what matters for e-mail. Without EmailSendingAccount
+// Cognito uses its built-in sender. A mode that this program does not know is
+// unknown.
 func settingsOf(pool inventory.Key, up *types.UserPoolType, modified, now time.Time) *inventory.Settings {
-	email := inventory.EmailConfiguration{Mode: inventory.ModeUnknown}
+	email := inventory.EmailConfiguration{Mode: inventory.ModeDefault, ModeAbsent: true}
 	if e := up.EmailConfiguration; e != nil {
+		email.ModeAbsent = e.EmailSendingAccount == ""
 		switch e.EmailSendingAccount {
-		case types.EmailSendingAccountTypeCognitoDefault:
-			email.Mode = inventory.ModeDefault
+		case "", types.EmailSendingAccountTypeCognitoDefault:
 		case types.EmailSendingAccountTypeDeveloper:
 			email.Mode = inventory.ModeDeveloper
+		default:
+			email.Mode, email.UnknownMode = inventory.ModeUnknown, shared(string(e.EmailSendingAccount))
 		}
 		email.SourceARN, email.From = sharedText(e.SourceArn), sharedText(e.From)
 		email.ReplyTo, email.ConfigurationSet = sharedText(e.ReplyToEmailAddress), sharedText(e.ConfigurationSet)

@@ -111,6 +111,83 @@ func TestUnknownValues(t *testing.T) {
 	})
 }
 
+// TestModes has pools whose mode AWS leaves out in one way or another, and one
+// with a mode that AWS has added since.
+func TestModes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const absent, empty, gone, pigeon, developer = "eu-west-1_absent", "eu-west-1_empty", "eu-west-1_gone", "eu-west-1_pigeon", "eu-west-1_own"
+		sim := simulate(t, awssim.Options{NoQuotas: true, Fleet: parseFleet(t, `accounts: [{id: "`+hub+`", regions: {eu-west-1: {pools: [
+			{id: `+absent+`, mode: ABSENT}, {id: `+empty+`}, {id: `+gone+`, mode: DEVELOPER}, {id: `+pigeon+`}, {id: `+developer+`, mode: DEVELOPER}]}}}]`)})
+		sim.fault(t,
+			awssim.Fault{Kind: "replace", Resource: empty, Field: "EmailSendingAccount", Value: ""},
+			awssim.Fault{Kind: "replace", Resource: gone, Field: "EmailConfiguration", Value: nil},
+			awssim.Fault{Kind: "replace", Resource: pigeon, Field: "EmailSendingAccount", Value: "PIGEON"})
+		var told []string
+		r := sim.reader(t, func(o *awsread.Options) {
+			o.UnknownMode = func(at inventory.Target, poolID, mode string) {
+				told = append(told, at.AccountID+" "+at.Region+" "+poolID+" "+mode)
+			}
+		}).Read(t.Context(), target(hub), nil)
+		allOK(t, r)
+		if want := hub + " eu-west-1 " + pigeon + " PIGEON"; len(told) != 1 || told[0] != want {
+			t.Errorf("told of %q, want %q", told, want)
+		}
+		for _, up := range r.Pools {
+			mode, source, unknown := inventory.ModeDefault, inventory.ModeAbsent, ""
+			switch up.ID {
+			case pigeon:
+				mode, source, unknown = inventory.ModeUnknown, inventory.ModeStated, "PIGEON"
+			case developer:
+				mode, source = inventory.ModeDeveloper, inventory.ModeStated
+			}
+			if s := up.Settings; s == nil || s.Mode != mode || s.ModeSource() != source || s.UnknownMode != unknown {
+				t.Errorf("%s: %+v, want %s, %s, %q", up.ID, s, mode, source, unknown)
+			}
+		}
+	})
+}
+
+// TestForeignPool has an answer about a pool of another account.
+func TestForeignPool(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		sim := simulate(t, awssim.Options{NoQuotas: true})
+		always := func(o *awsread.Options) { o.DescribeMaxAge = time.Nanosecond }
+		good := sim.reader(t, always).Read(t.Context(), target(hub), nil)
+		complete(t, good)
+		id := pool(t, good, "customers").ID
+		time.Sleep(time.Minute)
+		for arn, want := range map[any]inventory.Class{
+			"arn:aws:cognito-idp:eu-west-1:" + staging + ":userpool/" + id:        inventory.Invalid,
+			"arn:aws-us-gov:cognito-idp:eu-west-1:" + sandbox + ":userpool/" + id: inventory.Invalid,
+			"arn:aws:cognito-idp:eu-west-1:" + hub + ":userpool/" + id:            inventory.OK,
+			nil: inventory.OK,
+		} {
+			sim.fault(t, awssim.Fault{Kind: "replace", Resource: id, Field: "Arn", Value: arn})
+			fresh, kept := sim.reader(t, always).Read(t.Context(), target(hub), nil), sim.reader(t, always).Read(t.Context(), target(hub), &good)
+			for _, r := range []inventory.Reading{fresh, kept} {
+				o, _ := r.Outcome(inventory.APICognito)
+				if o.Class != want || class(t, r, inventory.APISES) != inventory.OK {
+					t.Errorf("%v: %+v", arn, r.Outcomes)
+				}
+				text, _ := arn.(string)
+				other := strings.Split(text+"::::", ":")[4]
+				if want == inventory.Invalid && !strings.Contains(o.Message, "user pool "+id+" belongs to account "+other+" by its Arn, but account "+hub+" was asked") {
+					t.Errorf("%v: %q", arn, o.Message)
+				}
+				if pool(t, r, "built-in").Settings == nil {
+					t.Errorf("%v: another pool is lost", arn)
+				}
+			}
+			if s := pool(t, fresh, "customers").Settings; (s == nil) != (want == inventory.Invalid) {
+				t.Errorf("%v: settings %+v", arn, s)
+			}
+			if s, before := pool(t, kept, "customers"), pool(t, good, "customers"); s.Settings == nil || s.Confirmed.Equal(before.Confirmed) != (want == inventory.Invalid) {
+				t.Errorf("%v: kept %+v", arn, s)
+			}
+		}
+	})
+}
+
 // TestNumbers has numbers that count nothing. Only they are unknown.
 func TestNumbers(t *testing.T) {
 	for _, tt := range []struct {

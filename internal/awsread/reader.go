@@ -58,6 +58,11 @@ type Options struct {
 	// describes it, for the log; may be nil.
 	Panicked func(call string, stack []byte)
 
+	// UnknownMode is called with each described pool whose EmailSendingAccount this
+	// program does not know, and with that value, for the log; from many
+	// goroutines. It may be nil.
+	UnknownMode func(t inventory.Target, poolID, mode string)
+
 	Quota      inventory.Policy  // of the built-in sender: its days are what usage is read for
 	Details    bool              // read those of user pools
 	CloudWatch bool              // read sign-ups and the reputation of SES accounts

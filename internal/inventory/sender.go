@@ -18,9 +18,20 @@ const (
 // Modes lists every mode.
 func Modes() []Mode { return []Mode{ModeDefault, ModeDeveloper, ModeUnknown} }
 
+// ModeSource says where a pool's mode is from.
+type ModeSource string
+
+// The sources of a mode.
+const (
+	ModeStated ModeSource = "stated" // AWS states EmailSendingAccount
+	ModeAbsent ModeSource = "absent" // AWS leaves it out, which means [ModeDefault]: pools of the first years do not have it
+)
+
 // EmailConfiguration is what Cognito's DescribeUserPool says of a pool's e-mail.
 type EmailConfiguration struct {
 	Mode             Mode
+	ModeAbsent       bool   // AWS leaves EmailSendingAccount out, which means [ModeDefault]
+	UnknownMode      string // the EmailSendingAccount that this program does not know; else empty
 	SourceARN        string // may be empty
 	From             string // may be empty
 	ReplyTo          string // may be empty
@@ -59,6 +70,14 @@ func NewSender(pool Key, e EmailConfiguration) Sender {
 		s.Regions = []string{identity.Region}
 	}
 	return s
+}
+
+// ModeSource says where the mode is from.
+func (s *Sender) ModeSource() ModeSource {
+	if s.ModeAbsent {
+		return ModeAbsent
+	}
+	return ModeStated
 }
 
 // SendsDefault reports whether the pool's e-mail goes through Cognito's

@@ -21,6 +21,8 @@ type (
 		AccountName     string                          `json:"account_name,omitempty"`
 		Region          string                          `json:"region"`
 		Mode            string                          `json:"mode"`
+		ModeSource      inventory.ModeSource            `json:"mode_source,omitempty"`
+		UnknownMode     string                          `json:"unknown_mode,omitempty"` // as AWS states it
 		Tier            string                          `json:"tier,omitempty"`
 		Tags            map[string]string               `json:"tags,omitempty"`
 		CustomSender    *bool                           `json:"custom_sender,omitempty"`
@@ -160,6 +162,7 @@ func (v *view) poolJSON(r *row) apiPool {
 	if s := p.Settings; s != nil {
 		out.Tier, out.Tags, out.AutoVerified, out.Confirmed = s.Tier, s.Tags, s.AutoVerified, when(v.confirmed(r))
 		out.Recovery = s.RecoveryMechanisms()
+		out.ModeSource, out.UnknownMode = s.ModeSource(), s.UnknownMode
 		out.SourceARN, out.From, out.ReplyTo, out.ConfigSet = s.SourceARN, s.From, s.ReplyTo, s.ConfigurationSet
 	}
 	if p.SES != nil {

@@ -217,6 +217,42 @@ func TestReplica(t *testing.T) {
 	}
 }
 
+// TestModes checks what is said of a pool whose mode AWS leaves out, and of one
+// whose mode is new.
+func TestModes(t *testing.T) {
+	now := time.Now()
+	target := inventory.Target{AccountID: "111122223333", Region: "eu-west-1"}
+	pool := func(id string, e inventory.EmailConfiguration) inventory.UserPool {
+		return inventory.UserPool{ID: "eu-west-1_" + id, Listed: now, Settings: &inventory.Settings{Described: now, Sender: inventory.NewSender(target.Key(), e)}}
+	}
+	o := options(t)
+	judged := o.View().Rules.Judge(inventory.New(now, []inventory.Reading{{Target: target, PoolsListed: now, Pools: []inventory.UserPool{
+		pool("absent", inventory.EmailConfiguration{Mode: inventory.ModeDefault, ModeAbsent: true}),
+		pool("new", inventory.EmailConfiguration{Mode: inventory.ModeUnknown, UnknownMode: "<PIGEON>"}),
+		pool("stated", inventory.EmailConfiguration{Mode: inventory.ModeDefault}),
+	}}}, inventory.Policy{}))
+	o.View = func() *rules.Judgement { return judged }
+	for path, want := range map[string][]string{
+		own + "eu-west-1_absent": {"<b>COGNITO_DEFAULT</b>: Cognito&#39;s built-in sender, since AWS states no EmailSendingAccount."},
+		own + "eu-west-1_new":    {"<b>UNKNOWN</b>: AWS states <code>&lt;PIGEON&gt;</code>, which this version does not know."},
+		own + "eu-west-1_stated": {"<b>COGNITO_DEFAULT</b>: Cognito&#39;s built-in sender."},
+
+		"/api/v1" + own + "eu-west-1_absent": {`"mode":"COGNITO_DEFAULT"`, `"mode_source":"absent"`, `"ready":true`},
+		"/api/v1" + own + "eu-west-1_new":    {`"mode":"UNKNOWN"`, `"mode_source":"stated"`, `"unknown_mode":"\u003cPIGEON\u003e"`},
+		"/api/v1" + own + "eu-west-1_stated": {`"mode":"COGNITO_DEFAULT"`, `"mode_source":"stated"`, `"ready":true`},
+	} {
+		body := strings.ReplaceAll(ask(t, o, "GET", path).Body.String(), "Cognito's", "Cognito&#39;s")
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %q in\n%s", path, text, body)
+			}
+		}
+		if strings.Contains(body, "unknown_mode") && !strings.HasSuffix(path, "_new") {
+			t.Errorf("%s has an unknown mode: %s", path, body)
+		}
+	}
+}
+
 // TestReserved checks that no page's path can be given to the metrics.
 func TestReserved(t *testing.T) {
 	for path, want := range map[string]bool{
