@@ -51,7 +51,7 @@ var accountFamilies = []Family{
 		Name: "account_send_rate_limit", Labels: accountLabels, Unit: "e-mails per second",
 		Help: "How many e-mails per second SES lets the account send. From SES GetAccount, SendQuota.MaxSendRate. Absent when unlimited or unknown.",
 		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
-			if a.Quota.Known && a.MaxSendRate >= 0 {
+			if a.RateKnown && a.MaxSendRate >= 0 {
 				emit(a.MaxSendRate, accountValues(a.Target)...)
 			}
 		}),

@@ -136,7 +136,7 @@ func facts(now time.Time) inventory.Reading {
 		},
 		SES: &inventory.SESState{
 			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
-			Quota: inventory.SendQuota(50000, 12500), MaxSendRate: 14,
+			Quota: inventory.SendQuota(50000, 12500), RateKnown: true, MaxSendRate: 14,
 		},
 		PoolsListed:      now,
 		IdentitiesListed: now,

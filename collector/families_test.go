@@ -83,7 +83,7 @@ func familyWorld(t *testing.T) *rules.Judgement {
 		},
 		SES: &inventory.SESState{
 			Confirmed: noon, Sandbox: inventory.Yes, SendingEnabled: inventory.Yes, Enforcement: "PROBATION", Review: "PENDING",
-			Quota: inventory.SendQuota(200, 150), MaxSendRate: 1,
+			Quota: inventory.SendQuota(200, 150), RateKnown: true, MaxSendRate: 1,
 		},
 		Reputation: &inventory.Reputation{Confirmed: noon, BounceRatio: &bounce, ComplaintRatio: &complaint},
 		Identities: []inventory.Identity{
@@ -98,7 +98,7 @@ func familyWorld(t *testing.T) *rules.Judgement {
 	virginia := inventory.Reading{
 		Target: inventory.Target{AccountID: main, AccountName: "main", Region: "us-east-1"}, Start: noon, End: noon.Add(time.Second), PoolsListed: noon,
 		Pools: []inventory.UserPool{pool("us-east-1", "shop", "shop", builtin)},
-		SES:   &inventory.SESState{Confirmed: noon, Sandbox: inventory.No, SendingEnabled: inventory.No, Enforcement: "SHUTDOWN", Review: "NONE", Quota: inventory.SendQuota(-1, 9), MaxSendRate: -1},
+		SES:   &inventory.SESState{Confirmed: noon, Sandbox: inventory.No, SendingEnabled: inventory.No, Enforcement: "SHUTDOWN", Review: "NONE", Quota: inventory.SendQuota(-1, 9), RateKnown: true, MaxSendRate: -1},
 		SignUps: &inventory.SignUps{WindowStart: start, Confirmed: noon, Pools: []string{"us-east-1_shop"}, Series: []inventory.SignUpSeries{
 			{PoolID: "us-east-1_shop", ClientID: "web", Points: []inventory.Point{{At: start, N: 20}}},
 		}},
@@ -116,7 +116,7 @@ func familyWorld(t *testing.T) *rules.Judgement {
 	}
 	nothing := inventory.Reading{
 		Target: inventory.Target{AccountID: other, Region: "eu-west-2"}, Start: noon, End: noon,
-		SES: &inventory.SESState{Confirmed: noon, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Quota: inventory.SendQuota(0, 0)},
+		SES: &inventory.SESState{Confirmed: noon, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Quota: inventory.SendQuota(0, 0), RateKnown: true},
 	}
 	// A source that has seen nothing yet today counts 0; soon is used up at this pace.
 	frankfurt := inventory.Reading{

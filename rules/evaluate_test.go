@@ -28,7 +28,7 @@ func fleet(n int) *inventory.Snapshot {
 			Target: inventory.Target{AccountID: account, AccountName: "team " + account, Region: "eu-west-1"}, Start: now, End: now,
 			SES: &inventory.SESState{
 				Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
-				Quota: inventory.SendQuota(50000, 100), MaxSendRate: 14,
+				Quota: inventory.SendQuota(50000, 100), RateKnown: true, MaxSendRate: 14,
 			},
 			SignUps:          &inventory.SignUps{WindowStart: dayStart, Confirmed: now},
 			Identities:       []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes}},

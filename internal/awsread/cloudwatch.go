@@ -259,9 +259,6 @@ func (p *pass) readReputation(ctx context.Context, used []string) {
 	p.reading.Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: last(points[0]), ComplaintRatio: last(points[1])}
 }
 
-// within reports whether n is a number from 0 to most, which NaN is not.
-func within(n, most float64) bool { return n >= 0 && n <= most }
-
 func last(points []inventory.Point) *float64 {
 	if len(points) == 0 {
 		return nil

@@ -53,11 +53,16 @@ func (p *pass) readPools(ctx context.Context) {
 			}
 			seen[id] = true
 			before := known[id]
-			up := inventory.UserPool{ID: kept(id, before.ID), Name: kept(aws.ToString(d.Name), before.Name), LastModified: aws.ToTime(d.LastModifiedDate), Listed: now}
+			modified, err := date("LastModifiedDate of user pool "+id, d.LastModifiedDate)
+			if err != nil {
+				p.fail(ctx, inventory.APICognito, "ListUserPools", err)
+			}
+			up := inventory.UserPool{ID: kept(id, before.ID), Name: kept(aws.ToString(d.Name), before.Name), LastModified: modified, Listed: now}
 			up.Details = before.Details
 			if s := before.Settings; s != nil {
 				up.Settings, up.Confirmed = s, before.Confirmed
-				if s.Modified.Equal(up.LastModified) && now.Sub(s.Described) < p.opts.DescribeMaxAge {
+				// Without a date there is nothing to tell whether they are current.
+				if !modified.IsZero() && s.Modified.Equal(modified) && now.Sub(s.Described) < p.opts.DescribeMaxAge {
 					up.Confirmed = now
 				}
 			}

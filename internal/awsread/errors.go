@@ -51,6 +51,9 @@ func (e *ownError) Error() string { return e.text }
 
 var errMalformed = &ownError{inventory.Invalid, "malformed response: it lacks what AWS always sends", remedy(inventory.Invalid)}
 
+// errValue is wrapped by errors that name the field and the value that is in it.
+var errValue = &ownError{inventory.Invalid, "malformed response: a value makes no sense", remedy(inventory.Invalid)}
+
 // PanicError is a panic that was recovered in another goroutine than its
 // reader's. [Reader.Read] panics with it, but where the AWS SDK panicked over an
 // answer: that is a failed call, which [Options.Panicked] is told of.

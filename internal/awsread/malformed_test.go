@@ -2,6 +2,9 @@ package awsread_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -85,7 +88,7 @@ func TestUnknownValues(t *testing.T) {
 		sim.spoilt(func(operation string, _ []byte, _ func() []byte) (int, string) {
 			switch operation {
 			case "GetAccount":
-				return http.StatusOK, `{"EnforcementStatus": "ON_FIRE", "ProductionAccessEnabled": true, "Details": {"ReviewDetails": {"Status": "LOST"}}}`
+				return http.StatusOK, `{"EnforcementStatus": "ON_FIRE", "ProductionAccessEnabled": true, "SendingEnabled": true, "Details": {"ReviewDetails": {"Status": "LOST"}}}`
 			case "ListEmailIdentities":
 				return http.StatusOK, `{"EmailIdentities": [{"IdentityName": "example.com", "VerificationStatus": "ODD", "SendingEnabled": true}, {"IdentityName": "example.org"}]}`
 			case "GetEmailIdentity":
@@ -188,40 +191,134 @@ func TestForeignPool(t *testing.T) {
 	})
 }
 
-// TestNumbers has numbers that count nothing. Only they are unknown.
+// TestNumbers has numbers that count nothing, and what is null. Only that is
+// unknown.
 func TestNumbers(t *testing.T) {
+	unknown := inventory.Quota{Kind: inventory.QuotaSend}
+	known := inventory.SendQuota(50000, 1200) // as in the fleet, with 14 per second
 	for _, tt := range []struct {
-		quota string
-		class inventory.Class
-		want  inventory.Quota
-		rate  float64
+		field   string
+		value   any
+		refused bool
+		want    inventory.Quota
+		rate    float64 // NaN is unknown
 	}{
-		{`{"Max24HourSend": 200, "MaxSendRate": 1, "SentLast24Hours": 0}`, inventory.OK, inventory.SendQuota(200, 0), 1},
-		{`{"Max24HourSend": 0, "MaxSendRate": 0, "SentLast24Hours": 3}`, inventory.OK, inventory.SendQuota(0, 3), 0},
-		{`{"Max24HourSend": -1, "MaxSendRate": -1, "SentLast24Hours": 5}`, inventory.OK, inventory.SendQuota(-1, 5), -1},
-		{`{"Max24HourSend": -2, "MaxSendRate": 1, "SentLast24Hours": 5}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
-		{`{"Max24HourSend": "NaN", "MaxSendRate": 1, "SentLast24Hours": 5}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
-		{`{"Max24HourSend": "Infinity", "MaxSendRate": 1, "SentLast24Hours": 5}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
-		{`{"Max24HourSend": 200, "MaxSendRate": "NaN", "SentLast24Hours": 5}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
-		{`{"Max24HourSend": 200, "MaxSendRate": -3, "SentLast24Hours": 5}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
-		{`{"Max24HourSend": 200, "MaxSendRate": 1, "SentLast24Hours": -1}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
-		{`{"Max24HourSend": 200, "MaxSendRate": 1, "SentLast24Hours": "-Infinity"}`, inventory.Invalid, inventory.Quota{Kind: inventory.QuotaSend}, 0},
+		{"Max24HourSend", 0, false, inventory.SendQuota(0, 1200), 14},
+		{"Max24HourSend", -1, false, inventory.SendQuota(-1, 1200), 14},
+		{"Max24HourSend", -2, true, unknown, 14},
+		{"Max24HourSend", "NaN", true, unknown, 14},
+		{"Max24HourSend", "Infinity", true, unknown, 14},
+		{"Max24HourSend", nil, true, unknown, 14},
+		{"SentLast24Hours", -1, true, unknown, 14},
+		{"SentLast24Hours", "-Infinity", true, unknown, 14},
+		{"SentLast24Hours", nil, true, unknown, 14},
+		{"MaxSendRate", 0, false, known, 0},
+		{"MaxSendRate", -1, false, known, -1},
+		{"MaxSendRate", -3, true, known, math.NaN()},
+		{"MaxSendRate", "NaN", true, known, math.NaN()},
+		{"MaxSendRate", nil, true, known, math.NaN()},
+		{"ProductionAccessEnabled", nil, true, known, 14},
+		{"SendingEnabled", nil, true, known, 14},
+		{"SendQuota", nil, false, unknown, math.NaN()},
 	} {
-		t.Run(tt.quota, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %v", tt.field, tt.value), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				sim := simulate(t, awssim.Options{NoQuotas: true})
-				sim.spoilt(func(operation string, _ []byte, _ func() []byte) (int, string) {
-					if operation == "GetAccount" {
-						return http.StatusOK, `{"SendQuota": ` + tt.quota + `, "ProductionAccessEnabled": true, "EnforcementStatus": "HEALTHY"}`
-					}
-					return 0, ""
-				})
+				sim.fault(t, awssim.Fault{Kind: "replace", Operation: "GetAccount", Field: tt.field, Value: tt.value})
 				r := sim.reader(t, nil).Read(t.Context(), target(hub), nil)
-				if o, _ := r.Outcome(inventory.APISES); o.Class != tt.class || (o.Message == "") != (tt.class == inventory.OK) {
+				o, _ := r.Outcome(inventory.APISES)
+				if refused := o.Class == inventory.Invalid; refused != tt.refused || !refused && o.Class != inventory.OK || tt.refused && !strings.Contains(o.Message, tt.field+" is ") {
 					t.Errorf("%+v", o)
 				}
-				if r.SES == nil || r.SES.Sandbox != inventory.No || r.SES.Quota != tt.want || r.SES.MaxSendRate != tt.rate {
-					t.Errorf("SES %+v with quota %+v, want %+v", r.SES, r.SES.Quota, tt.want)
+				sandbox, sending := inventory.No, inventory.Yes
+				switch tt.field {
+				case "ProductionAccessEnabled":
+					sandbox = inventory.Unknown
+				case "SendingEnabled":
+					sending = inventory.Unknown
+				}
+				s := r.SES
+				if s == nil || s.Sandbox != sandbox || s.SendingEnabled != sending || s.Enforcement != "HEALTHY" || s.Review != "GRANTED" || s.Quota != tt.want {
+					t.Errorf("SES %+v with quota %+v, want %+v", s, s.Quota, tt.want)
+				}
+				if s.RateKnown == math.IsNaN(tt.rate) || s.RateKnown && s.MaxSendRate != tt.rate {
+					t.Errorf("rate %v, known %v; want %v", s.MaxSendRate, s.RateKnown, tt.rate)
+				}
+				if len(r.Identities) != 3 || class(t, r, inventory.APICognito) != inventory.OK {
+					t.Errorf("identities %+v, %+v", r.Identities, r.Outcomes)
+				}
+			})
+		})
+	}
+}
+
+// TestDates has dates of one pool that cannot be. It is described in every pass,
+// since nothing else tells whether its settings are current.
+func TestDates(t *testing.T) {
+	for _, tt := range []struct {
+		value   any // Unix seconds
+		refused bool
+	}{
+		{-62135596800, true},
+		{-1, true},
+		{253402300800, true},
+		{9223372036854775807, true},
+		{1e300, true},
+		{"Infinity", true},
+		{"-Infinity", true},
+		{946684799, true},
+		{946684800, false},
+		{4102444799, false},
+		{4102444800, true},
+		{nil, false},
+	} {
+		t.Run(fmt.Sprint(tt.value), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				sim := simulate(t, awssim.Options{NoQuotas: true})
+				sim.spoilt(func(operation string, _ []byte, ask func() []byte) (int, string) {
+					if operation != "ListUserPools" {
+						return 0, ""
+					}
+					date, err := json.Marshal(tt.value)
+					if err != nil {
+						t.Error(err)
+					}
+					var answer struct{ UserPools []map[string]any }
+					if err := json.Unmarshal(ask(), &answer); err != nil {
+						t.Error(err)
+					}
+					answer.UserPools[0]["LastModifiedDate"] = json.RawMessage(date)
+					body, err := json.Marshal(answer)
+					if err != nil {
+						t.Error(err)
+					}
+					return http.StatusOK, string(body)
+				})
+				reader := sim.reader(t, nil)
+				first := reader.Read(t.Context(), target(hub), nil)
+				before := sim.calls(hub, "DescribeUserPool")
+				time.Sleep(time.Minute)
+				r := reader.Read(t.Context(), target(hub), &first)
+				id := sim.Fleet().Accounts[0].Regions["eu-west-1"].Pools[0].ID
+				o, _ := r.Outcome(inventory.APICognito)
+				if refused := o.Class == inventory.Invalid; refused != tt.refused || !refused && o.Class != inventory.OK || refused && !strings.Contains(o.Message, "LastModifiedDate of user pool "+id+" is ") {
+					t.Errorf("%+v", o)
+				}
+				for _, up := range r.Pools {
+					unknown := up.ID == id && (tt.refused || tt.value == nil)
+					if up.LastModified.IsZero() != unknown || up.Settings == nil || up.Confirmed.Before(r.Start) {
+						t.Errorf("pool %+v", up)
+					}
+				}
+				again := 0
+				if tt.refused || tt.value == nil {
+					again = 1
+				}
+				if n := sim.calls(hub, "DescribeUserPool") - before; n != again {
+					t.Errorf("%d pools were described again, want %d", n, again)
+				}
+				if !r.PoolsListed.Equal(r.End) || class(t, r, inventory.APISES) != inventory.OK {
+					t.Errorf("listed %s, %+v", r.PoolsListed, r.Outcomes)
 				}
 			})
 		})

@@ -69,7 +69,7 @@ accounts:
 		}
 		account := inventory.SESState{
 			Confirmed: r.SES.Confirmed, Sandbox: inventory.Yes, SendingEnabled: inventory.No, Enforcement: "PROBATION", Review: "DENIED",
-			Quota: inventory.SendQuota(-1, 7), MaxSendRate: 3,
+			Quota: inventory.SendQuota(-1, 7), RateKnown: true, MaxSendRate: 3,
 		}
 		if !reflect.DeepEqual(*r.SES, account) {
 			t.Errorf("SES %+v, want %+v", *r.SES, account)

@@ -1,11 +1,12 @@
 package awsread
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -20,17 +21,29 @@ const identitiesPerPage = 1000 // the most that ListEmailIdentities gives
 
 // readAccount reads the account's state.
 func (p *pass) readAccount(ctx context.Context) {
-	out, err := p.place.ses.GetAccount(ctx, nil)
+	var body bytes.Buffer
+	out, err := p.place.ses.GetAccount(ctx, nil, func(o *sesv2.Options) { o.APIOptions = append(o.APIOptions, keepBody(&body)) })
 	if err == nil && out.SendQuota == nil && out.EnforcementStatus == nil {
 		err = errMalformed // Its booleans would read as sandbox and disabled.
+	}
+	var given accountBody
+	if err == nil {
+		err = json.NewDecoder(&body).Decode(&given)
 	}
 	if err != nil {
 		p.fail(ctx, inventory.APISES, "GetAccount", err)
 		return
 	}
-	p.reading.SES = accountOf(out, time.Now())
-	if p.reading.SES.Quota, p.reading.SES.MaxSendRate, err = quotaOf(out.SendQuota); err != nil {
+	if p.reading.SES, err = accountOf(out, &given, time.Now()); err != nil {
 		p.fail(ctx, inventory.APISES, "GetAccount", err)
+	}
+}
+
+// accountBody has what an answer of GetAccount gives; nil is null or absent.
+type accountBody struct {
+	ProductionAccessEnabled, SendingEnabled *bool
+	SendQuota                               struct {
+		Max24HourSend, MaxSendRate, SentLast24Hours *json.RawMessage
 	}
 }
 
@@ -47,32 +60,58 @@ func (p *pass) used(pools []inventory.UserPool) []string {
 	return slices.Compact(names)
 }
 
-func accountOf(out *sesv2.GetAccountOutput, now time.Time) *inventory.SESState {
+// accountOf takes over what makes sense. The error names the first value that
+// does not, which is unknown.
+func accountOf(out *sesv2.GetAccountOutput, given *accountBody, now time.Time) (*inventory.SESState, error) {
 	s := &inventory.SESState{
-		Confirmed:      now,
-		Sandbox:        inventory.Known(!out.ProductionAccessEnabled),
-		SendingEnabled: inventory.Known(out.SendingEnabled),
-		Enforcement:    known(inventory.EnforcementStatuses(), aws.ToString(out.EnforcementStatus), "UNKNOWN"),
-		Review:         "NONE",
-		Quota:          inventory.Quota{Kind: inventory.QuotaSend},
+		Confirmed:   now,
+		Enforcement: known(inventory.EnforcementStatuses(), aws.ToString(out.EnforcementStatus), "UNKNOWN"),
+		Review:      "NONE",
+		Quota:       inventory.Quota{Kind: inventory.QuotaSend},
 	}
 	if d := out.Details; d != nil && d.ReviewDetails != nil {
 		s.Review = known(inventory.ReviewStatuses(), string(d.ReviewDetails.Status), "")
 	}
-	return s
-}
-
-// quotaOf takes over a quota whose numbers count something; -1 is no limit.
-func quotaOf(q *types.SendQuota) (quota inventory.Quota, rate float64, err error) {
-	counts := func(n float64) bool { return within(n, math.MaxFloat64) }
-	unknown := inventory.Quota{Kind: inventory.QuotaSend}
+	var wrong error
+	refuse := func(field string, value any) {
+		if wrong == nil {
+			wrong = fmt.Errorf("%w: %s is %v", errValue, field, value)
+		}
+	}
+	if yes := given.ProductionAccessEnabled; yes != nil {
+		s.Sandbox = inventory.Known(!*yes)
+	} else {
+		refuse("ProductionAccessEnabled", nil)
+	}
+	if yes := given.SendingEnabled; yes != nil {
+		s.SendingEnabled = inventory.Known(*yes)
+	} else {
+		refuse("SendingEnabled", nil)
+	}
+	q := out.SendQuota
 	if q == nil {
-		return unknown, 0, nil
+		return s, wrong
 	}
-	if !counts(q.Max24HourSend) && q.Max24HourSend != -1 || !counts(q.MaxSendRate) && q.MaxSendRate != -1 || !counts(q.SentLast24Hours) {
-		return unknown, 0, fmt.Errorf("%w: SendQuota is %v sent of %v, %v per second", errMalformed, q.SentLast24Hours, q.Max24HourSend, q.MaxSendRate)
+	// number reports whether AWS gives the number, and it counts something, or is -1 where that is no limit.
+	number := func(field string, raw *json.RawMessage, n float64, unlimited bool) bool {
+		switch {
+		case raw == nil:
+			refuse("SendQuota."+field, nil)
+		case counts(n), unlimited && n == -1:
+			return true
+		default:
+			refuse("SendQuota."+field, n)
+		}
+		return false
 	}
-	return inventory.SendQuota(q.Max24HourSend, q.SentLast24Hours), q.MaxSendRate, nil
+	limit := number("Max24HourSend", given.SendQuota.Max24HourSend, q.Max24HourSend, true)
+	if used := number("SentLast24Hours", given.SendQuota.SentLast24Hours, q.SentLast24Hours, false); limit && used {
+		s.Quota = inventory.SendQuota(q.Max24HourSend, q.SentLast24Hours)
+	}
+	if number("MaxSendRate", given.SendQuota.MaxSendRate, q.MaxSendRate, true) {
+		s.RateKnown, s.MaxSendRate = true, q.MaxSendRate
+	}
+	return s, wrong
 }
 
 // known returns value if it is one of the values, else otherwise.

@@ -17,7 +17,7 @@ const (
 func goodSES() *SESState {
 	return &SESState{
 		Confirmed: now, Sandbox: No, SendingEnabled: Yes, Enforcement: "HEALTHY", Review: "GRANTED",
-		Quota: SendQuota(50000, 100), MaxSendRate: 14,
+		Quota: SendQuota(50000, 100), RateKnown: true, MaxSendRate: 14,
 	}
 }
 

@@ -208,7 +208,8 @@ type SESState struct {
 	Enforcement    string  // one of [EnforcementStatuses]
 	Review         string  // one of [ReviewStatuses], empty when unknown
 	Quota          Quota   // the send quota; recipients are counted, not messages
-	MaxSendRate    float64 // e-mails per second; below 0 is unlimited, meaningless while the quota is unknown
+	RateKnown      bool    // whether MaxSendRate is
+	MaxSendRate    float64 // e-mails per second; below 0 is unlimited
 }
 
 // EnforcementStatuses lists the values of SESState.Enforcement.

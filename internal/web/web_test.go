@@ -65,7 +65,7 @@ func world() *inventory.Snapshot {
 		},
 		SES: &inventory.SESState{
 			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
-			Quota: inventory.SendQuota(50000, 12500), MaxSendRate: 14,
+			Quota: inventory.SendQuota(50000, 12500), RateKnown: true, MaxSendRate: 14,
 		},
 		Reputation:       &inventory.Reputation{Confirmed: now, BounceRatio: &bounce},
 		IdentitiesListed: now,
