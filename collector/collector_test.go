@@ -121,6 +121,9 @@ func (s *source) Read(_ context.Context, t inventory.Target, prev *inventory.Rea
 
 var own = inventory.Key{AccountID: "111122223333", Region: "eu-west-1"}
 
+// plain are the details of an identity of which nothing was set up.
+var plain = &inventory.IdentityDetails{DKIM: inventory.DKIM{Status: "NOT_STARTED"}}
+
 func facts(now time.Time) inventory.Reading {
 	settings := func(e inventory.EmailConfiguration) *inventory.Settings {
 		return &inventory.Settings{Described: now, Sender: inventory.NewSender(own, e), Tier: "ESSENTIALS", Tags: map[string]string{"env": "prod\xff"}}
@@ -141,8 +144,8 @@ func facts(now time.Time) inventory.Reading {
 		PoolsListed:      now,
 		IdentitiesListed: now,
 		Identities: []inventory.Identity{
-			{Name: "a@example.org", Confirmed: now, Status: "PENDING", Verified: inventory.No, SendingEnabled: inventory.No},
-			{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes},
+			{Name: "a@example.org", Confirmed: now, Status: "PENDING", Verified: inventory.No, SendingEnabled: inventory.No, Details: plain, Detailed: now},
+			{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes, Details: plain, Detailed: now},
 			{Name: "unused.example", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes},
 		},
 	}

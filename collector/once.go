@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
@@ -18,8 +19,8 @@ func ReadOnce(ctx context.Context, reader Reader, p Plan, progress func(done, to
 	needs := inventory.Needs(o.list()...)
 	more := inventory.SESOnlyTargets(needs, p.Targets)
 	for _, n := range needs {
-		if have, ok := o.readings[n.Key]; ok && unsettled(have, n.Identities) {
-			have.Target.Identities = n.Identities
+		if have, ok := o.readings[n.Key]; ok && unsettled(have, n) {
+			n.Ask(&have.Target)
 			more = append(more, have.Target)
 		}
 	}
@@ -27,21 +28,29 @@ func ReadOnce(ctx context.Context, reader Reader, p Plan, progress func(done, to
 	return o.list()
 }
 
-// unsettled reports whether an identity's verification is not known, although
-// the identity was listed.
-func unsettled(r inventory.Reading, names []string) bool {
-	known := map[string]inventory.Tri{}
+// unsettled reports whether something is not known of what is needed: of an
+// identity that was listed, or of a configuration set.
+func unsettled(r inventory.Reading, n inventory.Need) bool {
+	known := map[string]inventory.Identity{}
 	for _, i := range r.Identities {
-		known[inventory.CanonicalIdentity(i.Name)] = i.Verified
+		known[inventory.CanonicalIdentity(i.Name)] = i
 	}
-	for _, name := range names {
+	for _, name := range n.Identities {
+		detailed := false // The details are those of the most specific one.
 		for _, covering := range inventory.CoveringIdentities(name) {
-			if verified, ok := known[covering]; ok && verified == inventory.Unknown {
+			i, ok := known[covering]
+			if !ok || i.Missing {
+				continue
+			}
+			if i.Verified == inventory.Unknown || !detailed && i.Details == nil {
 				return true
 			}
+			detailed = true
 		}
 	}
-	return false
+	return slices.ContainsFunc(n.ConfigurationSets, func(name string) bool {
+		return !slices.ContainsFunc(r.ConfigurationSets, func(s inventory.ConfigurationSet) bool { return s.Name == name })
+	})
 }
 
 type once struct {

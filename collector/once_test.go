@@ -38,7 +38,7 @@ func TestReadOnce(t *testing.T) {
 				if len(target.Identities) > 0 {
 					verified = inventory.Yes
 				}
-				r.Identities = []inventory.Identity{{Name: "Example.com", Verified: verified}}
+				r.Identities = []inventory.Identity{{Name: "Example.com", Verified: verified, Details: plain}}
 			}
 			return r
 		})}
@@ -72,19 +72,28 @@ func TestReadOnce(t *testing.T) {
 func TestReadOnceLooksOnlyOnce(t *testing.T) {
 	for name, tt := range map[string]struct {
 		identities []inventory.Identity
+		sets       []inventory.ConfigurationSet // of "login", which the pool names; nil if it names none
 		reads      int
 	}{
-		"verified":        {[]inventory.Identity{{Name: "example.com", Verified: inventory.Yes}}, 1},
-		"unverified":      {[]inventory.Identity{{Name: "example.com", Verified: inventory.No}}, 1},
-		"another":         {[]inventory.Identity{{Name: "other.example"}}, 1},
-		"none":            {nil, 1},
-		"unknown":         {[]inventory.Identity{{Name: "example.com"}}, 2},
-		"unknown, parent": {[]inventory.Identity{{Name: "mail.example.com", Verified: inventory.Yes}, {Name: "example.com"}}, 2},
+		"verified":              {[]inventory.Identity{{Name: "example.com", Verified: inventory.Yes, Details: plain}}, nil, 1},
+		"unverified":            {[]inventory.Identity{{Name: "example.com", Verified: inventory.No, Details: plain}}, nil, 1},
+		"another":               {[]inventory.Identity{{Name: "other.example"}}, nil, 1},
+		"none":                  {nil, nil, 1},
+		"a set":                 {nil, []inventory.ConfigurationSet{{Name: "login"}}, 1},
+		"another set":           {nil, []inventory.ConfigurationSet{{Name: "other"}}, 2},
+		"without details":       {[]inventory.Identity{{Name: "example.com", Verified: inventory.Yes}}, nil, 2},
+		"missing":               {[]inventory.Identity{{Name: "example.com", Missing: true}}, nil, 1},
+		"unknown":               {[]inventory.Identity{{Name: "example.com", Details: plain}}, nil, 2},
+		"unknown, parent":       {[]inventory.Identity{{Name: "mail.example.com", Verified: inventory.Yes, Details: plain}, {Name: "example.com"}}, nil, 2},
+		"details of the parent": {[]inventory.Identity{{Name: "mail.example.com", Verified: inventory.Yes, Details: plain}, {Name: "example.com", Verified: inventory.Yes}}, nil, 1},
 	} {
 		rec := &recorder{Reader: readerFunc(func(target inventory.Target) inventory.Reading {
 			e := inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:111122223333:identity/mail.example.com", From: "a@mail.example.com"}
+			if tt.sets != nil {
+				e.ConfigurationSet = "login"
+			}
 			return inventory.Reading{
-				Target: target, Identities: tt.identities,
+				Target: target, Identities: tt.identities, ConfigurationSets: tt.sets,
 				Pools: []inventory.UserPool{{ID: "1", Settings: &inventory.Settings{Sender: inventory.NewSender(target.Key(), e)}}},
 			}
 		})}

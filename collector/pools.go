@@ -85,7 +85,7 @@ var poolFamilies = []Family{
 	},
 	{
 		Name: "pool_ready", Labels: poolLabels,
-		Help:    "Whether the pool can send to any external recipient right now, judged from Cognito DescribeUserPool and SES GetAccount, ListEmailIdentities and GetEmailIdentity. Absent when a fact that could decide is unknown, or with a CustomEmailSender Lambda function.",
+		Help:    "Whether the pool can send to any external recipient right now, judged from Cognito DescribeUserPool and SES GetAccount, ListEmailIdentities, GetEmailIdentity and GetConfigurationSet. Absent when a fact that could decide is unknown, or with a CustomEmailSender Lambda function.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.Ready, poolValues(p)...) }),
 	},
 	{

@@ -220,8 +220,11 @@ func (c *Collector) pass(ctx context.Context, t *target) {
 	prev, timeout := t.reading, c.plan.Timeout
 	for _, n := range c.needs(in.AccountID) {
 		if n.Region == t.Region {
-			in.Identities = n.Identities
+			n.Ask(&in)
 		}
+	}
+	if a := c.accounts[in.AccountID]; a != nil && a.piece != nil {
+		in.Watched = a.piece.account.Watched(in.Region)
 	}
 	c.mu.Unlock()
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -355,6 +356,32 @@ func TestSESRegionBecomesATarget(t *testing.T) {
 		}
 		if n := bubbleGoroutines(t); n != 2 {
 			t.Errorf("%d targets are read, want 2", n)
+		}
+	})
+}
+
+// TestWatchedIdentities has a pool that is kept from sending by the details of
+// its identity: the next pass is told to look at them, until they are well.
+func TestWatchedIdentities(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rejects := &inventory.IdentityDetails{MailFrom: inventory.MailFrom{Domain: "m.example.com", Status: "FAILED", RejectOnFailure: inventory.Yes}}
+		passes := 0
+		rec := &recorder{Reader: passReader(func(_ context.Context, target inventory.Target, _ *inventory.Reading) inventory.Reading {
+			r := facts(time.Now())
+			r.Target, r.Start, r.End = target, time.Now(), time.Now()
+			if passes++; passes < 3 {
+				r.Identities[1].Details = rejects
+			}
+			return r
+		})}
+		start(t, rec, thePlan())
+		time.Sleep(4*time.Minute + time.Second)
+		var watched []string
+		for _, read := range rec.reads(inIreland) {
+			watched = append(watched, fmt.Sprint(read.Watched))
+		}
+		if want := []string{"[]", "[example.com]", "[example.com]", "[]", "[]"}; !slices.Equal(watched, want) {
+			t.Errorf("watched %q, want %q", watched, want)
 		}
 	})
 }

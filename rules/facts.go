@@ -316,16 +316,20 @@ func failureFacts() []fact {
 
 // blockedDocs says what the reasons mean; every reason has its own fact.
 var blockedDocs = map[inventory.Reason]string{
-	inventory.IdentityMissing:      "the identity does not exist, or a DEVELOPER pool has none",
-	inventory.IdentityUnverified:   "the identity is not verified",
-	inventory.CrossAccountIdentity: "the identity belongs to another account",
-	inventory.UnsupportedRegion:    "pools of this region and mode cannot send through the identity's region",
-	inventory.FromMismatch:         "From does not belong to the identity",
-	inventory.Sandbox:              "SES is in the sandbox",
-	inventory.SendingDisabled:      "sending is disabled, for the account or the identity",
-	inventory.AccountShutdown:      "SES has paused the account's sending",
-	inventory.SendQuotaReached:     "the send quota is used up",
-	inventory.DefaultQuotaReached:  "the default quota is used up",
+	inventory.IdentityMissing:          "the identity does not exist, or a DEVELOPER pool has none",
+	inventory.IdentityUnverified:       "the identity is not verified",
+	inventory.CrossAccountIdentity:     "the identity belongs to another account",
+	inventory.UnsupportedRegion:        "pools of this region and mode cannot send through the identity's region",
+	inventory.FromMismatch:             "From does not belong to the identity",
+	inventory.SendingPolicyMissing:     "the identity's policies do not allow Cognito to send as it, or deny it",
+	inventory.MailFromRejects:          "SES rejects the identity's mail because its MAIL FROM domain is not set up",
+	inventory.ConfigurationSetMissing:  "the configuration set does not exist",
+	inventory.ConfigurationSetDisabled: "sending is disabled for the configuration set",
+	inventory.Sandbox:                  "SES is in the sandbox",
+	inventory.SendingDisabled:          "sending is disabled, for the account or the identity",
+	inventory.AccountShutdown:          "SES has paused the account's sending",
+	inventory.SendQuotaReached:         "the send quota is used up",
+	inventory.DefaultQuotaReached:      "the default quota is used up",
 }
 
 var blockedByType = newType("pool.blocked_by", blockedFacts()...)

@@ -183,6 +183,7 @@ func (a *app) readerOptions(c *config.Config) awsread.Options {
 		Quota: c.Policy(), CloudWatch: c.CloudWatch.Enabled, CloudTrail: c.CloudTrail.Enabled, Details: c.PoolDetails.Enabled, Billed: a.self.Billed,
 		DescribeMaxAge: time.Duration(c.DescribeMaxAge), RequestTimeout: time.Duration(c.RequestTimeout),
 		IdentitiesEvery: time.Duration(c.Identities.ListInterval), MetricsEvery: time.Duration(c.CloudWatch.ListInterval),
+		IdentityDetailsEvery: time.Duration(c.Identities.DetailsMaxAge),
 	}
 	if a.endpoint != "" {
 		opts.Endpoint, opts.AccessKeyID, opts.SecretAccessKey = a.endpoint, "AKIADEMO", "demo"

@@ -243,16 +243,20 @@ func judgeDemo(t *testing.T, c *collector.Collector) {
 		}
 	}
 	wantBlocked := map[inventory.Reason][]string{
-		inventory.IdentityMissing:      {"production/eu-west-1/typo"},
-		inventory.IdentityUnverified:   {"staging/eu-central-1/own-from", "staging/eu-west-1/partners"},
-		inventory.CrossAccountIdentity: {"staging/eu-west-1/borrowed"},
-		inventory.UnsupportedRegion:    {"production/eu-central-1/wrong-region"},
-		inventory.FromMismatch:         {"staging/us-east-1/mismatch"},
-		inventory.Sandbox:              {"sandbox/us-east-1/press", "staging/eu-west-1/customers", "staging/eu-west-1/partners"},
-		inventory.SendingDisabled:      {"sandbox/eu-central-1/campaign", "staging/eu-central-1/kunden"},
-		inventory.AccountShutdown:      {"sandbox/eu-central-1/campaign"},
-		inventory.SendQuotaReached:     {"production/us-east-1/customers-us", "production/us-east-1/passwordless"},
-		inventory.DefaultQuotaReached:  {"sandbox/eu-west-1/playground", "sandbox/eu-west-1/trial"},
+		inventory.IdentityMissing:          {"production/eu-west-1/typo"},
+		inventory.IdentityUnverified:       {"staging/eu-central-1/own-from", "staging/eu-west-1/partners"},
+		inventory.CrossAccountIdentity:     {"staging/eu-west-1/borrowed"},
+		inventory.UnsupportedRegion:        {"production/eu-central-1/wrong-region"},
+		inventory.FromMismatch:             {"staging/us-east-1/mismatch"},
+		inventory.SendingPolicyMissing:     {"production/eu-west-1/own-from"},
+		inventory.MailFromRejects:          {"production/eu-west-1/news"},
+		inventory.ConfigurationSetMissing:  {"production/eu-west-1/survey"},
+		inventory.ConfigurationSetDisabled: {"production/eu-west-1/raffle"},
+		inventory.Sandbox:                  {"sandbox/us-east-1/press", "staging/eu-west-1/customers", "staging/eu-west-1/partners"},
+		inventory.SendingDisabled:          {"sandbox/eu-central-1/campaign", "staging/eu-central-1/kunden"},
+		inventory.AccountShutdown:          {"sandbox/eu-central-1/campaign"},
+		inventory.SendQuotaReached:         {"production/us-east-1/customers-us", "production/us-east-1/passwordless"},
+		inventory.DefaultQuotaReached:      {"sandbox/eu-west-1/playground", "sandbox/eu-west-1/trial"},
 	}
 	for _, r := range inventory.Reasons() {
 		slices.Sort(blocked[r])
@@ -263,7 +267,7 @@ func judgeDemo(t *testing.T, c *collector.Collector) {
 	slices.Sort(ready)
 	if wantReady := []string{
 		"production/eu-central-1/kunden", "production/eu-central-1/kunden-eu-west", "production/eu-central-1/passwordless", "production/eu-west-1/" + `Quotes " and \ <script>alert(1)</script>`,
-		"production/eu-west-1/customers", "production/eu-west-1/forum", "production/eu-west-1/legacy", "production/eu-west-1/partners", "production/eu-west-1/shop",
+		"production/eu-west-1/customers", "production/eu-west-1/forum", "production/eu-west-1/legacy", "production/eu-west-1/partners", "production/eu-west-1/shop", "production/eu-west-1/unsigned",
 		"production/us-east-1/customers-west",
 		"sandbox/eu-central-1/scratch", "sandbox/us-east-1/launch", "sandbox/us-east-1/phone-first",
 		"staging/eu-west-1/shop", "staging/us-east-1/customers-us",

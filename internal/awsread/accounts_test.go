@@ -205,8 +205,8 @@ func TestCallsAreThoseOfThePass(t *testing.T) {
 		}
 		reader := sim.reader(t, func(o *awsread.Options) { o.STSRegion = "us-east-1" })
 		first := reader.Read(t.Context(), target(staging), nil)
-		if first.Calls != 7 {
-			t.Errorf("%d calls, want 7: of ListUserPools, 3 of DescribeUserPool, GetAccount, ListEmailIdentities, GetEmailIdentity", first.Calls)
+		if first.Calls != 9 {
+			t.Errorf("%d calls, want 9: of ListUserPools, 3 of DescribeUserPool, GetAccount, ListEmailIdentities, 2 of GetEmailIdentity, GetConfigurationSet", first.Calls)
 		}
 		var wg sync.WaitGroup
 		wg.Go(func() {

@@ -48,7 +48,7 @@ func (p *pass) readSignUps(ctx context.Context) {
 		return
 	}
 	slices.Sort(pools)
-	if before := p.reading.SignUps; before != nil && before.WindowStart.Equal(start) && now.Sub(before.Confirmed) < before.Every && slices.Equal(before.Pools, pools) {
+	if before := p.reading.SignUps; before != nil && before.WindowStart.Equal(start) && p.reading.Start.Sub(before.Confirmed) < before.Every && slices.Equal(before.Pools, pools) {
 		p.skipped(inventory.APICloudWatch)
 		return
 	}

@@ -206,6 +206,7 @@ func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool) error {
 	if mode := up.Settings.UnknownMode; mode != "" && p.opts.UnknownMode != nil {
 		p.opts.UnknownMode(p.reading.Target, up.ID, mode)
 	}
+	p.putDescribed(*up)
 	return nil
 }
 
@@ -236,6 +237,26 @@ func (p *pass) foreign(up *types.UserPoolType) error {
 		inventory.Invalid, fmt.Sprintf("user pool %s belongs to account %s by its Arn, but account %s was asked", aws.ToString(up.Id), part[4], p.reading.Target.AccountID),
 		remedy(inventory.Invalid),
 	}
+}
+
+// putDescribed lets the goroutine of SES know a pool before all are described.
+func (p *pass) putDescribed(up inventory.UserPool) {
+	p.mu.Lock()
+	p.fresh = append(p.fresh, up)
+	p.mu.Unlock()
+	select {
+	case p.news <- struct{}{}:
+	default: // It has not yet taken the ones before.
+	}
+}
+
+// takeDescribed returns the pools that were described since it was last called.
+func (p *pass) takeDescribed() []inventory.UserPool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pools := p.fresh
+	p.fresh = nil
+	return pools
 }
 
 // settingsOf takes over what matters for e-mail. Without EmailSendingAccount

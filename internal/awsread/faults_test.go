@@ -51,6 +51,7 @@ func TestFaults(t *testing.T) {
 			{staging, "ses", "GetAccount", "GetAccount"},
 			{staging, "ses", "ListEmailIdentities", "ListEmailIdentities"},
 			{staging, "ses", "GetEmailIdentity", "GetEmailIdentity"},
+			{staging, "ses", "GetConfigurationSet", "GetConfigurationSet"},
 		} {
 			want := classes[kind]
 			if place.service == "sts" && kind == "region_disabled" {
@@ -115,7 +116,7 @@ func TestFaults(t *testing.T) {
 // pool, and that a slow answer keeps waiting too long.
 func readAnew(t *testing.T, sim *simulation, at inventory.Target, prev *inventory.Reading) inventory.Reading {
 	return sim.reader(t, func(o *awsread.Options) {
-		o.DescribeMaxAge, o.RequestTimeout = time.Nanosecond, 5*time.Second
+		o.DescribeMaxAge, o.IdentityDetailsEvery, o.RequestTimeout = time.Nanosecond, time.Nanosecond, 5*time.Second
 	}).Read(t.Context(), at, prev)
 }
 
@@ -142,6 +143,13 @@ func judgeFresh(t *testing.T, r inventory.Reading, hit func(string) bool) {
 	}
 	if hit("ListEmailIdentities") && hit("GetEmailIdentity") && len(r.Identities) > 0 {
 		t.Errorf("identities %+v", r.Identities)
+	}
+	unused := hit("ListUserPools") || hit("DescribeUserPool") // Then nobody is known to use it.
+	if (identity(r, "example.com").Details == nil) != (unused || hit("GetEmailIdentity")) {
+		t.Errorf("details %+v", identity(r, "example.com"))
+	}
+	if (len(r.ConfigurationSets) == 0) != (unused || hit("GetEmailIdentity") || hit("GetConfigurationSet")) {
+		t.Errorf("configuration sets %+v", r.ConfigurationSets)
 	}
 }
 
@@ -180,6 +188,13 @@ func judgeKept(t *testing.T, r, good inventory.Reading, hit func(string) bool) {
 	}
 	if got := identity(r, "shaky.example"); len(existing(r)) != 3 || got.Verified != inventory.Yes {
 		t.Errorf("identities %+v", r.Identities)
+	}
+	got, before := identity(r, "example.com"), identity(good, "example.com")
+	if got.Details != before.Details || got.Detailed.Before(r.Start) != hit("GetEmailIdentity") {
+		t.Errorf("details %+v, were %+v", got, before)
+	}
+	if s := r.ConfigurationSets; len(s) != 1 || !s[0].Well() || s[0].Confirmed.Before(r.Start) != hit("GetConfigurationSet") {
+		t.Errorf("configuration sets %+v", s)
 	}
 }
 

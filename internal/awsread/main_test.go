@@ -59,9 +59,10 @@ const (
 const regionYAML = `
         ses: {production_access: true, sent_last_24_hours: 1200}
         identities:
-          - {name: example.com}
+          - {name: example.com, configuration_set: login}
           - {name: noreply@example.org}
           - {name: shaky.example, status: TEMPORARY_FAILURE, verified: true}
+        configuration_sets: [{name: login}]
         pools:
           - {name: customers, mode: DEVELOPER, source_arn: "arn:aws:ses:eu-west-1:ACCOUNT:identity/example.com", from: no-reply@example.com, tags: {env: prod}}
           - {name: shaky, mode: DEVELOPER, source_arn: "arn:aws:ses:eu-west-1:ACCOUNT:identity/shaky.example", from: a@shaky.example}
@@ -266,6 +267,8 @@ func operationOf(r *http.Request, body []byte) string {
 		return "ListEmailIdentities"
 	case path.Dir(r.URL.Path) == "/v2/email/identities":
 		return "GetEmailIdentity"
+	case path.Dir(r.URL.Path) == "/v2/email/configuration-sets":
+		return "GetConfigurationSet"
 	case r.URL.Path == "/listRegions":
 		return "ListRegions"
 	}
@@ -333,7 +336,7 @@ func (s *simulation) reader(t testing.TB, change func(*awsread.Options)) *awsrea
 	t.Helper()
 	o := awsread.Options{
 		Accounts:       []awsread.Account{{ID: hub}, role(staging), role(sandbox)},
-		DescribeMaxAge: time.Hour, RequestTimeout: 10 * time.Second,
+		DescribeMaxAge: time.Hour, IdentityDetailsEvery: time.Hour, RequestTimeout: 10 * time.Second,
 	}
 	if change != nil {
 		change(&o)
@@ -402,6 +405,12 @@ func complete(t *testing.T, r inventory.Reading) {
 	}
 	if len(r.Identities) != 3 || r.IdentitiesListed.Before(r.Start) {
 		t.Errorf("%s: identities %+v, listed %s", r.Target.AccountID, r.Identities, r.IdentitiesListed)
+	}
+	if d := identity(r, "example.com").Details; d == nil || d.ConfigurationSet != "login" {
+		t.Errorf("%s: details %+v", r.Target.AccountID, d)
+	}
+	if len(r.ConfigurationSets) != 1 || r.ConfigurationSets[0].Name != "login" || !r.ConfigurationSets[0].Well() {
+		t.Errorf("%s: configuration sets %+v", r.Target.AccountID, r.ConfigurationSets)
 	}
 }
 

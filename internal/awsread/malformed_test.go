@@ -33,6 +33,7 @@ func TestMalformed(t *testing.T) {
 		"GetAccount":          json,
 		"ListEmailIdentities": append([]string{`{"EmailIdentities": null}`, `{"EmailIdentities": [{}]}`, `{"EmailIdentities": [{"SendingEnabled": true}]}`}, json...),
 		"GetEmailIdentity":    json,
+		"GetConfigurationSet": append([]string{`{"ConfigurationSetName": "other", "SendingOptions": {"SendingEnabled": true}}`, `{"SendingOptions": {"SendingEnabled": true}}`}, json...),
 		"GetCallerIdentity":   xml,
 		"AssumeRole":          xml,
 	} {
@@ -49,7 +50,7 @@ func TestMalformed(t *testing.T) {
 					api = inventory.APICognito
 				}
 				at := target(account, "shaky.example")
-				everything := func(o *awsread.Options) { o.DescribeMaxAge = time.Nanosecond }
+				everything := func(o *awsread.Options) { o.DescribeMaxAge, o.IdentityDetailsEvery = time.Nanosecond, time.Nanosecond }
 				good := sim.reader(t, everything).Read(t.Context(), at, nil)
 				complete(t, good)
 				time.Sleep(time.Minute)

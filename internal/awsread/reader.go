@@ -29,7 +29,7 @@ func Operations() map[string][]string {
 		inventory.APICloudTrail: {"LookupEvents"},
 		inventory.APICloudWatch: {"GetMetricData", "ListMetrics"},
 		inventory.APICognito:    {"DescribeUserPool", "GetLogDeliveryConfiguration", "GetUserPoolMfaConfig", "ListUserPoolClients", "ListUserPools"},
-		inventory.APISES:        {"GetAccount", "GetEmailIdentity", "ListEmailIdentities"},
+		inventory.APISES:        {"GetAccount", "GetConfigurationSet", "GetEmailIdentity", "ListEmailIdentities"},
 		inventory.APISTS:        {"AssumeRole", "GetCallerIdentity"},
 	}
 }
@@ -47,8 +47,11 @@ type Options struct {
 	// verified, and CloudWatch's lists of metrics while there are no sign-ups. 0
 	// lists in every pass.
 	IdentitiesEvery, MetricsEvery time.Duration
-	RequestTimeout                time.Duration // of one HTTP attempt
-	Observe                       func(Attempt) // called once for every HTTP attempt, from many goroutines; may be nil
+	// How old the details of identities in use, and configuration sets, may get
+	// while nothing of them keeps a pool from sending. 0 reads them in every pass.
+	IdentityDetailsEvery time.Duration
+	RequestTimeout       time.Duration // of one HTTP attempt
+	Observe              func(Attempt) // called once for every HTTP attempt, from many goroutines; may be nil
 	// Progress is called with how many of the pools of a target that have to be
 	// described are, once they are listed and after each of them: in this order
 	// for a target, but for several targets at once. It may be nil.
@@ -178,11 +181,12 @@ func (r *Reader) Region() string { return r.base.Region }
 func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.Reading) inventory.Reading {
 	p := &pass{
 		opts: r.opts.Load(), account: r.account(t), prev: prev, reading: inventory.Reading{Target: t, Start: time.Now()},
-		asked: map[string]failure{}, skips: map[string]bool{},
+		asked: map[string]failure{}, skips: map[string]bool{}, news: make(chan struct{}, 1),
 	}
 	if prev != nil {
 		p.reading.Pools, p.reading.PoolsListed, p.reading.SES = prev.Pools, prev.PoolsListed, prev.SES
 		p.reading.Identities, p.reading.IdentitiesListed = prev.Identities, prev.IdentitiesListed
+		p.reading.ConfigurationSets = prev.ConfigurationSets
 		if !p.opts.Details { // What is switched off is unknown at once.
 			p.reading.Pools = dropDetails(prev.Pools)
 		}
@@ -194,6 +198,7 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 		}
 	}
 	p.reading.IdentitiesEvery, p.reading.DetailsEvery = p.opts.IdentitiesEvery, p.opts.DescribeMaxAge
+	p.reading.IdentityDetailsEvery = p.opts.IdentityDetailsEvery
 	p.run(context.WithValue(ctx, callsKey{}, &p.calls))
 	if panicked := p.panicked.Load(); panicked != nil {
 		panic(panicked) // In the goroutine in which the caller can recover it.
@@ -211,13 +216,15 @@ type pass struct {
 	prev    *inventory.Reading // may be nil
 	calls   atomic.Int64
 
-	described bool // some pools had to be described
+	described bool          // some pools had to be described
+	news      chan struct{} // receives after a pool was described
 
 	panicked atomic.Pointer[PanicError] // the first one of the pass's goroutines; nil as long as there is none
 
-	mu    sync.Mutex         // guards what follows
-	asked map[string]failure // by API that was asked, its first failure; zero when there was none
-	skips map[string]bool    // the APIs that there was nothing to ask
+	mu    sync.Mutex           // guards what follows
+	asked map[string]failure   // by API that was asked, its first failure; zero when there was none
+	skips map[string]bool      // the APIs that there was nothing to ask
+	fresh []inventory.UserPool // that were described since they were last taken
 }
 
 // failure is why an API is not OK; the zero value is that it is.
@@ -290,16 +297,28 @@ func (p *pass) run(ctx context.Context) {
 			if known {
 				<-poolsRead // They say whether the list of a while ago will do.
 			}
-			facts, complete := p.listIdentities(ctx, known)
-			<-poolsRead              // They say which identities and which accounts matter.
-			late := ctx.Err() != nil // Then it is Cognito that took the time, and SES is not to blame.
-			var used []string
-			if !late {
-				used = p.used(p.reading.Pools)
+			ids := &identities{asked: map[string]bool{}}
+			ids.facts, ids.complete = p.listIdentities(ctx, known)
+			for waiting := true; waiting; { // The pools say which identities and which accounts matter.
+				select {
+				case <-poolsRead:
+					waiting = false
+				case <-p.news:
+					p.readEarly(ctx, ids)
+				}
 			}
-			p.readIdentities(ctx, facts, complete, used)
+			late := ctx.Err() != nil // Then it is Cognito that took the time, and SES is not to blame.
+			var need inventory.Need
+			if !late {
+				need = p.needed(p.reading.Pools)
+				p.readIdentities(ctx, ids, need.Identities)
+			}
+			p.keepIdentities(ids, need.Identities, late)
+			if !late {
+				p.readConfigurationSets(ctx, need)
+			}
 			if p.opts.CloudWatch && !late {
-				p.readReputation(ctx, used)
+				p.readReputation(ctx, need.Identities)
 			}
 		})
 	}

@@ -68,7 +68,7 @@ accounts:
 			t.Errorf("built-in %+v", s)
 		}
 		account := inventory.SESState{
-			Confirmed: r.SES.Confirmed, Sandbox: inventory.Yes, SendingEnabled: inventory.No, Enforcement: "PROBATION", Review: "DENIED",
+			Confirmed: r.SES.Confirmed, Sandbox: inventory.Yes, SendingEnabled: inventory.No, Enforcement: "PROBATION", Review: "DENIED", ReviewCase: "000000000000",
 			Quota: inventory.SendQuota(-1, 7), RateKnown: true, MaxSendRate: 3,
 		}
 		if !reflect.DeepEqual(*r.SES, account) {
@@ -77,10 +77,14 @@ accounts:
 		for name, want := range map[string]inventory.Identity{
 			"Example.COM":         {Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.No},
 			"pending.example.com": {Status: "PENDING", Verified: inventory.No, SendingEnabled: inventory.No},
-			"failed.example.com":  {Status: "FAILED", Verified: inventory.No, SendingEnabled: inventory.No},
+			"failed.example.com":  {Status: "FAILED", Verified: inventory.No, SendingEnabled: inventory.No, ErrorType: "HOST_NOT_FOUND"},
 		} {
 			got := identity(r, name)
-			want.Name, want.Confirmed, want.Asked = name, got.Confirmed, got.Asked
+			want.Name, want.Confirmed = name, got.Confirmed
+			if used := name != "pending.example.com"; (got.Details != nil) != used || got.Detailed.Before(r.Start) == used {
+				t.Errorf("%s: details %+v of %s", name, got.Details, got.Detailed)
+			}
+			want.Details, want.Detailed = got.Details, got.Detailed
 			if got != want || got.Confirmed.Before(r.Start) {
 				t.Errorf("identity %+v, want %+v", got, want)
 			}
@@ -624,13 +628,13 @@ accounts:
 			calls int
 		}{
 			{"nothing is used", nil, 0},
-			{"verified", []string{"example.com"}, 0},
-			{"verified through the domain", []string{"login@example.com", "a+b@Sub.Example.com"}, 0},
+			{"verified", []string{"example.com"}, 1},
+			{"verified through the domain", []string{"login@example.com", "a+b@Sub.Example.com"}, 1},
 			{"not there", []string{"gone.example"}, 0},
 			{"temporary failures", []string{"shaky.example.net", "Broken.example.net"}, 2},
 			{"an address of a domain with a temporary failure", []string{"a@shaky.example.net"}, 1},
 			{"a temporary failure, named twice", []string{"a@shaky.example.net", "shaky.example.net"}, 1},
-			{"pending", []string{"a@pending.example.net", "pending.example.net"}, 0},
+			{"pending", []string{"a@pending.example.net", "pending.example.net"}, 1},
 		} {
 			sim.ResetCalls()
 			r := sim.reader(t, nil).Read(t.Context(), target(hub, tt.used...), nil)

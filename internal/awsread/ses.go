@@ -47,17 +47,22 @@ type accountBody struct {
 	}
 }
 
-// used returns the names of the identities in this region that pools of the
-// account send as, as far as they are known.
-func (p *pass) used(pools []inventory.UserPool) []string {
-	names := slices.Clone(p.reading.Target.Identities)
-	for _, n := range inventory.Needs(inventory.Reading{Target: p.reading.Target, Pools: pools}) {
-		if n.Key == p.reading.Target.Key() {
-			names = append(names, n.Identities...)
+// needed returns what the target and pools of it, as far as they are known, use
+// of SES in this region.
+func (p *pass) needed(pools []inventory.UserPool) inventory.Need {
+	t := p.reading.Target
+	need := inventory.Need{Identities: slices.Clone(t.Identities), ConfigurationSets: slices.Clone(t.ConfigurationSets)}
+	for _, n := range inventory.Needs(inventory.Reading{Target: t, Pools: pools}) {
+		if n.Key == t.Key() {
+			need.Identities = append(need.Identities, n.Identities...)
+			need.ConfigurationSets = append(need.ConfigurationSets, n.ConfigurationSets...)
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	for _, names := range []*[]string{&need.Identities, &need.ConfigurationSets} {
+		slices.Sort(*names)
+		*names = slices.Compact(*names)
+	}
+	return need
 }
 
 // accountOf takes over what makes sense. The error names the first value that
@@ -71,6 +76,7 @@ func accountOf(out *sesv2.GetAccountOutput, given *accountBody, now time.Time) (
 	}
 	if d := out.Details; d != nil && d.ReviewDetails != nil {
 		s.Review = known(inventory.ReviewStatuses(), string(d.ReviewDetails.Status), "")
+		s.ReviewCase = sharedText(d.ReviewDetails.CaseId)
 	}
 	var wrong error
 	refuse := func(field string, value any) {
@@ -139,7 +145,7 @@ func (p *pass) listIdentities(ctx context.Context, recent bool) (facts map[strin
 	for _, i := range p.reading.Identities {
 		facts[inventory.CanonicalIdentity(i.Name)] = i
 	}
-	if recent && (ctx.Err() != nil || verified(facts, p.used(p.reading.Pools))) { // When Cognito took all the time, SES is not to blame.
+	if recent && (ctx.Err() != nil || verified(facts, p.needed(p.reading.Pools).Identities)) { // When Cognito took all the time, SES is not to blame.
 		return facts, true
 	}
 	complete = true
@@ -160,8 +166,12 @@ func (p *pass) listIdentities(ctx context.Context, recent bool) (facts map[strin
 		now := time.Now()
 		for _, i := range page.EmailIdentities {
 			id := identityOf(i, now)
-			if before, ok := facts[inventory.CanonicalIdentity(id.Name)]; ok && id.Verified == inventory.Unknown && before.Status == id.Status {
-				id.Verified, id.ErrorType, id.Asked = before.Verified, before.ErrorType, before.Asked
+			before := facts[inventory.CanonicalIdentity(id.Name)]
+			id.Details, id.Detailed = before.Details, before.Detailed
+			if before.Status == id.Status {
+				if id.ErrorType = before.ErrorType; id.Verified == inventory.Unknown {
+					id.Verified, id.Asked = before.Verified, before.Asked
+				}
 			}
 			listed[inventory.CanonicalIdentity(id.Name)] = id
 		}
@@ -185,40 +195,209 @@ func verified(facts map[string]inventory.Identity, names []string) bool {
 	})
 }
 
+// identities are the facts about identities while a pass collects them. The
+// goroutine of SES has them for itself.
+type identities struct {
+	facts    map[string]inventory.Identity // by canonical name
+	complete bool                          // they are all there are
+	asked    map[string]bool               // by canonical name, what was asked for one by one in this pass
+}
+
 // readIdentities asks one by one for the identities in use that the list has
 // no final word on: whose status is not SUCCESS, or all of them when there is
-// no list.
-func (p *pass) readIdentities(ctx context.Context, facts map[string]inventory.Identity, complete bool, used []string) {
-	for _, name := range p.wanted(facts, complete, used) {
-		out, err := p.place.ses.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String(name)})
-		now := time.Now()
-		if classOf(err) == inventory.NotFound {
-			facts[name] = inventory.Identity{Name: name, Missing: true, Confirmed: now}
-			continue
-		}
-		if err == nil && out.IdentityType == "" && out.VerificationStatus == "" {
-			err = errMalformed
-		}
-		if err != nil {
-			p.fail(ctx, inventory.APISES, "GetEmailIdentity", err)
-			continue
-		}
-		i := inventory.Identity{
-			Name: cmp.Or(facts[name].Name, name), SendingEnabled: facts[name].SendingEnabled, Confirmed: now, Asked: now,
-			Verified: inventory.Known(out.VerifiedForSendingStatus),
-			Status:   known(inventory.VerificationStatuses(), string(out.VerificationStatus), "UNKNOWN"),
-		}
-		if out.VerificationInfo != nil {
-			i.ErrorType = string(out.VerificationInfo.ErrorType)
-		}
-		facts[name] = i
+// no list. And for those whose details are unknown, old, or keep a pool from
+// sending.
+func (p *pass) readIdentities(ctx context.Context, ids *identities, used []string) {
+	for _, name := range p.wanted(ids.facts, ids.complete, used) {
+		p.readIdentity(ctx, ids, name)
 	}
-	identities := make([]inventory.Identity, 0, len(facts))
-	for _, i := range facts {
-		identities = append(identities, i)
+	for _, name := range p.undetailed(ids.facts, used) {
+		if ids.facts[name].Details != nil && p.halfway(ctx) {
+			break // What is known can wait for the next pass.
+		}
+		p.readIdentity(ctx, ids, name)
 	}
-	slices.SortFunc(identities, func(a, b inventory.Identity) int { return cmp.Compare(a.Name, b.Name) })
-	p.reading.Identities = identities
+}
+
+// readEarly asks for the identities of the pools that were described so far, so
+// that a first pass over many pools takes no longer for it.
+func (p *pass) readEarly(ctx context.Context, ids *identities) {
+	for _, name := range p.undetailed(ids.facts, p.needed(p.takeDescribed()).Identities) {
+		if ids.facts[name].Details == nil {
+			p.readIdentity(ctx, ids, name)
+		}
+	}
+}
+
+// readIdentity asks for one identity, unless this pass has already.
+func (p *pass) readIdentity(ctx context.Context, ids *identities, name string) {
+	if ids.asked[name] {
+		return
+	}
+	ids.asked[name] = true
+	out, err := p.place.ses.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: aws.String(name)})
+	now, before := time.Now(), ids.facts[name]
+	if classOf(err) == inventory.NotFound {
+		ids.facts[name] = inventory.Identity{Name: name, Missing: true, Confirmed: now}
+		return
+	}
+	if err == nil && out.IdentityType == "" && out.VerificationStatus == "" {
+		err = errMalformed
+	}
+	if err != nil {
+		p.fail(ctx, inventory.APISES, "GetEmailIdentity", err)
+		return
+	}
+	i := inventory.Identity{
+		Name: cmp.Or(before.Name, name), SendingEnabled: before.SendingEnabled, Confirmed: now, Asked: now,
+		Verified: inventory.Known(out.VerifiedForSendingStatus),
+		Status:   known(inventory.VerificationStatuses(), string(out.VerificationStatus), "UNKNOWN"),
+		Details:  identityDetailsOf(name, out), Detailed: now,
+	}
+	if ids.complete && slices.Contains(listSays, i.Status) {
+		i.Asked = time.Time{} // The next list will say it as well.
+	}
+	if out.VerificationInfo != nil {
+		i.ErrorType = string(out.VerificationInfo.ErrorType)
+	}
+	if before.Details != nil && i.Details.Equal(before.Details) {
+		i.Details = before.Details
+	}
+	ids.facts[name] = i
+}
+
+// keepIdentities takes the facts over into the reading. Details are those of
+// the identities in use only: others are not read again.
+func (p *pass) keepIdentities(ids *identities, used []string, all bool) {
+	inUse := map[string]bool{}
+	for _, one := range used {
+		inUse[winning(ids.facts, one)] = true
+	}
+	kept := make([]inventory.Identity, 0, len(ids.facts))
+	for name, i := range ids.facts {
+		if !all && !inUse[name] {
+			i.Details, i.Detailed = nil, time.Time{}
+		}
+		kept = append(kept, i)
+	}
+	slices.SortFunc(kept, func(a, b inventory.Identity) int { return cmp.Compare(a.Name, b.Name) })
+	p.reading.Identities = kept
+}
+
+// identityDetailsOf takes over what only GetEmailIdentity tells.
+func identityDetailsOf(name string, out *sesv2.GetEmailIdentityOutput) *inventory.IdentityDetails {
+	d := &inventory.IdentityDetails{
+		ConfigurationSet: sharedText(out.ConfigurationSetName), Policies: inventory.ParseSendingPolicies(out.Policies), DKIM: inventory.DKIM{Status: "UNKNOWN"},
+	}
+	if k := out.DkimAttributes; k != nil {
+		d.DKIM.Status = known(inventory.VerificationStatuses(), string(k.Status), "UNKNOWN")
+		if k.SigningAttributesOrigin != types.DkimSigningAttributesOriginExternal { // Else the token is a selector, and the key is not SES's.
+			zone := cmp.Or(aws.ToString(k.SigningHostedZone), "dkim.amazonses.com")
+			for _, token := range k.Tokens {
+				d.DKIM.Records = append(d.DKIM.Records, inventory.DNSRecord{Name: token + "._domainkey." + name, Type: "CNAME", Value: token + "." + zone})
+			}
+		}
+	}
+	if m := out.MailFromAttributes; m != nil && aws.ToString(m.MailFromDomain) != "" {
+		d.MailFrom = inventory.MailFrom{
+			Domain: sharedText(m.MailFromDomain), Status: known(inventory.MailFromStatuses(), string(m.MailFromDomainStatus), "UNKNOWN"),
+		}
+		switch m.BehaviorOnMxFailure {
+		case types.BehaviorOnMxFailureRejectMessage:
+			d.MailFrom.RejectOnFailure = inventory.Yes
+		case types.BehaviorOnMxFailureUseDefaultValue:
+			d.MailFrom.RejectOnFailure = inventory.No
+		}
+	}
+	return d
+}
+
+// readConfigurationSets asks for the sets that pools or the identities that
+// they use name, if they are unknown or old, or keep mail back.
+func (p *pass) readConfigurationSets(ctx context.Context, need inventory.Need) {
+	names := need.ConfigurationSets
+	for _, i := range p.reading.Identities {
+		if i.Details != nil && i.Details.ConfigurationSet != "" {
+			names = append(names, i.Details.ConfigurationSet)
+		}
+	}
+	have := map[string]inventory.ConfigurationSet{}
+	for _, s := range p.reading.ConfigurationSets {
+		have[s.Name] = s
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(have[a].Confirmed.Compare(have[b].Confirmed), cmp.Compare(a, b))
+	})
+	var sets []inventory.ConfigurationSet
+	for _, name := range slices.Compact(names) {
+		s, ok := have[name]
+		fresh := ok && s.Well() && (p.reading.Start.Sub(s.Confirmed) < p.opts.IdentityDetailsEvery || p.halfway(ctx))
+		if !fresh {
+			read, err := p.readConfigurationSet(ctx, name)
+			if err != nil {
+				p.fail(ctx, inventory.APISES, "GetConfigurationSet", err)
+			} else {
+				s, ok = read, true
+			}
+		}
+		if ok {
+			sets = append(sets, s)
+		}
+	}
+	slices.SortFunc(sets, func(a, b inventory.ConfigurationSet) int { return cmp.Compare(a.Name, b.Name) })
+	p.reading.ConfigurationSets = sets
+}
+
+func (p *pass) readConfigurationSet(ctx context.Context, name string) (inventory.ConfigurationSet, error) {
+	out, err := p.place.ses.GetConfigurationSet(ctx, &sesv2.GetConfigurationSetInput{ConfigurationSetName: aws.String(name)})
+	s := inventory.ConfigurationSet{Name: name, Confirmed: time.Now()}
+	switch {
+	case classOf(err) == inventory.NotFound:
+		s.Missing = true
+	case err != nil:
+		return s, err
+	case aws.ToString(out.ConfigurationSetName) != name:
+		return s, errMalformed
+	case out.SendingOptions != nil:
+		s.SendingEnabled = inventory.Known(out.SendingOptions.SendingEnabled)
+	}
+	return s, nil
+}
+
+// halfway reports whether half of the pass's time has gone.
+func (p *pass) halfway(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < deadline.Sub(p.reading.Start)/2
+}
+
+// winning returns the canonical name of the identity that SES takes for the
+// name: the most specific one that exists; empty when none is known to.
+func winning(facts map[string]inventory.Identity, name string) string {
+	for _, covering := range inventory.CoveringIdentities(name) {
+		if i, ok := facts[covering]; ok && !i.Missing {
+			return covering
+		}
+	}
+	return ""
+}
+
+// undetailed returns the canonical names of the identities in use whose details
+// are unknown, or are to be read again: because they are old, or keep a pool
+// from sending. The oldest come first.
+func (p *pass) undetailed(facts map[string]inventory.Identity, used []string) []string {
+	var names []string
+	for _, one := range used {
+		name := winning(facts, one)
+		i := facts[name]
+		watched := slices.ContainsFunc(p.reading.Target.Watched, func(w string) bool { return inventory.CanonicalIdentity(w) == name })
+		if name != "" && (i.Details == nil || watched || p.reading.Start.Sub(i.Detailed) >= p.opts.IdentityDetailsEvery) {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(facts[a].Detailed.Compare(facts[b].Detailed), cmp.Compare(a, b))
+	})
+	return slices.Compact(names)
 }
 
 // identityOf takes over one entry of the list. A temporary failure may or may

@@ -355,7 +355,7 @@ func TestSourcesFailAlone(t *testing.T) {
 					return pools, counted
 				}
 				pools, counted := count(good, time.Hour)
-				if pools != 7 || counted != 2 {
+				if pools != 12 || counted != 3 {
 					t.Fatalf("%d pools, %d counted", pools, counted)
 				}
 				sim.fault(t, awssim.Fault{Kind: tt.kind, Service: tt.service})

@@ -123,7 +123,8 @@ type Identities struct {
 	Exclude []Regexp `yaml:"exclude"`
 	Max     int      `yaml:"max"` // for each account and region
 
-	ListInterval model.Duration `yaml:"list_interval"` // between two lists of an account's identities
+	ListInterval  model.Duration `yaml:"list_interval"`   // between two lists of an account's identities
+	DetailsMaxAge model.Duration `yaml:"details_max_age"` // of identities that pools use, and of configuration sets
 }
 
 // Show is a set of identities.
@@ -169,6 +170,9 @@ func (c *Config) derive(set func(key any) bool) {
 	}
 	if !set(&c.Identities.ListInterval) {
 		c.Identities.ListInterval = min(6*c.Interval, maxDuration)
+	}
+	if !set(&c.Identities.DetailsMaxAge) {
+		c.Identities.DetailsMaxAge = max(c.Interval, model.Duration(2*time.Hour))
 	}
 	if !set(&c.CloudWatch.ListInterval) {
 		c.CloudWatch.ListInterval = min(3*c.Interval, maxDuration)

@@ -96,6 +96,7 @@ func (d *decoder) checkDurations(c *Config) {
 		d.within(&c.Timeout, "timeout", 0, "", c.Interval, "interval")
 		d.within(&c.DescribeMaxAge, "describe_max_age", c.Interval, "interval", maxDuration, "")
 		d.within(&c.Identities.ListInterval, "list_interval", 0, "", maxDuration, "")
+		d.within(&c.Identities.DetailsMaxAge, "details_max_age", 0, "", maxDuration, "")
 		d.within(&c.CloudWatch.ListInterval, "list_interval", 0, "", maxDuration, "")
 	}
 	if d.sound(&c.Interval, &c.Timeout) {

@@ -81,8 +81,8 @@ func (p *Pool) Cause(kind CauseKind) Cause {
 		return Cause{kind, region, ""}
 	case kind == CauseIdentity:
 		return Cause{kind, region, CanonicalIdentity(p.Identity)}
-	case kind == CauseConfigurationSet && p.Settings.ConfigurationSet != "":
-		return Cause{kind, region, p.Settings.ConfigurationSet}
+	case kind == CauseConfigurationSet && p.ConfigurationSet != "":
+		return Cause{kind, region, p.ConfigurationSet}
 	default:
 		return own
 	}

@@ -33,13 +33,23 @@ func (r Reading) Fresh(oldest time.Time) Reading {
 		r.SES = nil
 	}
 	gone := func(i Identity) bool { return stale(i.Confirmed.Add(r.IdentitiesEvery)) }
-	if slices.ContainsFunc(r.Identities, func(i Identity) bool { return gone(i) || !i.Asked.IsZero() && stale(i.Asked) }) {
+	unsaid := func(i Identity) bool { return !i.Asked.IsZero() && stale(i.Asked) }
+	undetailed := func(i Identity) bool { return i.Details != nil && stale(i.Detailed.Add(r.IdentityDetailsEvery)) }
+	if slices.ContainsFunc(r.Identities, func(i Identity) bool { return gone(i) || unsaid(i) || undetailed(i) }) {
 		r.Identities = slices.DeleteFunc(slices.Clone(r.Identities), gone)
 		for i := range r.Identities {
-			if id := &r.Identities[i]; !id.Asked.IsZero() && stale(id.Asked) {
+			id := &r.Identities[i]
+			if unsaid(*id) {
 				id.Verified = Unknown
 			}
+			if undetailed(*id) {
+				id.Details, id.Detailed = nil, time.Time{}
+			}
 		}
+	}
+	unset := func(s ConfigurationSet) bool { return stale(s.Confirmed.Add(r.IdentityDetailsEvery)) }
+	if slices.ContainsFunc(r.ConfigurationSets, unset) {
+		r.ConfigurationSets = slices.DeleteFunc(slices.Clone(r.ConfigurationSets), unset)
 	}
 	if stale(r.IdentitiesListed.Add(r.IdentitiesEvery)) {
 		r.IdentitiesListed = time.Time{}
@@ -80,6 +90,12 @@ func (r *Reading) OldestAfter(t time.Time) time.Time {
 	for i := range r.Identities {
 		see(r.Identities[i].Confirmed.Add(r.IdentitiesEvery))
 		see(r.Identities[i].Asked)
+		if r.Identities[i].Details != nil {
+			see(r.Identities[i].Detailed.Add(r.IdentityDetailsEvery))
+		}
+	}
+	for i := range r.ConfigurationSets {
+		see(r.ConfigurationSets[i].Confirmed.Add(r.IdentityDetailsEvery))
 	}
 	see(r.PoolsListed)
 	if !r.IdentitiesListed.IsZero() {
@@ -110,7 +126,11 @@ func (r *Reading) SameFacts(o *Reading) bool {
 				a.EmailMFA() == b.EmailMFA() && a.NotificationLog() == b.NotificationLog()
 		}) &&
 		slices.EqualFunc(r.Identities, o.Identities, func(a, b Identity) bool {
-			a.Confirmed, a.Asked = b.Confirmed, b.Asked
+			a.Confirmed, a.Asked, a.Detailed = b.Confirmed, b.Asked, b.Detailed
+			return a == b
+		}) &&
+		slices.EqualFunc(r.ConfigurationSets, o.ConfigurationSets, func(a, b ConfigurationSet) bool {
+			a.Confirmed = b.Confirmed
 			return a == b
 		}) &&
 		sameSES(r.SES, o.SES) && sameSignUps(r.SignUps, o.SignUps) && sameTrail(r.Trail, o.Trail) && sameReputation(r.Reputation, o.Reputation)

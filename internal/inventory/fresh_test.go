@@ -68,15 +68,26 @@ func TestFreshOnSlowerClocks(t *testing.T) {
 	for _, late := range []time.Duration{0, 1} {
 		confirmed := oldest.Add(-every - late)
 		r := Reading{
-			Identities: []Identity{{Name: "a", Confirmed: confirmed}, {Name: "b", Confirmed: now}}, IdentitiesListed: confirmed, IdentitiesEvery: every,
+			Identities: []Identity{
+				{Name: "a", Confirmed: confirmed},
+				{Name: "b", Confirmed: now, Verified: Yes, Details: plain, Detailed: confirmed.Add(-every)},
+				{Name: "c", Confirmed: now, Details: plain, Detailed: now},
+			}, IdentitiesListed: confirmed, IdentitiesEvery: every,
+			ConfigurationSets: []ConfigurationSet{{Name: "a", Confirmed: confirmed.Add(-every)}, {Name: "b", Confirmed: now}}, IdentityDetailsEvery: 2 * every,
 			SignUps: &SignUps{Confirmed: confirmed, Every: every},
 		}
 		f := r.Fresh(oldest)
-		if kept := late == 0; (len(f.Identities) == 2) != kept || f.IdentitiesListed.IsZero() == kept || (f.SignUps != nil) != kept {
+		kept := late == 0
+		if (len(f.Identities) == 3) != kept || f.IdentitiesListed.IsZero() == kept || (f.SignUps != nil) != kept || (len(f.ConfigurationSets) == 2) != kept {
 			t.Errorf("%d ns late: %+v", late, f)
 		}
-		if last := len(f.Identities) - 1; last < 0 || f.Identities[last].Name != "b" {
+		if last := len(f.Identities) - 1; last < 1 || f.Identities[last].Name != "c" || f.Identities[last].Details != plain || len(r.ConfigurationSets) != 2 {
 			t.Errorf("%d ns late: identities %+v", late, f.Identities)
+		} else if b := f.Identities[last-1]; (b.Details != nil) != kept || b.Detailed.IsZero() == kept || b.Verified != Yes || r.Identities[1].Details == nil {
+			t.Errorf("%d ns late: %+v", late, b)
+		}
+		if last := f.ConfigurationSets[len(f.ConfigurationSets)-1]; last.Name != "b" {
+			t.Errorf("%d ns late: sets %+v", late, f.ConfigurationSets)
 		}
 	}
 }
@@ -88,7 +99,8 @@ func TestOldestAfter(t *testing.T) {
 	whole := func() Reading {
 		return Reading{
 			Pools: []UserPool{{Listed: late, Confirmed: late}}, PoolsListed: late, SES: &SESState{Confirmed: late},
-			Identities: []Identity{{Confirmed: late, Asked: late}}, IdentitiesListed: late, IdentitiesEvery: every,
+			Identities: []Identity{{Confirmed: late, Asked: late, Details: plain, Detailed: late}}, IdentitiesListed: late, IdentitiesEvery: every,
+			ConfigurationSets: []ConfigurationSet{{Confirmed: late}}, IdentityDetailsEvery: 2 * every,
 			SignUps: &SignUps{Confirmed: late, Every: every}, Trail: &Trail{Confirmed: late}, Reputation: &Reputation{Confirmed: late},
 		}
 	}
@@ -103,6 +115,9 @@ func TestOldestAfter(t *testing.T) {
 		"SES":               {func(r *Reading) { r.SES.Confirmed = early }, early},
 		"an identity":       {func(r *Reading) { r.Identities[0].Confirmed = early }, early.Add(every)},
 		"asked alone":       {func(r *Reading) { r.Identities[0].Asked = early }, early},
+		"details":           {func(r *Reading) { r.Identities[0].Detailed = early }, early.Add(2 * every)},
+		"details of nobody": {func(r *Reading) { r.Identities[0].Details, r.Identities[0].Detailed = nil, early }, late},
+		"a set":             {func(r *Reading) { r.ConfigurationSets[0].Confirmed = early }, early.Add(2 * every)},
 		"the identities":    {func(r *Reading) { r.IdentitiesListed = early }, early.Add(every)},
 		"sign-ups":          {func(r *Reading) { r.SignUps.Confirmed = early }, early.Add(every)},
 		"the trail":         {func(r *Reading) { r.Trail.Confirmed = early }, early},
@@ -131,10 +146,11 @@ func TestSameFacts(t *testing.T) {
 			Target: Target{AccountName: "main"},
 			Pools:  []UserPool{{ID: "a", Name: "login", Settings: settings, Listed: now, Confirmed: now}}, PoolsListed: now,
 			SES:        &SESState{Confirmed: now, Sandbox: No},
-			Identities: []Identity{{Name: "a", Confirmed: now, Asked: now, Verified: Yes}}, IdentitiesListed: now,
-			SignUps:    &SignUps{WindowStart: now, Confirmed: now, Pools: []string{"a"}, Series: []SignUpSeries{{PoolID: "a", ClientID: "c", Points: []Point{{now, 1}}}}},
-			Trail:      &Trail{WindowStart: now, Confirmed: now, Complete: true, Events: []MailEvent{{ID: "e"}}},
-			Reputation: &Reputation{Confirmed: now, BounceRatio: ratio(0.1)},
+			Identities: []Identity{{Name: "a", Confirmed: now, Asked: now, Verified: Yes, Details: plain, Detailed: now}}, IdentitiesListed: now,
+			ConfigurationSets: []ConfigurationSet{{Name: "login", SendingEnabled: Yes, Confirmed: now}},
+			SignUps:           &SignUps{WindowStart: now, Confirmed: now, Pools: []string{"a"}, Series: []SignUpSeries{{PoolID: "a", ClientID: "c", Points: []Point{{now, 1}}}}},
+			Trail:             &Trail{WindowStart: now, Confirmed: now, Complete: true, Events: []MailEvent{{ID: "e"}}},
+			Reputation:        &Reputation{Confirmed: now, BounceRatio: ratio(0.1)},
 		}
 	}
 	later := now.Add(time.Minute)
@@ -147,6 +163,7 @@ func TestSameFacts(t *testing.T) {
 			r.Start, r.End, r.Next, r.Calls, r.Outcomes = later, later, later, 7, []Outcome{{API: APISES, Class: Denied}}
 			r.Pools[0].Listed, r.Pools[0].Confirmed, r.PoolsListed, r.SES.Confirmed = later, later, later, later
 			r.Identities[0].Confirmed, r.Identities[0].Asked, r.IdentitiesListed = later, later, later
+			r.Identities[0].Detailed, r.ConfigurationSets[0].Confirmed = later, later
 			r.SignUps.Confirmed, r.SignUps.Series[0].Through, r.Trail.Confirmed, r.Reputation.Confirmed = later, later, later, later
 		}, true},
 		"the account's name": {func(r *Reading) { r.Target.AccountName = "other" }, false},
@@ -162,6 +179,9 @@ func TestSameFacts(t *testing.T) {
 		"a pool's change":        {func(r *Reading) { r.Pools[0].LastModified = later }, false},
 		"a pool more":            {func(r *Reading) { r.Pools = append(r.Pools, r.Pools[0]) }, false},
 		"an identity":            {func(r *Reading) { r.Identities[0].Verified = No }, false},
+		"its details":            {func(r *Reading) { r.Identities[0].Details = &IdentityDetails{} }, false},
+		"a set":                  {func(r *Reading) { r.ConfigurationSets[0].SendingEnabled = No }, false},
+		"no sets":                {func(r *Reading) { r.ConfigurationSets = nil }, false},
 		"no SES":                 {func(r *Reading) { r.SES = nil }, false},
 		"the sandbox":            {func(r *Reading) { r.SES.Sandbox = Yes }, false},
 		"no sign-ups":            {func(r *Reading) { r.SignUps = nil }, false},

@@ -74,6 +74,21 @@ func (a *Account) Pool(region, id string) *Pool {
 	return &a.Pools[i]
 }
 
+// Watched returns the identities in an SES region whose details keep a pool
+// from sending.
+func (a *Account) Watched(region string) []string {
+	var watched []string
+	for i := range a.Pools {
+		p := &a.Pools[i]
+		held := slices.ContainsFunc(ofDetails, func(r Reason) bool { return p.Holds(r) == Yes })
+		if held && slices.Contains(p.Settings.Regions, region) {
+			watched = append(watched, p.Identity)
+		}
+	}
+	slices.Sort(watched)
+	return slices.Compact(watched)
+}
+
 // Confirmed returns when the settings of one of the account's pools were last
 // known to be current, which later readings of the same facts renew.
 func (a *Account) Confirmed(p *Pool) time.Time {
@@ -122,6 +137,13 @@ type Pool struct {
 	IdentityRegion string // "*" for an own FROM in all alternate regions
 	Verified       Tri    // of the identity, itself or through its domain
 	IdentityError  string // why SES could not verify it; empty without an error
+
+	// IdentityDetails are those in the first region that the mail leaves from; nil
+	// without an identity or when unknown.
+	IdentityDetails *IdentityDetails
+	// ConfigurationSet is the one that the pool's mail passes: its own or else the
+	// identity's default one. Empty without one or when unknown.
+	ConfigurationSet string
 
 	SES        *SESState   // that a DEVELOPER pool sends through; nil for others or when unknown
 	Reputation *Reputation // of that SES account; nil for others or when unknown
@@ -236,20 +258,28 @@ type linker struct {
 type sesFacts struct {
 	state      *SESState
 	reputation *Reputation
-	identities map[string]Identity // by canonical name
-	complete   bool                // a name that is not in identities does not exist
+	identities map[string]Identity         // by canonical name
+	complete   bool                        // a name that is not in identities does not exist
+	sets       map[string]ConfigurationSet // by name, those that are known
 }
 
 func (l *linker) index(r *Reading) {
-	f := sesFacts{state: r.SES, reputation: r.Reputation, identities: make(map[string]Identity, len(r.Identities)), complete: !r.IdentitiesListed.IsZero()}
+	f := sesFacts{
+		state: r.SES, reputation: r.Reputation, identities: make(map[string]Identity, len(r.Identities)), complete: !r.IdentitiesListed.IsZero(),
+		sets: make(map[string]ConfigurationSet, len(r.ConfigurationSets)),
+	}
 	for _, i := range r.Identities {
 		f.identities[CanonicalIdentity(i.Name)] = i
+	}
+	for _, s := range r.ConfigurationSets {
+		f.sets[s.Name] = s
 	}
 	l.ses[r.Target.Region] = f
 }
 
-// resolve returns the most specific existing identity that covers name, and
-// whether any one exists and any one is verified.
+// resolve returns the most specific existing identity that covers name, without
+// details if there may be a more specific one, and whether any one exists and
+// any one is verified.
 func (f sesFacts) resolve(name string) (wins Identity, exists, verified Tri) {
 	exists, verified = No, No
 	for _, candidate := range CoveringIdentities(name) {
@@ -260,7 +290,9 @@ func (f sesFacts) resolve(name string) (wins Identity, exists, verified Tri) {
 		case !ok || i.Missing:
 		default:
 			if wins.Name == "" {
-				wins = i
+				if wins = i; exists == Unknown {
+					wins.Details = nil
+				}
 			}
 			exists, verified = Yes, verified.Or(i.Verified)
 		}
@@ -313,17 +345,20 @@ func (l *linker) identity(p *Pool) {
 		return
 	case s.Identity.Name == "": // It is not the ARN of an identity.
 		p.addAll(Unknown, IdentityMissing, IdentityUnverified, CrossAccountIdentity, UnsupportedRegion, FromMismatch)
+		p.addAll(Unknown, ofDetails...)
 		return
 	}
 	p.add(FromMismatch, Known(!s.fromMatches()))
 	if s.CrossAccount {
 		p.add(CrossAccountIdentity, Yes)
 		p.addAll(Unknown, IdentityMissing, IdentityUnverified, UnsupportedRegion) // The other account is not looked at.
+		p.addAll(Unknown, ofDetails...)
 		return
 	}
 	p.Verified = Yes
-	for _, region := range s.Regions {
-		p.add(UnsupportedRegion, mayUse(p.Target.Region, region, s.Mode, s.Identity.Region == "*").Not())
+	for i, region := range s.Regions {
+		supported := mayUse(p.Target.Region, region, s.Mode, s.Identity.Region == "*")
+		p.add(UnsupportedRegion, supported.Not())
 		identity, exists, verified := l.ses[region].resolve(s.Identity.Name)
 		p.Identity = cmp.Or(identity.Name, p.Identity)
 		p.IdentityError = cmp.Or(p.IdentityError, identity.ErrorType)
@@ -332,9 +367,58 @@ func (l *linker) identity(p *Pool) {
 			p.add(IdentityUnverified, verified.Not())
 			// What is not verified cannot send for that reason alone.
 			p.add(SendingDisabled, Known(identity.Verified == Yes && identity.SendingEnabled == No))
+			l.details(p, region, &identity, supported)
 		}
 		p.Verified = p.Verified.And(verified)
+		if i == 0 {
+			p.IdentityDetails = identity.Details
+		}
 	}
+}
+
+// details judges what the mail meets in a region once the identity is found.
+func (l *linker) details(p *Pool, region string, identity *Identity, supported Tri) {
+	s := &p.Settings.Sender
+	set, d := s.ConfigurationSet, identity.Details
+	if d == nil {
+		p.addAll(Unknown, SendingPolicyMissing, MailFromRejects)
+	} else {
+		set = cmp.Or(set, d.ConfigurationSet)
+		p.add(MailFromRejects, d.MailFrom.rejects())
+		if supported != No { // Else nobody would send there.
+			p.add(SendingPolicyMissing, refused(p, region, identity))
+		}
+	}
+	p.ConfigurationSet = cmp.Or(p.ConfigurationSet, set)
+	missing, disabled := No, No
+	switch c, known := l.ses[region].sets[set]; {
+	case set == "" && d != nil:
+	case set == "" || !known:
+		missing, disabled = Unknown, Unknown
+	case c.Missing:
+		missing = Yes
+	default:
+		disabled = c.SendingEnabled.Not()
+	}
+	if s.Mode != ModeDeveloper { // Whether mail of the built-in sender passes the set is not documented.
+		missing, disabled = missing.And(Unknown), disabled.And(Unknown)
+	}
+	p.add(ConfigurationSetMissing, missing)
+	p.add(ConfigurationSetDisabled, disabled)
+}
+
+// refused reports whether the identity's policies keep the pool from sending:
+// one that has to allow a service does not, or one denies the account's role.
+func refused(p *Pool, region string, identity *Identity) Tri {
+	s := &p.Settings.Sender
+	if s.Mode == ModeUnknown {
+		return Unknown // So is who sends.
+	}
+	policies, r := &identity.Details.Policies, newSendRequest(p.Key(), s, region, identity.Name)
+	if r.Service == "" {
+		return policies.Forbids(r)
+	}
+	return policies.Permits(r).Not()
 }
 
 // account finds the SES account that a DEVELOPER pool sends through.

@@ -14,6 +14,9 @@ const (
 	arnBase = "arn:aws:ses:eu-west-1:" + account + ":identity/"
 )
 
+// plain are the details of an identity of which nothing but DKIM was set up.
+var plain = &IdentityDetails{DKIM: DKIM{Status: "SUCCESS"}}
+
 func goodSES() *SESState {
 	return &SESState{
 		Confirmed: now, Sandbox: No, SendingEnabled: Yes, Enforcement: "HEALTHY", Review: "GRANTED",
@@ -22,11 +25,11 @@ func goodSES() *SESState {
 }
 
 func verified(name string) Identity {
-	return Identity{Name: name, Confirmed: now, Status: "SUCCESS", Verified: Yes, SendingEnabled: Yes}
+	return Identity{Name: name, Confirmed: now, Status: "SUCCESS", Verified: Yes, SendingEnabled: Yes, Details: plain, Detailed: now}
 }
 
 func pending(name string) Identity {
-	return Identity{Name: name, Confirmed: now, Status: "PENDING", Verified: No, SendingEnabled: No}
+	return Identity{Name: name, Confirmed: now, Status: "PENDING", Verified: No, SendingEnabled: No, Details: plain, Detailed: now}
 }
 
 // one judges a single pool in region, with SES facts in eu-west-1.
@@ -117,7 +120,7 @@ func TestVerdict(t *testing.T) {
 		},
 		"own FROM, unverified": {
 			settings: &EmailConfiguration{Mode: ModeDefault, SourceARN: arnBase + "example.com", From: "a@example.com"},
-			ids:      []Identity{pending("example.com")}, ready: No, verified: No, blocked: []Reason{IdentityUnverified},
+			ids:      []Identity{pending("example.com")}, ready: No, verified: No, blocked: []Reason{IdentityUnverified, SendingPolicyMissing},
 		},
 		"custom sender": {
 			settings: &EmailConfiguration{Mode: ModeDeveloper, SourceARN: arnBase + "example.com", From: "a@example.com", CustomSender: true},
@@ -272,6 +275,8 @@ func TestUnjudged(t *testing.T) {
 // have to be right, and the first one's quota counts.
 func TestSplitRegions(t *testing.T) {
 	own := &EmailConfiguration{Mode: ModeDefault, SourceARN: "arn:aws:ses:*:" + account + ":identity/example.com", From: "a@example.com"}
+	permitted := verified("example.com")
+	permitted.Details = &IdentityDetails{Policies: parsed(policy("Principal", `{"Service": "cognito-idp.ca-west-1.amazonaws.com"}`, "Resource", `"*"`))}
 	in := func(region string, id Identity) Reading {
 		return Reading{Target: Target{AccountID: account, Region: region, SESOnly: true}, Identities: []Identity{id}, IdentitiesListed: now}
 	}
@@ -284,13 +289,13 @@ func TestSplitRegions(t *testing.T) {
 		ready         Tri
 		blocked       []Reason
 	}{
-		"both":   {verified("example.com"), verified("example.com"), Yes, nil},
-		"first":  {verified("example.com"), pending("example.com"), No, []Reason{IdentityUnverified}},
-		"second": {verified("other.example"), verified("example.com"), No, []Reason{IdentityMissing}},
+		"both":   {permitted, permitted, Yes, nil},
+		"first":  {permitted, pending("example.com"), No, []Reason{IdentityUnverified, SendingPolicyMissing}},
+		"second": {verified("other.example"), permitted, No, []Reason{IdentityMissing}},
 	} {
 		p := Judge(now, []Reading{pool, in("ca-central-1", tt.first), in("us-west-1", tt.second)}, Policy{}).Pools[0]
-		if p.Ready != tt.ready || !slices.Equal(p.Blocked(), tt.blocked) || p.Verified != tt.ready {
-			t.Errorf("%s: ready %s, blocked %v, verified %s", name, p.Ready, p.Blocked(), p.Verified)
+		if p.Ready != tt.ready || !slices.Equal(p.Blocked(), tt.blocked) || p.Verified != tt.ready || p.IdentityDetails != tt.first.Details && name != "second" {
+			t.Errorf("%s: ready %s, blocked %v, verified %s, details %+v", name, p.Ready, p.Blocked(), p.Verified, p.IdentityDetails)
 		}
 	}
 }

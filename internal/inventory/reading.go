@@ -42,6 +42,12 @@ type Target struct {
 	// account use, in the pool's own region or another one. They may need more
 	// detail than a listing gives. Sorted.
 	Identities []string
+	// ConfigurationSets are likewise the names of the configuration sets that
+	// these pools name. Sorted.
+	ConfigurationSets []string
+	// Watched are those of the identities whose details keep a pool from sending,
+	// so that they are read in every pass.
+	Watched []string
 }
 
 // Key returns the account and region of the target.
@@ -129,6 +135,12 @@ type Reading struct {
 	// the passes are. What they say outlives its confirmation by as much more.
 	IdentitiesEvery time.Duration
 
+	ConfigurationSets []ConfigurationSet // that pools or their identities use; sorted by name
+	// IdentityDetailsEvery is how old the details of an identity, or a
+	// configuration set, may get before SES is asked again. They outlive their
+	// confirmation by as much more.
+	IdentityDetailsEvery time.Duration
+
 	SignUps    *SignUps    // nil when unknown, or not asked for
 	Trail      *Trail      // likewise
 	Reputation *Reputation // likewise
@@ -207,6 +219,7 @@ type SESState struct {
 	SendingEnabled Tri
 	Enforcement    string  // one of [EnforcementStatuses]
 	Review         string  // one of [ReviewStatuses], empty when unknown
+	ReviewCase     string  // the support case of the review, may be empty
 	Quota          Quota   // the send quota; recipients are counted, not messages
 	RateKnown      bool    // whether MaxSendRate is
 	MaxSendRate    float64 // e-mails per second; below 0 is unlimited
@@ -234,4 +247,70 @@ type Identity struct {
 	Verified       Tri       // may be used to send
 	SendingEnabled Tri
 	ErrorType      string // VerificationInfo.ErrorType, may be empty
+
+	// Details is nil until they were read. Readings that follow each other share
+	// it as long as it is the same.
+	Details  *IdentityDetails
+	Detailed time.Time // when SES last said Details; zero without them
 }
+
+// IdentityDetails is what only GetEmailIdentity tells of an identity. It does
+// not change once it is made.
+type IdentityDetails struct {
+	ConfigurationSet string // the default one, of mail that names none; may be empty
+	DKIM             DKIM
+	MailFrom         MailFrom
+	Policies         SendingPolicies
+}
+
+// Equal reports whether both say the same.
+func (d *IdentityDetails) Equal(o *IdentityDetails) bool {
+	return d.ConfigurationSet == o.ConfigurationSet && d.MailFrom == o.MailFrom && d.Policies.Equal(&o.Policies) &&
+		d.DKIM.Status == o.DKIM.Status && slices.Equal(d.DKIM.Records, o.DKIM.Records)
+}
+
+// DKIM is how an identity's mail is signed.
+type DKIM struct {
+	Status  string      // one of [VerificationStatuses]
+	Records []DNSRecord // that its owner has to publish; none where SES does not tell them
+}
+
+// DNSRecord is a record of DNS.
+type DNSRecord struct{ Name, Type, Value string }
+
+// MailFrom is an identity's own MAIL FROM domain, in which bounces arrive.
+type MailFrom struct {
+	Domain string // empty without one of its own
+	Status string // one of [MailFromStatuses]; empty without a domain
+	// RejectOnFailure says that SES refuses the identity's mail as long as the
+	// domain is not set up, instead of using its own.
+	RejectOnFailure Tri
+}
+
+// MailFromStatuses lists the values of MailFrom.Status.
+func MailFromStatuses() []string {
+	return []string{"PENDING", "SUCCESS", "FAILED", "TEMPORARY_FAILURE", "UNKNOWN"}
+}
+
+// rejects reports whether SES refuses the identity's mail because of it.
+func (m *MailFrom) rejects() Tri {
+	switch m.Status {
+	case "", "SUCCESS":
+		return No
+	case "UNKNOWN":
+		return m.RejectOnFailure.And(Unknown)
+	default:
+		return m.RejectOnFailure
+	}
+}
+
+// ConfigurationSet is a configuration set of SES, in one account and region.
+type ConfigurationSet struct {
+	Name           string
+	Missing        bool // SES said that there is no such set
+	SendingEnabled Tri
+	Confirmed      time.Time // when SES last said any of this
+}
+
+// Well reports whether nothing about the configuration set keeps mail back.
+func (s ConfigurationSet) Well() bool { return !s.Missing && s.SendingEnabled == Yes }

@@ -126,12 +126,16 @@ func ParseSourceARN(arn string) (IdentityRef, bool) {
 }
 
 // Need is an account's SES region that pools send through, and the names of
-// the identities that they use there, sorted.
+// the identities and configuration sets that they use there, sorted.
 type Need struct {
 	Key
-	AccountName string
-	Identities  []string
+	AccountName       string
+	Identities        []string
+	ConfigurationSets []string // that the pools themselves name
 }
+
+// Ask has the target read what is needed of it.
+func (n *Need) Ask(t *Target) { t.Identities, t.ConfigurationSets = n.Identities, n.ConfigurationSets }
 
 // Needs returns, sorted, the SES regions that the readings' pools send through.
 // All of them have to be read for the pools' verdicts, whether or not they are
@@ -152,6 +156,9 @@ func Needs(readings ...Reading) []Need {
 					found[k] = &Need{Key: k, AccountName: r.Target.AccountName}
 				}
 				found[k].Identities = append(found[k].Identities, up.Settings.Identity.Name)
+				if set := up.Settings.ConfigurationSet; set != "" {
+					found[k].ConfigurationSets = append(found[k].ConfigurationSets, set)
+				}
 			}
 		}
 	}
@@ -159,6 +166,8 @@ func Needs(readings ...Reading) []Need {
 	for _, n := range found {
 		slices.Sort(n.Identities)
 		n.Identities = slices.Compact(n.Identities)
+		slices.Sort(n.ConfigurationSets)
+		n.ConfigurationSets = slices.Compact(n.ConfigurationSets)
 		needs = append(needs, *n)
 	}
 	slices.SortFunc(needs, func(a, b Need) int { return a.Compare(b.Key) })
@@ -175,7 +184,9 @@ func SESOnlyTargets(needs []Need, configured []Target) []Target {
 			return t.Region == n.Region && (t.AccountID == "" || t.AccountID == n.AccountID)
 		})
 		if !covered {
-			targets = append(targets, Target{AccountID: n.AccountID, AccountName: n.AccountName, Region: n.Region, SESOnly: true, Identities: n.Identities})
+			t := Target{AccountID: n.AccountID, AccountName: n.AccountName, Region: n.Region, SESOnly: true}
+			n.Ask(&t)
+			targets = append(targets, t)
 		}
 	}
 	return targets

@@ -9,10 +9,15 @@ func TestNeeds(t *testing.T) {
 	pool := func(e *EmailConfiguration) UserPool {
 		return UserPool{Settings: &Settings{Sender: NewSender(Key{account, "eu-central-1"}, *e)}}
 	}
+	with := func(e *EmailConfiguration, set string) *EmailConfiguration {
+		e.ConfigurationSet = set
+		return e
+	}
 	reading := Reading{
 		Target: Target{AccountID: account, AccountName: "main", Region: "eu-central-1"},
 		Pools: []UserPool{
-			pool(developer("example.com", "")), pool(developer("a.example", "")), pool(developer("example.com", "")),
+			pool(with(developer("example.com", ""), "login")), pool(developer("a.example", "")), pool(with(developer("example.com", ""), "login")),
+			pool(with(developer("example.com", ""), "by-pool")), pool(&EmailConfiguration{Mode: ModeDefault, ConfigurationSet: "unused"}),
 			{},
 			pool(&EmailConfiguration{SourceARN: "arn:aws:ses:us-west-2:999999999999:identity/x.com"}),
 			pool(&EmailConfiguration{SourceARN: "arn:aws:ses:ap-east-1:" + account + ":identity/without-ses.com"}),
@@ -22,10 +27,10 @@ func TestNeeds(t *testing.T) {
 	}
 	own, ireland := Key{account, "eu-central-1"}, Key{account, "eu-west-1"}
 	needs := Needs(reading)
-	if want := []Need{{own, "main", []string{"example.com"}}, {ireland, "main", []string{"a.example", "example.com"}}}; !reflect.DeepEqual(needs, want) {
+	if want := []Need{{own, "main", []string{"example.com"}, nil}, {ireland, "main", []string{"a.example", "example.com"}, []string{"by-pool", "login"}}}; !reflect.DeepEqual(needs, want) {
 		t.Errorf("needs %+v, want %+v", needs, want)
 	}
-	only := []Target{{AccountID: account, AccountName: "main", Region: "eu-west-1", SESOnly: true, Identities: []string{"a.example", "example.com"}}}
+	only := []Target{{AccountID: account, AccountName: "main", Region: "eu-west-1", SESOnly: true, Identities: []string{"a.example", "example.com"}, ConfigurationSets: []string{"by-pool", "login"}}}
 	for name, tt := range map[string]struct{ configured, want []Target }{
 		"not covered":        {[]Target{{AccountID: account, Region: "eu-central-1"}}, only},
 		"covered":            {[]Target{{AccountID: account, Region: "eu-central-1"}, {AccountID: account, Region: "eu-west-1"}}, nil},

@@ -12,15 +12,23 @@ const (
 	CrossAccountIdentity Reason = "cross_account_identity"
 	UnsupportedRegion    Reason = "unsupported_region"
 	FromMismatch         Reason = "from_mismatch"
-	Sandbox              Reason = "sandbox"
-	SendingDisabled      Reason = "sending_disabled"
-	AccountShutdown      Reason = "account_shutdown"
-	SendQuotaReached     Reason = "send_quota_reached"
-	DefaultQuotaReached  Reason = "default_quota_reached"
+
+	// The details of the identity, and what else its mail passes.
+	SendingPolicyMissing     Reason = "sending_policy_missing"
+	MailFromRejects          Reason = "mail_from_rejects"
+	ConfigurationSetMissing  Reason = "configuration_set_missing"
+	ConfigurationSetDisabled Reason = "configuration_set_disabled"
+
+	Sandbox             Reason = "sandbox"
+	SendingDisabled     Reason = "sending_disabled"
+	AccountShutdown     Reason = "account_shutdown"
+	SendQuotaReached    Reason = "send_quota_reached"
+	DefaultQuotaReached Reason = "default_quota_reached"
 )
 
 var reasons = [...]Reason{
 	IdentityMissing, IdentityUnverified, CrossAccountIdentity, UnsupportedRegion, FromMismatch,
+	SendingPolicyMissing, MailFromRejects, ConfigurationSetMissing, ConfigurationSetDisabled,
 	Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached, DefaultQuotaReached,
 }
 
@@ -30,17 +38,24 @@ var reasonCauses = map[Reason]struct {
 	kind    CauseKind
 	runbook string
 }{
-	IdentityMissing:      {CauseIdentity, "identity-missing"},
-	IdentityUnverified:   {CauseIdentity, "identity-unverified"},
-	CrossAccountIdentity: {CausePool, "identity-in-other-account"},
-	UnsupportedRegion:    {CausePool, "identity-region-unsupported"},
-	FromMismatch:         {CausePool, "from-outside-identity"},
-	Sandbox:              {CauseSESAccount, "developer-in-sandbox"},
-	SendingDisabled:      {CauseSESAccount, "sending-disabled"},
-	AccountShutdown:      {CauseSESAccount, "enforcement-shutdown"},
-	SendQuotaReached:     {CauseSESAccount, "send-quota-reached"},
-	DefaultQuotaReached:  {CauseDefaultQuota, "default-quota-reached"},
+	IdentityMissing:          {CauseIdentity, "identity-missing"},
+	IdentityUnverified:       {CauseIdentity, "identity-unverified"},
+	CrossAccountIdentity:     {CausePool, "identity-in-other-account"},
+	UnsupportedRegion:        {CausePool, "identity-region-unsupported"},
+	FromMismatch:             {CausePool, "from-outside-identity"},
+	SendingPolicyMissing:     {CauseIdentity, "sending-policy-missing"},
+	MailFromRejects:          {CauseIdentity, "mail-from-rejects"},
+	ConfigurationSetMissing:  {CauseConfigurationSet, "configuration-set-missing"},
+	ConfigurationSetDisabled: {CauseConfigurationSet, "configuration-set-disabled"},
+	Sandbox:                  {CauseSESAccount, "developer-in-sandbox"},
+	SendingDisabled:          {CauseSESAccount, "sending-disabled"},
+	AccountShutdown:          {CauseSESAccount, "enforcement-shutdown"},
+	SendQuotaReached:         {CauseSESAccount, "send-quota-reached"},
+	DefaultQuotaReached:      {CauseDefaultQuota, "default-quota-reached"},
 }
+
+// ofDetails are the reasons that the details of an identity decide.
+var ofDetails = []Reason{SendingPolicyMissing, MailFromRejects, ConfigurationSetMissing, ConfigurationSetDisabled}
 
 // Reasons lists every reason.
 func Reasons() []Reason { return slices.Clone(reasons[:]) }
@@ -73,6 +88,17 @@ func (v *Verdict) Blocked() []Reason {
 		}
 	}
 	return blocked
+}
+
+// Undecided returns each reason of which it is not known whether it holds.
+func (v *Verdict) Undecided() []Reason {
+	var undecided []Reason
+	for i, holds := range v.holds {
+		if holds == Unknown {
+			undecided = append(undecided, reasons[i])
+		}
+	}
+	return undecided
 }
 
 // add takes note of one more fact that decides the reason: it holds as soon as

@@ -1,6 +1,9 @@
 package inventory
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestHolds(t *testing.T) {
 	domain := developer("example.com", "a@example.com")
@@ -30,15 +33,15 @@ func TestHolds(t *testing.T) {
 		"missing":    {settings: domain, ses: goodSES(), yes: []Reason{IdentityMissing}},
 		"unverified": {settings: domain, ses: goodSES(), ids: []Identity{pending("example.com")}, yes: []Reason{IdentityUnverified}},
 		"identities unknown": {
-			settings: domain, ses: goodSES(), unlisted: true, unknown: []Reason{IdentityMissing, IdentityUnverified},
+			settings: domain, ses: goodSES(), unlisted: true, unknown: slices.Concat([]Reason{IdentityMissing, IdentityUnverified}, ofDetails),
 		},
 		"SourceArn that makes no sense": {
 			settings: &EmailConfiguration{Mode: ModeDefault, SourceARN: "example.com"},
-			unknown:  []Reason{IdentityMissing, IdentityUnverified, CrossAccountIdentity, UnsupportedRegion, FromMismatch, DefaultQuotaReached},
+			unknown:  slices.Concat([]Reason{IdentityMissing, IdentityUnverified, CrossAccountIdentity, UnsupportedRegion, FromMismatch, DefaultQuotaReached}, ofDetails),
 		},
 		"another account": {
 			settings: other, ses: goodSES(), yes: []Reason{CrossAccountIdentity},
-			unknown: []Reason{IdentityMissing, IdentityUnverified, UnsupportedRegion, Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached},
+			unknown: slices.Concat([]Reason{IdentityMissing, IdentityUnverified, UnsupportedRegion, Sandbox, SendingDisabled, AccountShutdown, SendQuotaReached}, ofDetails),
 		},
 		"From outside": {settings: developer("example.com", "a@example.org"), ses: goodSES(), ids: []Identity{verified("example.com")}, yes: []Reason{FromMismatch}},
 		"wrong region": {region: "eu-west-3", settings: domain, ses: goodSES(), ids: []Identity{verified("example.com")}, yes: []Reason{UnsupportedRegion}},
@@ -66,6 +69,9 @@ func TestHolds(t *testing.T) {
 				region = "eu-west-1"
 			}
 			p := one(region, test.settings, test.ses, !test.unlisted, test.ids...)
+			if undecided := p.Undecided(); len(undecided) != len(test.unknown) {
+				t.Errorf("undecided %v, want %v", undecided, test.unknown)
+			}
 			want := map[Reason]Tri{}
 			for _, r := range test.yes {
 				want[r] = Yes

@@ -396,14 +396,18 @@ func (v *view) find(f filter) (page []*row, total int) {
 type explanation struct{ Text, Remedy string }
 
 var explanations = map[inventory.Reason]explanation{
-	inventory.IdentityMissing:      {"SES has no identity of that name in that region, or the pool names none.", "Create and verify the identity there, or let the pool use one that exists."},
-	inventory.IdentityUnverified:   {"SES has not verified the identity, nor a domain that covers it.", "Publish the DNS records that SES shows for the domain, or follow the link in the e-mail that SES sent to the address."},
-	inventory.CrossAccountIdentity: {"The identity belongs to another account, which Cognito does not allow.", "Verify an identity in the pool's own account."},
-	inventory.UnsupportedRegion:    {"Pools in this region and mode cannot send through SES in the identity's region.", "Verify the identity in a region that the pool may use. With COGNITO_DEFAULT in a region whose e-mail is sent from two other regions, the SourceArn must have * as region."},
-	inventory.FromMismatch:         {"The From address does not belong to the identity, or is missing with a domain.", "Set From to an address in the identity's domain."},
-	inventory.Sandbox:              {"The SES account is in the sandbox: it can send only to verified addresses.", "Ask SES for production access in that region."},
-	inventory.SendingDisabled:      {"Sending is switched off for the SES account or the identity.", "Find out who switched it off and why, then switch it on."},
-	inventory.AccountShutdown:      {"AWS has shut down the SES account's sending.", "Fix the cause and answer AWS's case."},
-	inventory.SendQuotaReached:     {"The SES account has reached its send quota of the last 24 hours.", "Ask SES for a higher send quota, or wait."},
-	inventory.DefaultQuotaReached:  {"The daily quota of Cognito's built-in sender is used up.", "Move the pool to its own SES identity, or wait for the reset."},
+	inventory.IdentityMissing:          {"SES has no identity of that name in that region, or the pool names none.", "Create and verify the identity there, or let the pool use one that exists."},
+	inventory.IdentityUnverified:       {"SES has not verified the identity, nor a domain that covers it.", "Publish the DNS records that SES shows for the domain, or follow the link in the e-mail that SES sent to the address."},
+	inventory.CrossAccountIdentity:     {"The identity belongs to another account, which Cognito does not allow.", "Verify an identity in the pool's own account."},
+	inventory.UnsupportedRegion:        {"Pools in this region and mode cannot send through SES in the identity's region.", "Verify the identity in a region that the pool may use. With COGNITO_DEFAULT in a region whose e-mail is sent from two other regions, the SourceArn must have * as region."},
+	inventory.FromMismatch:             {"The From address does not belong to the identity, or is missing with a domain.", "Set From to an address in the identity's domain."},
+	inventory.SendingPolicyMissing:     {"No sending authorization policy of the identity allows Cognito to send as it, or one denies it.", "Add a policy that allows Cognito, or change the one that denies it."},
+	inventory.MailFromRejects:          {"The MAIL FROM domain of the identity is not set up, and SES rejects e-mail instead of using its own.", "Publish the MX record of the MAIL FROM domain, or let SES use its own domain."},
+	inventory.ConfigurationSetMissing:  {"The configuration set of the pool, or the identity's default one, does not exist in SES in that region.", "Create it there, or remove it from the pool or the identity."},
+	inventory.ConfigurationSetDisabled: {"Sending is switched off for the configuration set of the pool, or the identity's default one.", "Find out who switched it off and why, then switch it on."},
+	inventory.Sandbox:                  {"The SES account is in the sandbox: it can send only to verified addresses.", "Ask SES for production access in that region."},
+	inventory.SendingDisabled:          {"Sending is switched off for the SES account or the identity.", "Find out who switched it off and why, then switch it on."},
+	inventory.AccountShutdown:          {"AWS has shut down the SES account's sending.", "Fix the cause and answer AWS's case."},
+	inventory.SendQuotaReached:         {"The SES account has reached its send quota of the last 24 hours.", "Ask SES for a higher send quota, or wait."},
+	inventory.DefaultQuotaReached:      {"The daily quota of Cognito's built-in sender is used up.", "Move the pool to its own SES identity, or wait for the reset."},
 }

@@ -69,7 +69,7 @@ func world() *inventory.Snapshot {
 		},
 		Reputation:       &inventory.Reputation{Confirmed: now, BounceRatio: &bounce},
 		IdentitiesListed: now,
-		Identities:       []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes}},
+		Identities:       []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes, Details: &inventory.IdentityDetails{}, Detailed: now}},
 		SignUps: &inventory.SignUps{
 			WindowStart: start, Confirmed: now, Pools: []string{"eu-west-1_default"},
 			Series: []inventory.SignUpSeries{{PoolID: "eu-west-1_default", ClientID: "web", Points: []inventory.Point{{At: start, N: 42}}}},

@@ -22,6 +22,7 @@ data "aws_iam_policy_document" "read" {
     sid = "ReadSenders"
     actions = [
       "ses:GetAccount",
+      "ses:GetConfigurationSet",
       "ses:GetEmailIdentity",
       "ses:ListEmailIdentities",
     ]
