@@ -97,8 +97,19 @@ var newPool = func() (settings map[string]json.RawMessage) {
 	return settings
 }()
 
-// describeUserPool answers what a new pool has, but for what the fleet says.
 func describeUserPool(c *call, p *Pool) (object, error) {
+	up := p.described(c)
+	for name, value := range p.Settings {
+		if up[name] = value; value == nil {
+			delete(up, name)
+		}
+	}
+	return object{"UserPool": up}, nil
+}
+
+// described is what a new pool has, but for what the fleet says in other keys
+// than settings.
+func (p *Pool) described(c *call) object {
 	email := object{}
 	if p.Mode != modeAbsent {
 		email["EmailSendingAccount"] = p.Mode
@@ -117,10 +128,7 @@ func describeUserPool(c *call, p *Pool) (object, error) {
 	}
 	up["MfaConfiguration"] = p.MFA
 	up["Policies"] = object{
-		"PasswordPolicy": object{
-			"MinimumLength": 8, "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": true, "RequireUppercase": true, "TemporaryPasswordValidityDays": 7,
-		},
-		"SignInPolicy": object{"AllowedFirstAuthFactors": list(p.FirstFactors, text)},
+		"PasswordPolicy": passwordPolicy(), "SignInPolicy": signInPolicy(p.FirstFactors...),
 	}
 	if len(p.Recovery) > 0 {
 		mechanisms := []any{}
@@ -139,7 +147,17 @@ func describeUserPool(c *call, p *Pool) (object, error) {
 		up["IssuerConfiguration"] = object{"Type": "UPDATED"}
 		up["KeyConfiguration"] = object{"KeyType": "CUSTOMER_MANAGED_KEY", "KmsKeyArn": c.arn("kms", "key/mrk-00000000000000000000000000000000")}
 	}
-	return object{"UserPool": up}, nil
+	return up
+}
+
+func passwordPolicy() object {
+	return object{
+		"MinimumLength": 8, "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": true, "RequireUppercase": true, "TemporaryPasswordValidityDays": 7,
+	}
+}
+
+func signInPolicy(factors ...string) object {
+	return object{"AllowedFirstAuthFactors": list(factors, text)}
 }
 
 func listUserPoolClients(c *call, p *Pool) (object, error) {

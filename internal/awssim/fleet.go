@@ -131,6 +131,7 @@ type Pool struct {
 	Clients          []Client          `yaml:"clients,omitempty"`        // one, if none is given
 	ReplicaStatus    string            `yaml:"replica_status,omitempty"` // of a replica: CREATING, INACTIVE, ACTIVE, if not given, or DELETING
 	Traffic          Traffic           `yaml:"traffic,omitempty"`        // a replica has none
+	Settings         map[string]any    `yaml:"settings,omitempty"`       // fields of DescribeUserPool's answer that stand there besides or instead; nil removes one
 	Created          time.Time         `yaml:"created,omitempty"`
 	Modified         time.Time         `yaml:"modified,omitempty"` // moves when a new fleet changes the pool
 }
@@ -314,6 +315,7 @@ func (a *Account) completeReplicas() error {
 			}
 			want.Name, want.Tier, want.AutoVerified, want.Clients, want.Created = primary.Name, primary.Tier, primary.AutoVerified, primary.Clients, primary.Created
 			want.Recovery, want.MFA, want.EmailMFA, want.FirstFactors = primary.Recovery, primary.MFA, primary.EmailMFA, primary.FirstFactors
+			want.Settings = replicated(p.Settings, primary.Settings)
 			if !reflect.DeepEqual(*p, want) { // A fleet that is served is not written to.
 				*p = want
 			}

@@ -74,6 +74,7 @@ func init() { // The handlers reach back to the table.
 			"DescribeUserPool":            {15, "UserPoolRead", ofPool(describeUserPool)},
 			"ListUserPoolClients":         {15, "", ofPool(listUserPoolClients)},
 			"ListUserPoolReplicas":        {handle: ofPool(listUserPoolReplicas)},
+			"UpdateUserPool":              {15, "", updateUserPool},
 			"GetUserPoolMfaConfig":        {20, "UserPoolResourceRead", ofPool(getUserPoolMfaConfig)},
 			"DescribeRiskConfiguration":   {20, "UserPoolResourceRead", ofPool(describeRiskConfiguration)},
 			"GetLogDeliveryConfiguration": {handle: ofPool(getLogDeliveryConfiguration)},

@@ -75,7 +75,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func startEverything(t *testing.T) (*awssim.Server, aws.Config) {
 	t.Helper()
-	return start(t, awssim.Options{Fleet: parse(t, everything), NoQuotas: true, NoDelays: true, Now: func() time.Time { return noon }})
+	return start(t, awssim.Options{Fleet: parse(t, everything), NoQuotas: true, NoDelays: true, Updates: true, Now: func() time.Time { return noon }})
 }
 
 // shape checks that a call succeeded and that its output, as JSON without
@@ -137,12 +137,18 @@ func stripped(v any) any {
 // that is not empty.
 func post(t *testing.T, sim *awssim.Server, service, path, target, body string) *httptest.ResponseRecorder {
 	t.Helper()
+	return postIn(t, sim, "eu-west-1", service, path, target, body)
+}
+
+// postIn makes a request that is signed for the region.
+func postIn(t *testing.T, sim *awssim.Server, region, service, path, target, body string) *httptest.ResponseRecorder {
+	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), "POST", path, strings.NewReader(body))
 	if target != "" {
 		r.Header.Set("X-Amz-Target", target)
 	}
 	if service != "" {
-		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIATEST/20260301/eu-west-1/"+service+"/aws4_request, SignedHeaders=host, Signature=00")
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIATEST/20260301/"+region+"/"+service+"/aws4_request, SignedHeaders=host, Signature=00")
 	}
 	w := httptest.NewRecorder()
 	sim.ServeHTTP(w, r)
@@ -352,6 +358,11 @@ func TestOperations(t *testing.T) {
 	if want := `{"PaginationToken":"","ResourceTagMappingList":[{"ResourceARN":"arn:aws:cognito-idp:eu-west-1:100000000001:userpool/eu-west-1_Main00001",` +
 		`"Tags":[{"Key":"env","Value":"prod"},{"Key":"team","Value":"shop"}]}]}`; w.Code != 200 || w.Body.String() != want {
 		t.Errorf("GetResources: %d %s", w.Code, w.Body)
+	}
+
+	_, err = cognito.UpdateUserPool(ctx, &cognitoidentityprovider.UpdateUserPoolInput{UserPoolId: aws.String("eu-west-1_Fresh0001")})
+	if err != nil {
+		t.Errorf("UpdateUserPool: %v", err)
 	}
 
 	var called []string

@@ -24,6 +24,7 @@ type Options struct {
 	Latency  time.Duration    // before every answer
 	NoQuotas bool             // answer everything, however much
 	NoDelays bool             // show events in CloudWatch and CloudTrail at once
+	Updates  bool             // answer UpdateUserPool, too; for tests of what a person does with it
 	Seed     uint64           // of what is random: faults with a rate
 	Now      func() time.Time // nil is the wall clock
 }
