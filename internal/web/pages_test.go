@@ -20,7 +20,7 @@ func TestBadQuery(t *testing.T) {
 		"pools?severity=nonsense":           `parameter severity must be one of info, warning, critical, not "nonsense"`,
 		"pools?state=Ready":                 `parameter state must be one of ready, blocked, unknown, not "Ready"`,
 		"pools?mode=default":                `parameter mode must be one of COGNITO_DEFAULT, DEVELOPER, UNKNOWN, not "default"`,
-		"pools?sort=age":                    `parameter sort must be one of state, account, region, name, mode, identity, quota, findings, with or without a minus before it, not "age"`,
+		"pools?sort=age":                    `parameter sort must be one of state, name, account, region, mode, identity, quota, findings, with or without a minus before it, not "age"`,
 		"pools?sort=--name":                 `not "--name"`,
 		"pools?account=123":                 `parameter account must be an account ID of 12 digits, not "123"`,
 		"pools?region=Ireland":              `parameter region must be the name of a region, such as eu-west-1, not "Ireland"`,
@@ -267,10 +267,10 @@ func TestIdentityPage(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/identities/111111111111/eu-west-1/example.com": {
 			"1 user pool sends only because of this identity. 1 user pool goes on with another verified identity.",
-			"<p><b>team</b>: team of domain (1)</p>", "<td data-label=\"team\">team of address</td>", "goes on as a@example.com", "<b>silent</b>",
+			"<dt>Tag team</dt><dd>team of domain (1)</dd>", "<td data-label=\"team\">team of address</td>", `goes on as <a class="plain" href="/identities/111111111111/eu-west-1/a@example.com">`, "<b>silent</b>",
 			`<span class="state ready">verified</span>`, `href="/pools/111111111111/eu-west-1/eu-west-1_domain"`, `href="/accounts/111111111111/eu-west-1"`,
 		},
-		"/identities/111111111111/eu-west-1/a@example.com": {"No user pool depends on this identity alone. 1 user pool goes on", "goes on as example.com"},
+		"/identities/111111111111/eu-west-1/a@example.com": {"No user pool depends on this identity alone. 1 user pool goes on", `goes on as <a class="plain" href="/identities/111111111111/eu-west-1/example.com">`},
 		"/identities/111111111111/eu-north-1/example.com":  {"Whether SES has an identity of that name is not known.", "1 user pool sends only because"},
 		"/accounts/111111111111/eu-west-1": {
 			"<b>4</b> pools", "<b>3</b> blocked", "<b>2</b> pools send through its SES", `<span class="warning">PROBATION</span>`,

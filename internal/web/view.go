@@ -104,6 +104,18 @@ func (r *row) Worst() rules.Severity {
 	return r.Findings[0].Severity
 }
 
+// Worsts is how many findings have the worst severity.
+func (r *row) Worsts() int {
+	n := 0
+	for n < len(r.Findings) && r.Findings[n].Severity == r.Worst() {
+		n++
+	}
+	return n
+}
+
+// Others is how many findings are less severe.
+func (r *row) Others() int { return len(r.Findings) - r.Worsts() }
+
 // Path is the address of the pool's page, and below /api/v1 of its JSON.
 func (r *row) Path() string { return pathTo("pools", r.Target.AccountID, r.Target.Region, r.ID) }
 
@@ -327,7 +339,7 @@ func (r *row) mentions(text string) bool {
 }
 
 // sortKeys are the columns to sort by, in the order of the table.
-var sortKeys = []string{"state", "account", "region", "name", "mode", "identity", "quota", "findings"}
+var sortKeys = []string{"state", "name", "account", "region", "mode", "identity", "quota", "findings"}
 
 // orders compare by each of the sortKeys; a minus before one turns it round.
 var orders = map[string]func(a, b *row) int{
