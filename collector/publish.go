@@ -77,7 +77,7 @@ func (c *Collector) touch(id string) *account {
 func (a *account) renew(prev, now *inventory.Reading) {
 	a.last = now.Target.Region
 	whole := !slices.ContainsFunc(now.Outcomes, func(o inventory.Outcome) bool {
-		return o.Class != inventory.OK && o.Class != inventory.RegionDisabled
+		return o.Class.Failed()
 	})
 	if !whole || prev == nil || !prev.SameFacts(now) {
 		a.dirty = true
@@ -445,7 +445,7 @@ func (c *Collector) count() (n targetCounts) {
 		case t.reading == nil:
 			n.pending++
 		case slices.ContainsFunc(t.reading.Outcomes, func(o inventory.Outcome) bool {
-			return o.Class != inventory.OK && o.Class != inventory.RegionDisabled
+			return o.Class.Failed()
 		}):
 			n.failing++
 		default:

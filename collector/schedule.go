@@ -307,9 +307,12 @@ func (c *Collector) log(prev, now *inventory.Reading) {
 			continue
 		}
 		attrs = append(attrs, "class", string(o.Class))
-		if o.Class == inventory.RegionDisabled {
+		switch o.Class {
+		case inventory.RegionDisabled:
 			c.logger.Info("Region is switched off", attrs...)
-		} else {
+		case inventory.NotOffered:
+			c.logger.Info("The region does not have the service", attrs...)
+		default:
 			c.logger.Warn("Target could not be read", append(attrs, "err", o.Message)...)
 		}
 	}

@@ -29,8 +29,11 @@ var targetFamilies = []Family{
 	},
 	{
 		Name: "exporter_target_up", Pass: true, Labels: with(accountLabels, "api"),
-		Help: "Whether every call of the API succeeded in the target's last pass.",
+		Help: "Whether every call of the API succeeded in the target's last pass. Absent where AWS does not offer the API in the region.",
 		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
+			if o.Class == inventory.NotOffered {
+				return
+			}
 			emit(number(o.Class == inventory.OK), append(accountValues(r.Target), o.API)...)
 		}),
 	},

@@ -81,13 +81,13 @@ type unreadable struct {
 }
 
 // notRead lists what could not be read, each common cause once. A region that
-// is disabled for its account is omitted.
+// is disabled for its account, or does not have the service, is omitted.
 func notRead(s *inventory.Snapshot) []unreadable {
 	all := []unreadable{}
 	for r := range s.Readings() {
 		said := map[string]bool{}
 		for _, o := range r.Outcomes {
-			if o.Class == inventory.OK || o.Class == inventory.RegionDisabled || said[o.Message] {
+			if !o.Class.Failed() || said[o.Message] {
 				continue
 			}
 			said[o.Message] = true

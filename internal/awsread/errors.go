@@ -102,6 +102,9 @@ func classOf(err error) inventory.Class {
 	if status >= http.StatusInternalServerError {
 		return inventory.Unavailable
 	}
+	if notOffered(err) {
+		return inventory.NotOffered
+	}
 	network, ok := errors.AsType[net.Error](err)
 	switch text := err.Error(); {
 	case errors.Is(err, context.DeadlineExceeded), ok && network.Timeout():
@@ -121,6 +124,17 @@ func classOf(err error) inventory.Class {
 	default:
 		return inventory.Other
 	}
+}
+
+// notOffered reports whether the error is that a host of AWS's own does not
+// exist, by an answer of the DNS: AWS has one for each region in which it offers
+// a service. STS it offers everywhere, so that without it the DNS is wrong.
+func notOffered(err error) bool {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound && !dns.IsTemporary && !dns.IsTimeout && !strings.HasPrefix(dns.Name, "sts.") &&
+		slices.ContainsFunc([]string{".amazonaws.com", ".amazonaws.eu", ".api.aws"}, func(suffix string) bool {
+			return strings.HasSuffix(strings.TrimSuffix(dns.Name, "."), suffix)
+		})
 }
 
 // isBadToken reports whether AWS did not know the credentials: expired, wrong,
@@ -171,6 +185,8 @@ func remedy(class inventory.Class) string {
 		return "check the network path and the AWS health dashboard"
 	case inventory.RegionDisabled:
 		return "enable the region for the account, or remove it from regions"
+	case inventory.NotOffered:
+		return "the host does not exist, so AWS does not offer the service in the region; if it does, check the DNS"
 	case inventory.Invalid:
 		return "check for a proxy or an endpoint that is not AWS"
 	case inventory.Internal:

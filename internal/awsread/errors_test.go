@@ -30,6 +30,11 @@ func apiError(code string) error {
 	return &smithy.OperationError{ServiceID: "SESv2", OperationName: "GetAccount", Err: status(http.StatusBadRequest, &smithy.GenericAPIError{Code: code, Message: "AWS's words"})}
 }
 
+// noHost is what comes of a host that the DNS says does not exist.
+func noHost(name string) error {
+	return &url.Error{Op: "Post", URL: "https://" + name, Err: &net.OpError{Op: "dial", Err: &net.DNSError{Name: name, Err: "no such host", IsNotFound: true}}}
+}
+
 func TestClassOf(t *testing.T) {
 	t.Parallel()
 	dial := &url.Error{Op: "Post", URL: "https://example.com", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}
@@ -65,6 +70,15 @@ func TestClassOf(t *testing.T) {
 		"time-out of the connection":       {&net.OpError{Op: "read", Err: timeoutError{}}, inventory.Timeout},
 		"refused":                          {dial, inventory.Unavailable},
 		"no such host":                     {&net.DNSError{Err: "no such host", IsNotFound: true}, inventory.Unavailable},
+		"AWS has no such host":             {noHost("email.ap-east-1.amazonaws.com"), inventory.NotOffered},
+		"nor has it another partition":     {noHost("email.eusc-de-east-1.amazonaws.eu"), inventory.NotOffered},
+		"nor a dual-stack one":             {noHost("cognito-idp.xx-new-9.api.aws."), inventory.NotOffered},
+		"STS is everywhere":                {noHost("sts.eu-west-1.amazonaws.com"), inventory.Unavailable},
+		"not a host of AWS":                {noHost("email.eu-west-1.amazonaws.com.example"), inventory.Unavailable},
+		"nor this one":                     {noHost("proxy.example"), inventory.Unavailable},
+		"the DNS fails":                    {&net.DNSError{Name: "email.ap-east-1.amazonaws.com", Err: "server misbehaving", IsTemporary: true}, inventory.Unavailable},
+		"the DNS fails, it says":           {&net.DNSError{Name: "email.ap-east-1.amazonaws.com", Err: "x", IsNotFound: true, IsTemporary: true}, inventory.Unavailable},
+		"the DNS does not answer":          {&net.DNSError{Name: "email.ap-east-1.amazonaws.com", Err: "i/o timeout", IsTimeout: true}, inventory.Timeout},
 		"reset":                            {errors.New("read: connection reset by peer"), inventory.Unavailable},
 		"cut off":                          {&smithy.DeserializationError{Err: io.ErrUnexpectedEOF}, inventory.Unavailable},
 		"not JSON":                         {&smithy.DeserializationError{Err: &json.SyntaxError{}}, inventory.Invalid},

@@ -1,9 +1,12 @@
 package awsread_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -196,6 +199,72 @@ func judgeKept(t *testing.T, r, good inventory.Reading, hit func(string) bool) {
 	if s := r.ConfigurationSets; len(s) != 1 || !s[0].Well() || s[0].Confirmed.Before(r.Start) != hit("GetConfigurationSet") {
 		t.Errorf("configuration sets %+v", s)
 	}
+}
+
+// withoutHosts has no answer for some operations, since their host does not exist.
+type withoutHosts struct {
+	*simulation
+	missing func(operation string) string // the host, empty if it exists
+}
+
+func (s *withoutHosts) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	if host := s.missing(operationOf(r, body)); host != "" {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: host, Err: "no such host", IsNotFound: true}}
+	}
+	return s.simulation.RoundTrip(r)
+}
+
+// TestNotOffered has regions in which AWS's host of a service does not exist.
+func TestNotOffered(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var gone []string // operations whose host does not exist
+		at := &withoutHosts{simulate(t, awssim.Options{NoQuotas: true}), func(operation string) string {
+			if slices.Contains(gone, operation) {
+				return "service.eu-west-1.amazonaws.com"
+			}
+			return ""
+		}}
+		reader := newReader(t, awsread.Options{
+			HTTPClient: &http.Client{Transport: at}, Endpoint: "http://aws.example", AccessKeyID: "AKIATEST", SecretAccessKey: "x", DescribeMaxAge: time.Hour,
+		})
+		gone = []string{"GetAccount", "ListEmailIdentities", "GetEmailIdentity"}
+		r := reader.Read(t.Context(), target(hub), nil)
+		o, _ := r.Outcome(inventory.APISES)
+		if o.Class != inventory.NotOffered || !o.LastSuccess.IsZero() || !strings.Contains(o.Message, "GetAccount in account "+hub+", region eu-west-1") || !strings.Contains(o.Message, "AWS does not offer the service in the region") {
+			t.Errorf("%+v", o)
+		}
+		if class(t, r, inventory.APICognito) != inventory.OK || len(r.Pools) != 3 || r.SES != nil {
+			t.Errorf("pools %+v, SES %+v", r.Pools, r.SES)
+		}
+		gone = nil
+		time.Sleep(time.Minute)
+		r = reader.Read(t.Context(), target(hub), &r)
+		allOK(t, r)
+
+		// What was there does not cease to be: then it is the DNS.
+		gone = []string{"GetAccount", "ListUserPools"}
+		time.Sleep(time.Minute)
+		blind := reader.Read(t.Context(), target(hub), &r)
+		if class(t, blind, inventory.APISES) != inventory.Unavailable || class(t, blind, inventory.APICognito) != inventory.Unavailable {
+			t.Errorf("%+v", blind.Outcomes)
+		}
+		fresh := reader.Read(t.Context(), target(hub), nil)
+		if class(t, fresh, inventory.APICognito) != inventory.NotOffered || !fresh.PoolsKnown() || fresh.Pools != nil {
+			t.Errorf("pools %+v, %+v", fresh.Pools, fresh.Outcomes)
+		}
+		again := reader.Read(t.Context(), target(hub), &fresh)
+		if class(t, again, inventory.APICognito) != inventory.NotOffered {
+			t.Errorf("%+v", again.Outcomes)
+		}
+	})
 }
 
 // TestGone has a whole AWS that ceases to exist, and comes back.

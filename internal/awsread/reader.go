@@ -366,6 +366,9 @@ func (p *pass) failure(ctx context.Context, api, operation string, err error) fa
 	if api != inventory.APISTS && isBadToken(err) && p.account.off(ctx, p.reading.Target.Region) {
 		class = inventory.RegionDisabled
 	}
+	if before, _ := p.prev.Outcome(api); class == inventory.NotOffered && !before.LastSuccess.IsZero() {
+		class = inventory.Unavailable // It was there before: then it is the DNS.
+	}
 	f := failure{class, describe(operation, p.reading.Target, class, err)}
 	if panicked, ok := errors.AsType[*PanicError](err); ok && p.opts.Panicked != nil {
 		p.opts.Panicked(f.message, panicked.Stack)

@@ -261,6 +261,7 @@ type sesFacts struct {
 	identities map[string]Identity         // by canonical name
 	complete   bool                        // a name that is not in identities does not exist
 	sets       map[string]ConfigurationSet // by name, those that are known
+	notOffered bool                        // the region has no SES
 }
 
 func (l *linker) index(r *Reading) {
@@ -268,6 +269,8 @@ func (l *linker) index(r *Reading) {
 		state: r.SES, reputation: r.Reputation, identities: make(map[string]Identity, len(r.Identities)), complete: !r.IdentitiesListed.IsZero(),
 		sets: make(map[string]ConfigurationSet, len(r.ConfigurationSets)),
 	}
+	o, _ := r.Outcome(APISES)
+	f.notOffered = o.Class == NotOffered
 	for _, i := range r.Identities {
 		f.identities[CanonicalIdentity(i.Name)] = i
 	}
@@ -357,7 +360,7 @@ func (l *linker) identity(p *Pool) {
 	}
 	p.Verified = Yes
 	for i, region := range s.Regions {
-		supported := mayUse(p.Target.Region, region, s.Mode, s.Identity.Region == "*")
+		supported := mayUse(p.Target.Region, region, s.Mode, s.Identity.Region == "*").And(Known(!l.ses[region].notOffered))
 		p.add(UnsupportedRegion, supported.Not())
 		identity, exists, verified := l.ses[region].resolve(s.Identity.Name)
 		p.Identity = cmp.Or(identity.Name, p.Identity)

@@ -140,6 +140,24 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// TestNotOffered checks a pool that sends through a region without SES.
+func TestNotOffered(t *testing.T) {
+	for class, want := range map[Class]Tri{NotOffered: Yes, Unavailable: No, OK: No} {
+		r := Reading{
+			Target: Target{AccountID: account, Region: "eu-west-1"}, Outcomes: []Outcome{{API: APISES, Class: class}},
+			Pools: []UserPool{{ID: "eu-west-1_1", Settings: &Settings{Sender: NewSender(Key{account, "eu-west-1"}, *developer("example.com", "a@example.com"))}}},
+		}
+		p := Judge(now, []Reading{r}, Policy{}).Pools[0]
+		ready := Unknown
+		if want == Yes {
+			ready = No
+		}
+		if p.Holds(UnsupportedRegion) != want || p.Ready != ready {
+			t.Errorf("%q: %v, ready %v", class, p.Holds(UnsupportedRegion), p.Ready)
+		}
+	}
+}
+
 func TestMostSpecificIdentityWins(t *testing.T) {
 	p := one("eu-west-1", developer("a@mail.example.com", ""), goodSES(), true, verified("example.com"), pending("mail.example.com"))
 	if p.Identity != "mail.example.com" || p.Verified != Yes {

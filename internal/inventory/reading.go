@@ -83,6 +83,7 @@ const (
 	Timeout        Class = "timeout"         // no answer in time
 	Unavailable    Class = "unavailable"     // no connection, a broken one, or a server error
 	RegionDisabled Class = "region_disabled" // the region is switched off for the account
+	NotOffered     Class = "not_offered"     // AWS does not offer the service in the region: its host does not exist
 	NotFound       Class = "not_found"       // the thing asked for is not there
 	Invalid        Class = "invalid"         // a request or an answer that makes no sense
 	Internal       Class = "internal"        // a mistake of this program; please report it
@@ -91,8 +92,15 @@ const (
 
 // Classes lists every class of failure in the order of documentation.
 func Classes() []Class {
-	return []Class{Throttled, Denied, Timeout, Unavailable, RegionDisabled, NotFound, Invalid, Internal, Other}
+	return []Class{Throttled, Denied, Timeout, Unavailable, RegionDisabled, NotOffered, NotFound, Invalid, Internal, Other}
 }
+
+// Failed reports whether something is wrong. A region that is switched off, or
+// that does not have the service, is as it has to be.
+func (c Class) Failed() bool { return c != OK && !c.absent() }
+
+// absent reports whether there is nothing to read.
+func (c Class) absent() bool { return c == RegionDisabled || c == NotOffered }
 
 // Outcome is how one API of a target fared in the last pass.
 type Outcome struct {
@@ -167,12 +175,12 @@ func (r *Reading) Disabled() bool {
 }
 
 // PoolsKnown reports whether every pool of the target is known with its mode.
-// A region that is switched off has none.
+// A region that is switched off, or does not have Cognito, has none.
 func (r *Reading) PoolsKnown() bool {
 	if r.Target.SESOnly {
 		return true
 	}
-	if r.Disabled() {
+	if o, _ := r.Outcome(APICognito); o.Class.absent() {
 		return true
 	}
 	return !r.PoolsListed.IsZero() && !slices.ContainsFunc(r.Pools, func(up UserPool) bool {

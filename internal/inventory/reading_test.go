@@ -32,6 +32,15 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
+func TestFailed(t *testing.T) {
+	for _, class := range append(Classes(), OK) {
+		want := class != OK && class != RegionDisabled && class != NotOffered
+		if class.Failed() != want {
+			t.Errorf("%q failed: %v", class, !want)
+		}
+	}
+}
+
 func TestPoolsKnown(t *testing.T) {
 	described := UserPool{Settings: &Settings{Sender: Sender{EmailConfiguration: EmailConfiguration{Mode: ModeDefault}}}}
 	unknown := UserPool{Settings: &Settings{Sender: Sender{EmailConfiguration: EmailConfiguration{Mode: ModeUnknown}}}}
@@ -46,6 +55,7 @@ func TestPoolsKnown(t *testing.T) {
 		"mode unknown":       {Reading{PoolsListed: now, Pools: []UserPool{unknown}}, false},
 		"SES only":           {Reading{Target: Target{SESOnly: true}}, true},
 		"region off":         {Reading{Outcomes: []Outcome{{API: APICognito, Class: RegionDisabled}}}, true},
+		"no Cognito there":   {Reading{Outcomes: []Outcome{{API: APICognito, Class: NotOffered}}}, true},
 		"denied":             {Reading{Outcomes: []Outcome{{API: APICognito, Class: Denied}}}, false},
 		"another API is off": {Reading{Outcomes: []Outcome{{API: APISES, Class: RegionDisabled}}}, false},
 	} {

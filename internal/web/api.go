@@ -121,7 +121,7 @@ type (
 	}
 	apiOutcome struct {
 		API         string     `json:"api"`
-		Up          bool       `json:"up"`
+		Up          *bool      `json:"up,omitempty"` // absent where AWS does not offer the API in the region
 		Class       string     `json:"class,omitempty"`
 		Message     string     `json:"message,omitempty"`
 		LastSuccess *time.Time `json:"last_success,omitempty"`
@@ -252,7 +252,11 @@ func targetsJSON(targets []target) []apiTarget {
 			Calls: r.Calls, Pools: len(r.Pools), APIs: []apiOutcome{},
 		}
 		for _, o := range r.Outcomes {
-			t.APIs = append(t.APIs, apiOutcome{o.API, o.Class == inventory.OK, string(o.Class), o.Message, when(o.LastSuccess)})
+			up := inventory.Known(o.Class == inventory.OK)
+			if o.Class == inventory.NotOffered {
+				up = inventory.Unknown
+			}
+			t.APIs = append(t.APIs, apiOutcome{o.API, tri(up), string(o.Class), o.Message, when(o.LastSuccess)})
 		}
 		all = append(all, t)
 	}

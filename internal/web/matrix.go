@@ -32,7 +32,7 @@ type cell struct {
 	Target *inventory.Target // nil when it is not configured, or still to be read
 	Listed bool              // whether the pools were ever listed
 	APIs   []string          // that pools' verdicts need and that could not be read
-	Off    bool              // the region is switched off for the account
+	Off    string            // why there can be no pools, empty if there can
 }
 
 // Look is the cell's appearance, after the worst that there is.
@@ -44,7 +44,7 @@ func (c *cell) Look() string {
 		return "blocked"
 	case len(c.APIs) > 0:
 		return "unreadable"
-	case c.Off:
+	case c.Off != "":
 		return "off"
 	case c.Unknown > 0:
 		return "unknown"
@@ -59,8 +59,8 @@ func (c *cell) Look() string {
 func (c *cell) Words() string {
 	var words []string
 	switch {
-	case c.Off:
-		words = append(words, "the region is disabled")
+	case c.Off != "":
+		words = append(words, c.Off)
 	case c.Listed:
 		words = append(words, plural(c.Pools, "pool", "pools"))
 	}
@@ -110,7 +110,9 @@ func newMatrix(accounts []*inventory.Account, parts []*part) matrix {
 			for _, o := range r.Outcomes {
 				switch {
 				case o.API == inventory.APICognito && o.Class == inventory.RegionDisabled:
-					c.Off = true
+					c.Off = "the region is disabled"
+				case o.API == inventory.APICognito && o.Class == inventory.NotOffered:
+					c.Off = "AWS does not offer user pools in the region"
 				case failing(o) && o.API != inventory.APICloudWatch && o.API != inventory.APICloudTrail:
 					c.APIs = append(c.APIs, o.API)
 				}
@@ -131,7 +133,7 @@ func listed(r *inventory.Reading) bool { return !r.PoolsListed.IsZero() || len(r
 
 // failing reports whether an API could not be read although it should be there.
 func failing(o inventory.Outcome) bool {
-	return o.Class != inventory.OK && o.Class != inventory.RegionDisabled
+	return o.Class.Failed()
 }
 
 func targetStates() []string { return []string{"failing", "ok"} }

@@ -253,6 +253,30 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestNotOffered checks that an API that AWS does not offer in a region is
+// neither up nor failing.
+func TestNotOffered(t *testing.T) {
+	now := time.Now()
+	o := options(t)
+	judged := o.View().Rules.Judge(inventory.New(now, []inventory.Reading{{
+		Target:   inventory.Target{AccountID: "111122223333", Region: "ap-east-2"},
+		Outcomes: []inventory.Outcome{{API: "cognito-idp", Class: inventory.NotOffered, Message: "no host"}, {API: "ses", LastSuccess: now}, {API: "sts", Class: inventory.Denied}},
+	}}, inventory.Policy{}))
+	o.View = func() *rules.Judgement { return judged }
+	for path, want := range map[string][]string{
+		"/api/v1/targets": {`{"api":"cognito-idp","class":"not_offered","message":"no host"}`, `{"api":"ses","up":true,"last_success":`, `{"api":"sts","up":false,"class":"denied"}`},
+		"/targets":        {`<details class="api off"><summary>cognito-idp not_offered</summary>`, `<details class="api failing"><summary>sts`},
+		"/":               {"AWS does not offer user pools in the region"},
+	} {
+		body := ask(t, o, "GET", path).Body.String()
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %s in\n%s", path, text, body)
+			}
+		}
+	}
+}
+
 // TestReserved checks that no page's path can be given to the metrics.
 func TestReserved(t *testing.T) {
 	for path, want := range map[string]bool{
