@@ -48,12 +48,16 @@ var problemFamilies = []Family{
 		Help:   "What is to be said of a problem of cognito_ses_problem_pools; always 1. pools has the names of up to five pools, message what is wrong if all findings agree, and the URLs lead to the exporter's page, the dashboard and the runbook. last_known is true while the problem can no longer be looked at.",
 		Samples: eachProblem(func(v *accountView, p *rules.Problem, emit Emit) {
 			links := &v.plan.Links
+			at := p.Cause
+			if p.LastKnown { // There may be no page of it any more.
+				at = inventory.Cause{Kind: inventory.CauseTarget, Region: at.Region}
+			}
 			page, dashboard, runbook := "", "", ""
 			if links.Page != nil {
-				page = links.Page(p.AccountID, p.Cause)
+				page = links.Page(p.AccountID, at)
 			}
 			if links.Dashboard != nil {
-				dashboard = links.Dashboard(p.AccountID, p.Cause)
+				dashboard = links.Dashboard(p.AccountID, at)
 			}
 			if links.Runbook != nil {
 				id := p.Rule
@@ -106,6 +110,15 @@ var clockFamilies = []Family{
 				emit(c.Time.Seconds(), c.Name)
 			}
 			emit(LastKnownFor.Seconds(), "last_known")
+		},
+	},
+	{
+		Name: "exporter_web_info", Labels: []string{"pages_url", "runbook_url"},
+		Help: "Where the exporter's pages and its runbook are, for alerts to lead to; always 1.",
+		Total: func(t *totals, emit Emit) {
+			if l := &t.plan.Links; l.Page != nil && l.Runbook != nil {
+				emit(1, l.Page("", inventory.Cause{}), l.Runbook("exporter"))
+			}
 		},
 	},
 	{

@@ -141,7 +141,7 @@ func (f *file) rule(n *yamlfile.Node) {
 // causes are the words that a rule's cause may be: a kind of thing, or a reason
 // whose thing it is.
 func causes() []string {
-	var words []string
+	words := []string{causeBlocked}
 	for _, k := range inventory.CauseKinds() {
 		words = append(words, string(k))
 	}

@@ -39,8 +39,17 @@ func behind(a *inventory.Account, c inventory.Cause) []PoolRef {
 	return refs
 }
 
+// causeBlocked is the cause of a rule whose finding belongs to what the first
+// reason belongs to that keeps the pool from sending.
+const causeBlocked = "blocked"
+
 // causeOf returns what the rule's finding on the pool belongs to.
 func (r *compiledRule) causeOf(p *inventory.Pool) inventory.Cause {
+	if r.Cause == causeBlocked {
+		for _, reason := range p.Blocked() {
+			return p.CauseOf(reason)
+		}
+	}
 	if slices.Contains(inventory.Reasons(), inventory.Reason(r.Cause)) {
 		return p.CauseOf(inventory.Reason(r.Cause))
 	}

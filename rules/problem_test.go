@@ -13,6 +13,7 @@ import (
 const problemRules = `
 rules:
   - {id: sandbox, severity: critical, for_each: pool, cause: sandbox, summary: Sandbox, remedy: Fix, when: pool.blocked_by.sandbox, message: '"in " + pool.identity_region'}
+  - {id: any, severity: warning, for_each: pool, cause: blocked, summary: Any, remedy: Fix, when: pool.name == "a" || pool.name == "c"}
   - {id: own, severity: warning, for_each: pool, summary: Own, remedy: Fix, when: pool.name == "b"}
   - {id: near, severity: warning, for_each: pool, cause: default_quota, summary: Near, remedy: Fix, when: pool.mode == "COGNITO_DEFAULT", message: pool.name}
   - {id: stale, severity: warning, for_each: pool, cause: target, summary: Stale, remedy: Fix, when: pool.mode != ""}
@@ -68,6 +69,8 @@ func TestProblems(t *testing.T) {
 	const d, b = inventory.ModeDeveloper, inventory.ModeDefault
 	_, findings := judged(t, mustLoad(t, Options{}, problemRules), region(d, d, b, b, d))
 	want := strings.Join([]string{
+		"any identity/eu-west-1/example.com: Any (ashop)",
+		"any pool/eu-west-1/eu-west-1_2: Any (cshop)",
 		"near default_quota/eu-west-1: Near (cshop dshop)",
 		"own pool/eu-west-1/eu-west-1_1: Own (bshop)",
 		"paused ses_account/eu-west-1: Paused (ashop bshop eshop)",
@@ -109,7 +112,7 @@ func TestProblems(t *testing.T) {
 }
 
 func TestRemember(t *testing.T) {
-	all := "near own paused pending sandbox"
+	all := "any near own paused pending sandbox"
 	set := mustLoad(t, Options{}, problemRules)
 	before := region(inventory.ModeDeveloper, inventory.ModeDeveloper, inventory.ModeDefault)
 	_, findings := judged(t, set, before)
@@ -133,7 +136,7 @@ func TestRemember(t *testing.T) {
 			*r = inventory.Reading{Target: r.Target, Outcomes: []inventory.Outcome{{API: inventory.APICognito, Class: inventory.RegionDisabled}}}
 		}},
 		"all pools deleted":      {change: func(r *inventory.Reading) { r.Pools = nil }},
-		"pools not listed":       {change: func(r *inventory.Reading) { r.Pools, r.PoolsListed = nil, time.Time{} }, want: "near own sandbox"},
+		"pools not listed":       {change: func(r *inventory.Reading) { r.Pools, r.PoolsListed = nil, time.Time{} }, want: "any near own sandbox"},
 		"pools not described":    {change: func(r *inventory.Reading) { r.Pools[0].Settings, r.Pools[2].Settings = nil, nil }, want: "near sandbox"},
 		"SES not known":          {change: func(r *inventory.Reading) { r.SES = nil }, want: "paused sandbox"},
 		"SES out of the sandbox": {change: func(r *inventory.Reading) { s := *r.SES; s.Sandbox = inventory.No; r.SES = &s }},
@@ -141,7 +144,7 @@ func TestRemember(t *testing.T) {
 		"identities not listed":  {change: func(r *inventory.Reading) { r.Identities, r.IdentitiesListed = nil, time.Time{} }, want: "pending"},
 		"rule off": {
 			set:    mustLoad(t, Options{Overrides: map[string]Override{"sandbox": {Enabled: &off}}}, problemRules),
-			change: func(r *inventory.Reading) { *r = inventory.Reading{Target: r.Target} }, want: "near own paused pending",
+			change: func(r *inventory.Reading) { *r = inventory.Reading{Target: r.Target} }, want: "any near own paused pending",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +176,7 @@ func TestRemember(t *testing.T) {
 
 func TestCauseWord(t *testing.T) {
 	_, err := Load(Options{}, File{"test.yaml", []byte(strings.Replace(problemRules, "cause: sandbox", "cause: account", 1))})
-	if err == nil || !strings.Contains(err.Error(), "cause must be pool, ") || !strings.Contains(err.Error(), ", sandbox, ") || !strings.Contains(err.Error(), `, not "account"`) {
+	if err == nil || !strings.Contains(err.Error(), "cause must be blocked, pool, ") || !strings.Contains(err.Error(), ", sandbox, ") || !strings.Contains(err.Error(), `, not "account"`) {
 		t.Errorf("%v", err)
 	}
 }

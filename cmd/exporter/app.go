@@ -17,6 +17,7 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
 )
 
 // app is one reader and one collector for the life of the process. A reload
@@ -26,6 +27,7 @@ type app struct {
 	logger *slog.Logger
 	self   *collector.Self
 
+	external string             // URL of the pages, for links
 	endpoint string             // of the simulated AWS, empty without demo
 	client   awsread.HTTPClient // of a test; nil is the SDK's own
 	called   func()             // after every HTTP attempt; may be nil
@@ -144,10 +146,23 @@ func (a *app) plan(ctx context.Context, s *settings) (*awsread.Reader, collector
 	}
 	return reader, collector.Plan{
 		Targets: targets, Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout),
-		Clocks: clocks(c), BlindRatio: c.Alerts.BlindRatio,
+		Clocks: clocks(c), Links: a.links(s), BlindRatio: c.Alerts.BlindRatio,
 		StaleAfter: time.Duration(c.StaleAfter), ReadyAfter: time.Duration(c.ReadyAfter), Tags: tags, Quota: c.Policy(), Rules: s.rules,
 		AllIdentities: c.Identities.Show == config.ShowAll, ShowIdentity: c.Identities.Matches, MaxIdentities: c.Identities.Max,
 	}, nil
+}
+
+// links lead to the exporter's pages and to what the configuration names.
+func (a *app) links(s *settings) collector.Links {
+	l := web.Links{External: a.external, Runbooks: s.config.Alerts.Runbooks, Dashboards: s.config.Alerts.Dashboards}
+	own := map[string]string{}
+	for _, r := range s.rules.Rules() {
+		own[r.ID] = r.Runbook
+	}
+	return collector.Links{
+		Page: l.Page, Dashboard: l.Dashboard,
+		Runbook: func(id string) string { return l.Runbook(id, own[id]) },
+	}
 }
 
 // clocks are the times by which the exporter works, as alerts measure it by them.

@@ -70,6 +70,8 @@ type flags struct {
 	shard       fleet.Shard
 	lifecycle   bool
 	telemetry   string
+	addresses   addresses
+	runbook     string // that is to be printed
 	command     string
 	check       checkFlags
 	web         toolkit.FlagConfig
@@ -98,6 +100,8 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	serve := app.Command("serve", "Serve the metrics. This is the default command.").Default()
 	serve.Flag("web.enable-lifecycle", "Allow POST /-/reload.").BoolVar(&f.lifecycle)
 	serve.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&f.telemetry)
+	external := serve.Flag("web.external-url", "The URL under which others reach the exporter, for links in alerts. Its path is that of all pages. By default, the host's name and the port.").PlaceHolder("URL").String()
+	prefix := serve.Flag("web.route-prefix", "The path of everything that is served. By default the path of --web.external-url; / where a proxy removes that.").PlaceHolder("PATH").String()
 	f.web.WebListenAddresses = serve.Flag("web.listen-address", "Address to listen on; may be repeated.").Default(":10057").Strings()
 	f.web.WebConfigFile = serve.Flag("web.config.file", "File with TLS and basic-auth settings, as in every Prometheus exporter.").Default("").String()
 	system := false
@@ -106,9 +110,14 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	check.Flag("output", "Format of the findings: "+strings.Join(formats(), ", ")+".").Short('o').Default("table").EnumVar(&f.check.output, formats()...)
 	check.Flag("fail-on", "The lowest severity that makes the exit code 1: info, warning or critical.").Default("warning").EnumVar(&f.check.failOn, "info", "warning", "critical")
 	check.Flag("rule", "Judge by this rule only; may be repeated.").StringsVar(&f.check.rules)
+	app.Command("runbook", "Print the runbook of a rule, or of the alerts on the exporter (exporter), as Markdown.").
+		Arg("rule", "The rule's id.").Required().StringVar(&f.runbook)
 	promslogflag.AddFlags(app, &f.log)
 	if f.command, err = app.Parse(args); err == nil {
 		f.shard, err = fleet.ParseShard(*share)
+	}
+	if err == nil && !done && f.command == "serve" {
+		f.addresses, err = parseAddresses(*external, *prefix, (*f.web.WebListenAddresses)[0])
 	}
 	return f, done, err
 }
@@ -141,6 +150,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 		_, _ = fmt.Fprintln(stdout, "The configuration is valid.")
 		return exitOK
 	}
+	if f.command == "runbook" {
+		return runbook(f.runbook, load, stdout, stderr)
+	}
 	if f.command == "check" {
 		return check(ctx, f, load, logger, stdout, stderr)
 	}
@@ -157,6 +169,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 	defer cancel()
 	registry := prometheus.NewRegistry()
 	a := newApp(load, logger, registry, f.demo)
+	a.external = f.addresses.external
 	if f.demo {
 		endpoint, err := startDemo(ctx)
 		if err != nil {
@@ -172,7 +185,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 	defer cancel() // Before it waits for the collector.
 
 	o := web.Options{
-		Demo: f.demo, Version: version.Info(), TelemetryPath: f.telemetry, Logger: logger,
+		Demo: f.demo, Version: version.Info(), Prefix: f.addresses.links, RoutePrefix: f.addresses.routes, TelemetryPath: f.telemetry, Logger: logger,
 		Metrics: exposition.Handler(a.collector.Exposition, registry, func(err error) { logger.Error("The exporter's own metrics are not complete", "err", err) }),
 		View:    a.collector.View, Ready: a.collector.Ready, Config: a.redacted, Tags: a.tags,
 	}

@@ -40,13 +40,10 @@ var functions = template.FuncMap{
 			Now time.Time
 		}{q, now}
 	},
-	"seconds": func(a, b time.Time) string { return strconv.FormatFloat(b.Sub(a).Seconds(), 'f', 2, 64) + " s" },
-	"explain": func(r inventory.Reason) explanation { return explanations[r] },
-	"tags":    tagList,
-	"runbook": func(rule string) string {
-		return "https://github.com/cognito-ses-exporter/cognito-ses-exporter/blob/main/docs/runbooks/" + rule + ".md"
-	},
-	"builtin":  func(file string) bool { return strings.HasPrefix(file, "builtin/") },
+	"seconds":  func(a, b time.Time) string { return strconv.FormatFloat(b.Sub(a).Seconds(), 'f', 2, 64) + " s" },
+	"explain":  func(r inventory.Reason) explanation { return explanations[r] },
+	"tags":     tagList,
+	"runbook":  runbookPath,
 	"plural":   plural,
 	"failing":  failing,
 	"account":  func(t inventory.Target) string { return accountPath(t.Key()) },
@@ -229,7 +226,20 @@ func (s *site) renderCode(w http.ResponseWriter, code int, name, title string, d
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(code)
-	_, _ = w.Write(b.Bytes()) // It fails only if the client has disconnected.
+	_, _ = w.Write(s.prefixed(b.Bytes())) // It fails only if the client has disconnected.
+}
+
+// prefixed returns the page with links below the prefix. A quotation mark that
+// is not the templates' own is escaped in it, so that nothing else looks like
+// the attributes.
+func (s *site) prefixed(page []byte) []byte {
+	if s.o.Prefix == "" {
+		return page
+	}
+	for _, attribute := range []string{"href", "src", "action"} {
+		page = bytes.ReplaceAll(page, []byte(attribute+`="/`), []byte(attribute+`="`+s.o.Prefix+"/"))
+	}
+	return page
 }
 
 func (s *site) index(w http.ResponseWriter, r *http.Request) {
@@ -320,7 +330,7 @@ func (s *site) poolByID(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, http.StatusNotFound, noPool)
 		return
 	}
-	http.Redirect(w, r, row.Path(), http.StatusFound)
+	http.Redirect(w, r, s.o.Prefix+row.Path(), http.StatusFound)
 }
 
 const (

@@ -26,6 +26,8 @@ var files embed.FS
 type Options struct {
 	Demo          bool
 	Version       string
+	Prefix        string // that the paths of links begin with, such as /exporter; may be empty
+	RoutePrefix   string // that the paths of everything that is served begin with; may be empty
 	TelemetryPath string
 	Metrics       http.Handler
 	View          func() *rules.Judgement     // what is shown now; immutable
@@ -61,6 +63,8 @@ func (s *site) routes() []route {
 		{"GET /identities/{account}/{region}/{name}", pageParameters, s.identity},
 		{"GET /targets", targetParameters, s.targets},
 		{"GET /rules", nothing, s.rules},
+		{"GET /runbooks", nothing, s.runbooksPage},
+		{"GET /runbooks/{id}", nothing, s.runbookPage},
 		{"GET /config", nil, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, s.o.Config()) }},
 		{"GET /static/", nil, http.StripPrefix("/static/", http.FileServerFS(static)).ServeHTTP},
 		{"GET /-/healthy", nil, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "Healthy.\n") }},
@@ -102,7 +106,7 @@ var static = func() fs.FS {
 // pages are the templates, by the name of the page.
 var pages = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"index", "pool", "account", "identity", "targets", "rules", "error"} {
+	for _, name := range []string{"index", "pool", "account", "identity", "targets", "rules", "runbook", "runbooks", "error"} {
 		all[name] = template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
 	}
 	return all
@@ -116,7 +120,13 @@ func Handler(o Options) http.Handler {
 	for _, r := range s.routes() {
 		mux.HandleFunc(r.pattern, s.checked(r.takes, r.answer))
 	}
-	return mux
+	if o.RoutePrefix == "" {
+		return mux
+	}
+	below := http.NewServeMux()
+	below.Handle(o.RoutePrefix+"/", http.StripPrefix(o.RoutePrefix, mux))
+	below.Handle("/{$}", http.RedirectHandler(o.Prefix+"/", http.StatusFound))
+	return below
 }
 
 // nowhere answers what no other route does.

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/docs"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
+)
+
+// runbook writes the runbook with the ID, which a rule of the configuration or
+// the program itself has.
+func runbook(id string, load func() (*settings, error), stdout, stderr io.Writer) int {
+	s, err := load()
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, err)
+		return exitUsage
+	}
+	all := s.rules.Rules()
+	text, ok := docs.Runbook(id)
+	if i := slices.IndexFunc(all, func(r rules.Rule) bool { return r.ID == id }); i >= 0 {
+		if all[i].Runbook != "" {
+			text = all[i].Runbook
+		} else if !ok {
+			text = all[i].Summary + "\n\n" + all[i].Remedy
+		}
+		ok = true
+	}
+	if !ok {
+		known := docs.Runbooks()
+		for _, r := range all {
+			known = append(known, r.ID)
+		}
+		slices.Sort(known)
+		_, _ = fmt.Fprintf(stderr, "%s: there is no runbook %q; there are %s\n", name, id, strings.Join(slices.Compact(known), ", "))
+		return exitUsage
+	}
+	_, _ = fmt.Fprintln(stdout, strings.TrimSpace(text))
+	return exitOK
+}
