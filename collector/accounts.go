@@ -43,6 +43,15 @@ var accountFamilies = []Family{
 			}
 		}),
 	},
+	{
+		Name: "account_production_review_info", Labels: with(accountLabels, "case_id"),
+		Help: "The support case in which AWS reviews the request for SES production access; always 1. From SES GetAccount, Details.ReviewDetails.CaseId. Absent without a case.",
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
+			if a.ReviewCase != "" {
+				emit(1, append(accountValues(a.Target), a.ReviewCase)...)
+			}
+		}),
+	},
 	accountQuota("limit", "e-mails", "How many e-mails SES lets the account send per rolling 24 hours. From SES GetAccount, SendQuota.Max24HourSend. Absent when unlimited or unknown.", limitOf),
 	accountQuota("used", "e-mails", "How many e-mails the account has sent through SES in the last 24 hours. From SES GetAccount, SendQuota.SentLast24Hours.", usedOf),
 	accountQuota("headroom", "e-mails", "How many e-mails the account has left in the rolling 24 hours. From SES GetAccount, SendQuota. Absent when unlimited or unknown.", headroomOf),

@@ -82,13 +82,19 @@ func familyWorld(t *testing.T) *rules.Judgement {
 			pool("eu-west-1", "undescribed", "", nil),
 		},
 		SES: &inventory.SESState{
-			Confirmed: noon, Sandbox: inventory.Yes, SendingEnabled: inventory.Yes, Enforcement: "PROBATION", Review: "PENDING",
+			Confirmed: noon, Sandbox: inventory.Yes, SendingEnabled: inventory.Yes, Enforcement: "PROBATION", Review: "PENDING", ReviewCase: "1234",
 			Quota: inventory.SendQuota(200, 150), RateKnown: true, MaxSendRate: 1,
 		},
 		Reputation: &inventory.Reputation{Confirmed: noon, BounceRatio: &bounce, ComplaintRatio: &complaint},
 		Identities: []inventory.Identity{
-			{Name: "example.com", Confirmed: noon, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes},
-			{Name: "pending.example", Confirmed: noon, Status: "PENDING", Verified: inventory.No, SendingEnabled: inventory.No},
+			{
+				Name: "example.com", Confirmed: noon, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes, Detailed: noon,
+				Details: &inventory.IdentityDetails{
+					ConfigurationSet: "login", DKIM: inventory.DKIM{Status: "FAILED"},
+					MailFrom: inventory.MailFrom{Domain: "mail.example.com", Status: "PENDING", RejectOnFailure: inventory.Yes},
+				},
+			},
+			{Name: "pending.example", Confirmed: noon, Status: "PENDING", Verified: inventory.No, SendingEnabled: inventory.No, Detailed: noon, Details: plain},
 			{Name: "unsettled.example", Confirmed: noon, Status: "TEMPORARY_FAILURE"},
 			{Name: "missing.example", Confirmed: noon, Missing: true},
 		},

@@ -30,8 +30,8 @@ func verifies(s *inventory.Settings) string {
 // poolFamilies are the metrics of user pools.
 var poolFamilies = []Family{
 	{
-		Name: "pool_info", Tagged: true, Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region", "mode_source", "verifies", "recovery"),
-		Help: "Facts about a user pool that rarely change; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn; mode_source is absent where AWS leaves EmailConfiguration.EmailSendingAccount out, which means COGNITO_DEFAULT, and stated otherwise; verifies is what sign-up verifies, none if nothing, from AutoVerifiedAttributes; recovery is how users recover a forgotten password, by priority, from AccountRecoverySetting. Configured pool tags are labels tag_*.",
+		Name: "pool_info", Tagged: true, Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region", "mode_source", "verifies", "recovery", "configuration_set"),
+		Help: "Facts about a user pool that rarely change; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn; mode_source is absent where AWS leaves EmailConfiguration.EmailSendingAccount out, which means COGNITO_DEFAULT, and stated otherwise; verifies is what sign-up verifies, none if nothing, from AutoVerifiedAttributes; recovery is how users recover a forgotten password, by priority, from AccountRecoverySetting; configuration_set is the SES configuration set that its e-mail passes, from EmailConfiguration.ConfigurationSet or else SES GetEmailIdentity, ConfigurationSetName. Configured pool tags are labels tag_*.",
 		Samples: func(v *accountView, emit Emit) {
 			for i := range v.Pools {
 				p := &v.Pools[i]
@@ -41,7 +41,7 @@ var poolFamilies = []Family{
 				} else {
 					modeSource = string(settings.ModeSource())
 				}
-				emit(1, v.appendOwnTags(append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion, modeSource, verifies(p.Settings), settings.Recovery), p)...)
+				emit(1, v.appendOwnTags(append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion, modeSource, verifies(p.Settings), settings.Recovery, p.ConfigurationSet), p)...)
 			}
 		},
 	},

@@ -362,6 +362,26 @@ func onceDescribed(read func(*poolView) any) func(any) any {
 	})
 }
 
+// ofPoolIdentity reads a detail of the identity that the pool sends as.
+func ofPoolIdentity(read func(*inventory.IdentityDetails) any) func(any) any {
+	return of(func(v *poolView) any {
+		if v.IdentityDetails == nil {
+			return nil
+		}
+		return read(v.IdentityDetails)
+	})
+}
+
+// ofIdentity reads a detail of an identity.
+func ofIdentity(read func(*inventory.IdentityDetails) any) func(any) any {
+	return of(func(v *identityView) any {
+		if v.Details == nil {
+			return nil
+		}
+		return read(v.Details)
+	})
+}
+
 var poolType = newType(
 	"pool",
 	fact{name: "id", typ: cel.StringType, doc: "such as `eu-west-1_AbCdEf123`", read: of(func(v *poolView) any { return text(v.ID) })},
@@ -392,6 +412,15 @@ var poolType = newType(
 	fact{name: "identity_region", typ: cel.StringType, doc: "of the identity, `*` for every alternate region; empty without one", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.IdentityRegion) })},
 	fact{name: "identity_verified", typ: cel.BoolType, doc: "whether the identity is verified, itself or through its domain", not: "the pool has no identity, or identities could not be read", read: of(func(v *poolView) any { return tri(v.Verified) })},
 	fact{name: "identity_error", typ: cel.StringType, doc: "why SES could not verify the identity, such as `HOST_NOT_FOUND`; empty without an error", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.IdentityError) })},
+	fact{name: "active_configuration_set", typ: cel.StringType, doc: "the SES configuration set that its e-mail passes: the one that it names, or else the identity's default one; empty without one", not: "the pool could not be described, or its identity's details are not known", read: of(func(v *poolView) any {
+		if v.Settings == nil || v.ConfigurationSet == "" && v.Identity != "" && v.IdentityDetails == nil {
+			return nil
+		}
+		return text(v.ConfigurationSet)
+	})},
+	fact{name: "dkim", typ: cel.StringType, doc: "status of the identity's DKIM records: `SUCCESS`, `PENDING`, `FAILED`, `TEMPORARY_FAILURE` or `NOT_STARTED`", not: "details of the pool's identity are not known, or AWS gives a new status", read: ofPoolIdentity(func(d *inventory.IdentityDetails) any { return textOrUnknown(d.DKIM.Status) })},
+	fact{name: "mail_from_domain", typ: cel.StringType, doc: "the identity's own MAIL FROM domain; empty without one", not: "details of the pool's identity are not known", read: ofPoolIdentity(func(d *inventory.IdentityDetails) any { return text(d.MailFrom.Domain) })},
+	fact{name: "mail_from_status", typ: cel.StringType, doc: "status of the MAIL FROM domain: `SUCCESS`, `PENDING`, `FAILED` or `TEMPORARY_FAILURE`", not: "details of the pool's identity are not known, or there is no such domain", read: ofPoolIdentity(func(d *inventory.IdentityDetails) any { return textOrUnknown(d.MailFrom.Status) })},
 	fact{name: "ready", typ: cel.BoolType, doc: "whether the pool can send to any external recipient", not: "facts that could decide are unknown, or a Lambda function sends", read: of(func(v *poolView) any { return tri(v.Ready) })},
 	fact{name: "blocked", typ: cel.ListType(cel.StringType), doc: "the reasons that are known to block the pool, for messages; conditions use `blocked_by`", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any {
 		blocked := v.Blocked()
@@ -464,6 +493,7 @@ var accountType = newType(
 	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.SendingEnabled) })},
 	fact{name: "enforcement", typ: cel.StringType, doc: "status of the account: `HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "AWS gives no status, or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Enforcement) })},
 	fact{name: "review", typ: cel.StringType, doc: "status of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "AWS gives no status, or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Review) })},
+	fact{name: "review_case", typ: cel.StringType, doc: "AWS's support case about that request; empty without one", read: of(func(v *accountView) any { return text(v.ReviewCase) })},
 	fact{name: "quota", of: accountQuotaType, doc: "the send quota, over a rolling 24 hours", read: of(func(v *accountView) any { return &v.quotaFacts })},
 	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return bounce(v.Reputation) })},
 	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return complaint(v.Reputation) })},
@@ -499,6 +529,10 @@ var identityType = newType(
 	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether sending is enabled for it", not: "AWS does not say", read: of(func(v *identityView) any { return tri(v.SendingEnabled) })},
 	fact{name: "status", typ: cel.StringType, doc: "`PENDING`, `SUCCESS`, `FAILED`, `TEMPORARY_FAILURE` or `NOT_STARTED`", not: "AWS does not say", read: of(func(v *identityView) any { return textOrUnknown(v.Status) })},
 	fact{name: "error_type", typ: cel.StringType, doc: "why SES could not verify it, such as `HOST_NOT_FOUND`; empty without an error", read: of(func(v *identityView) any { return text(v.ErrorType) })},
+	fact{name: "configuration_set", typ: cel.StringType, doc: "its default configuration set; empty without one", not: "no pool uses it, or its details are not known", read: ofIdentity(func(d *inventory.IdentityDetails) any { return text(d.ConfigurationSet) })},
+	fact{name: "dkim", typ: cel.StringType, doc: "status of its DKIM records: `SUCCESS`, `PENDING`, `FAILED`, `TEMPORARY_FAILURE` or `NOT_STARTED`", not: "no pool uses it, or its details are not known, or AWS gives a new status", read: ofIdentity(func(d *inventory.IdentityDetails) any { return textOrUnknown(d.DKIM.Status) })},
+	fact{name: "mail_from_domain", typ: cel.StringType, doc: "its own MAIL FROM domain; empty without one", not: "no pool uses it, or its details are not known", read: ofIdentity(func(d *inventory.IdentityDetails) any { return text(d.MailFrom.Domain) })},
+	fact{name: "mail_from_status", typ: cel.StringType, doc: "status of the MAIL FROM domain: `SUCCESS`, `PENDING`, `FAILED` or `TEMPORARY_FAILURE`", not: "no pool uses it, or its details are not known, or there is no such domain", read: ofIdentity(func(d *inventory.IdentityDetails) any { return textOrUnknown(d.MailFrom.Status) })},
 	fact{name: "pools", typ: cel.IntType, doc: "how many pools send as it, of those that could be described", read: of(func(v *identityView) any { return whole(v.Pools) })},
 	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *identityView) any { return age(v.at, v.Confirmed) })},
 )

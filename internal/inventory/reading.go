@@ -295,6 +295,19 @@ type MailFrom struct {
 	RejectOnFailure Tri
 }
 
+// OnFailure returns SES's word for what RejectOnFailure says, empty without a
+// domain or when unknown.
+func (m *MailFrom) OnFailure() string {
+	switch m.RejectOnFailure {
+	case Yes:
+		return "REJECT_MESSAGE"
+	case No:
+		return "USE_DEFAULT_VALUE"
+	default:
+		return ""
+	}
+}
+
 // MailFromStatuses lists the values of MailFrom.Status.
 func MailFromStatuses() []string {
 	return []string{"PENDING", "SUCCESS", "FAILED", "TEMPORARY_FAILURE", "UNKNOWN"}

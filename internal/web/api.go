@@ -38,8 +38,12 @@ type (
 		IdentityRegion  string                          `json:"identity_region,omitempty"`
 		Verified        *bool                           `json:"identity_verified,omitempty"`
 		IdentityError   string                          `json:"identity_error,omitempty"`
+		ActiveSet       string                          `json:"active_configuration_set,omitempty"` // its own or the identity's default one
+		DKIM            string                          `json:"dkim_status,omitempty"`
+		MailFrom        *apiMailFrom                    `json:"mail_from,omitempty"`
 		Ready           *bool                           `json:"ready,omitempty"`
 		Blocked         []inventory.Reason              `json:"blocked"`
+		Undecided       []inventory.Reason              `json:"undecided,omitempty"`
 		SES             *apiSES                         `json:"ses,omitempty"`
 		Quota           *apiQuota                       `json:"quota,omitempty"`
 		Sent            map[string]int                  `json:"emails_sent,omitempty"` // by source
@@ -48,11 +52,17 @@ type (
 		Confirmed       *time.Time                      `json:"confirmed,omitempty"`
 		Findings        []*rules.Finding                `json:"findings"`
 	}
+	apiMailFrom struct {
+		Domain    string `json:"domain"`
+		Status    string `json:"status"`
+		OnFailure string `json:"on_failure,omitempty"`
+	}
 	apiSES struct {
 		Sandbox        *bool    `json:"sandbox,omitempty"`
 		SendingEnabled *bool    `json:"sending_enabled,omitempty"`
 		Enforcement    string   `json:"enforcement_status"`
 		Review         string   `json:"production_review,omitempty"`
+		ReviewCase     string   `json:"review_case,omitempty"`
 		Bounce         *float64 `json:"bounce_ratio,omitempty"`
 		Complaint      *float64 `json:"complaint_ratio,omitempty"`
 	}
@@ -79,12 +89,15 @@ type (
 		Findings     []*rules.Finding `json:"findings"`
 	}
 	apiIdentity struct {
-		Name           string `json:"identity"`
-		Verified       *bool  `json:"verified,omitempty"`
-		SendingEnabled *bool  `json:"sending_enabled,omitempty"`
-		Status         string `json:"status,omitempty"`
-		Error          string `json:"error,omitempty"`
-		Pools          *int   `json:"pools,omitempty"` // that send as it
+		Name           string       `json:"identity"`
+		Verified       *bool        `json:"verified,omitempty"`
+		SendingEnabled *bool        `json:"sending_enabled,omitempty"`
+		Status         string       `json:"status,omitempty"`
+		Error          string       `json:"error,omitempty"`
+		ConfigSet      string       `json:"configuration_set,omitempty"`
+		DKIM           string       `json:"dkim_status,omitempty"`
+		MailFrom       *apiMailFrom `json:"mail_from,omitempty"`
+		Pools          *int         `json:"pools,omitempty"` // that send as it
 	}
 	apiIdentityPools struct {
 		apiIdentity
@@ -165,6 +178,11 @@ func (v *view) poolJSON(r *row) apiPool {
 		out.ModeSource, out.UnknownMode = s.ModeSource(), s.UnknownMode
 		out.SourceARN, out.From, out.ReplyTo, out.ConfigSet = s.SourceARN, s.From, s.ReplyTo, s.ConfigurationSet
 	}
+	out.ActiveSet = p.ConfigurationSet
+	if d := p.IdentityDetails; d != nil {
+		out.DKIM, out.MailFrom = d.DKIM.Status, mailFromJSON(&d.MailFrom)
+	}
+	out.Undecided = r.Unsure()
 	if p.SES != nil {
 		out.SES = sesJSON(p.SES, p.Reputation)
 	}
@@ -181,7 +199,7 @@ func (v *view) poolJSON(r *row) apiPool {
 }
 
 func sesJSON(s *inventory.SESState, r *inventory.Reputation) *apiSES {
-	out := &apiSES{Sandbox: tri(s.Sandbox), SendingEnabled: tri(s.SendingEnabled), Enforcement: s.Enforcement, Review: s.Review}
+	out := &apiSES{Sandbox: tri(s.Sandbox), SendingEnabled: tri(s.SendingEnabled), Enforcement: s.Enforcement, Review: s.Review, ReviewCase: s.ReviewCase}
 	if r != nil {
 		out.Bounce, out.Complaint = r.BounceRatio, r.ComplaintRatio
 	}
@@ -219,7 +237,19 @@ func (a *sesAccount) json() apiAccount {
 }
 
 func identityJSON(i *inventory.Identity) apiIdentity {
-	return apiIdentity{Name: i.Name, Verified: tri(i.Verified), SendingEnabled: tri(i.SendingEnabled), Status: i.Status, Error: i.ErrorType}
+	out := apiIdentity{Name: i.Name, Verified: tri(i.Verified), SendingEnabled: tri(i.SendingEnabled), Status: i.Status, Error: i.ErrorType}
+	if d := i.Details; d != nil {
+		out.ConfigSet, out.DKIM, out.MailFrom = d.ConfigurationSet, d.DKIM.Status, mailFromJSON(&d.MailFrom)
+	}
+	return out
+}
+
+// mailFromJSON returns nil without a domain.
+func mailFromJSON(m *inventory.MailFrom) *apiMailFrom {
+	if m.Domain == "" {
+		return nil
+	}
+	return &apiMailFrom{m.Domain, m.Status, m.OnFailure()}
 }
 
 func (i *sesIdentity) json() apiIdentityPools {

@@ -96,6 +96,15 @@ func (r *row) State() string {
 	}
 }
 
+// Unsure returns the reasons of which it is not known whether they hold, where
+// whether the pool can send depends on them.
+func (r *row) Unsure() []inventory.Reason {
+	if r.Ready != inventory.Unknown || r.Settings == nil {
+		return nil
+	}
+	return r.Undecided()
+}
+
 // Worst is the worst severity of the findings, empty without any.
 func (r *row) Worst() rules.Severity {
 	if len(r.Findings) == 0 {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,12 +65,16 @@ func world() *inventory.Snapshot {
 			pool("undescribed", "undescribed", nil),
 		},
 		SES: &inventory.SESState{
-			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED",
+			Confirmed: now, Sandbox: inventory.No, SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Review: "GRANTED", ReviewCase: "<u>1",
 			Quota: inventory.SendQuota(50000, 12500), RateKnown: true, MaxSendRate: 14,
 		},
 		Reputation:       &inventory.Reputation{Confirmed: now, BounceRatio: &bounce},
 		IdentitiesListed: now,
-		Identities:       []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes, Details: &inventory.IdentityDetails{}, Detailed: now}},
+		Identities: []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes, Detailed: now, Details: &inventory.IdentityDetails{
+			ConfigurationSet: "login", DKIM: inventory.DKIM{Status: "PENDING", Records: []inventory.DNSRecord{{Name: "<b>._domainkey.example.com", Type: "CNAME", Value: "t.dkim.amazonses.com"}}},
+			MailFrom: inventory.MailFrom{Domain: "<i>.example.com", Status: "FAILED", RejectOnFailure: inventory.No},
+		}}},
+		ConfigurationSets: []inventory.ConfigurationSet{{Name: "login", SendingEnabled: inventory.Yes, Confirmed: now}},
 		SignUps: &inventory.SignUps{
 			WindowStart: start, Confirmed: now, Pools: []string{"eu-west-1_default"},
 			Series: []inventory.SignUpSeries{{PoolID: "eu-west-1_default", ClientID: "web", Points: []inventory.Point{{At: start, N: 42}}}},
@@ -96,6 +101,24 @@ func options(t testing.TB) Options {
 	}
 }
 
+// unread returns options with the details of no identity.
+func unread(t testing.TB) Options {
+	t.Helper()
+	o := options(t)
+	var readings []inventory.Reading
+	for r := range world().Readings() {
+		unknown := *r
+		unknown.Identities = slices.Clone(r.Identities)
+		for i := range unknown.Identities {
+			unknown.Identities[i].Details = nil
+		}
+		readings = append(readings, unknown)
+	}
+	judged := o.View().Rules.Judge(inventory.New(time.Now(), readings, inventory.Policy{}))
+	o.View = func() *rules.Judgement { return judged }
+	return o
+}
+
 func ask(t testing.TB, o Options, method, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -117,6 +140,18 @@ func TestRoutes(t *testing.T) {
 		{options(t), "GET", "/metrics", 200, "metrics"},
 		{options(t), "GET", "/", 200, "<b>4</b> pools"},
 		{options(t), "GET", own + "eu-west-1_missing", 200, "Why it is blocked"},
+		{options(t), "GET", own + "eu-west-1_own", 200, `DKIM</dt><dd>PENDING. Records to publish in DNS:<br><code>&lt;b&gt;._domainkey.example.com CNAME t.dkim.amazonses.com</code></dd>`},
+		{options(t), "GET", own + "eu-west-1_own", 200, `MAIL FROM</dt><dd><code>&lt;i&gt;.example.com</code> <span class="warning">FAILED</span>, <code>USE_DEFAULT_VALUE</code>`},
+		{options(t), "GET", own + "eu-west-1_own", 200, `Default configuration set</dt><dd><code>login</code>`},
+		{options(t), "GET", own + "eu-west-1_own", 200, `production access GRANTED (case <code>&lt;u&gt;1</code>)`},
+		{options(t), "GET", own + "eu-west-1_missing", 200, `default configuration set</dt><dd>not known`},
+		{options(t), "GET", "/identities/111122223333/eu-west-1/example.com", 200, `Default configuration set</dt><dd><code>login</code>`},
+		{options(t), "GET", "/api/v1/identities/111122223333/eu-west-1/example.com", 200, `"configuration_set":"login","dkim_status":"PENDING","mail_from":{"domain":"\u003ci\u003e.example.com","status":"FAILED","on_failure":"USE_DEFAULT_VALUE"}`},
+		{options(t), "GET", "/api/v1" + own + "eu-west-1_own", 200, `"active_configuration_set":"login","dkim_status":"PENDING","mail_from":{"domain"`},
+		{options(t), "GET", "/api/v1" + own + "eu-west-1_own", 200, `"review_case":"\u003cu\u003e1"`},
+		{unread(t), "GET", own + "eu-west-1_own", 200, `<code class="reason">sending_policy_missing</code>`},
+		{unread(t), "GET", own + "eu-west-1_own", 200, `What is not known`},
+		{unread(t), "GET", "/api/v1" + own + "eu-west-1_own", 200, `"undecided":["sending_policy_missing","mail_from_rejects","configuration_set_missing","configuration_set_disabled"]`},
 		{options(t), "GET", own + "eu-west-1_own", 200, `Codes by e-mail at sign-in</dt><dd>yes: <code>EMAIL_OTP</code></dd>`},
 		{options(t), "GET", own + "eu-west-1_missing", 200, `Codes by e-mail at sign-in</dt><dd>yes: e-mail MFA</dd>`},
 		{options(t), "GET", own + "eu-west-1_missing", 200, `could not be sent</dt><dd>off</dd>`},
