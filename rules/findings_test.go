@@ -58,6 +58,16 @@ func TestFindings(t *testing.T) {
 			r.Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: &bounce, ComplaintRatio: &complaint}
 		}
 	}
+	// details sets those of example.com, and has its configuration set send or not.
+	details := func(sending inventory.Tri, d inventory.IdentityDetails) func(*inventory.Reading) {
+		return func(r *inventory.Reading) {
+			r.Identities[0].Details = &d
+			r.ConfigurationSets = []inventory.ConfigurationSet{{Name: "paused", SendingEnabled: sending}, {Name: "gone", Missing: true}}
+		}
+	}
+	policies := inventory.ParseSendingPolicies(map[string]string{
+		"no": `{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "ses:*", "Resource": "*"}}`,
+	})
 	tests := map[string]struct {
 		settings *inventory.Settings
 		ses      *inventory.SESState // healthy without one
@@ -98,6 +108,12 @@ func TestFindings(t *testing.T) {
 			quota(0)(r)
 			r.Pools[0].Confirmed = now.Add(-time.Hour)
 		}, want: "facts-stale"},
+		"denied by a policy":  {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{Policies: policies}), want: "sending-policy-missing"},
+		"MAIL FROM rejects":   {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{MailFrom: inventory.MailFrom{Domain: "m.example.com", Status: "FAILED", RejectOnFailure: inventory.Yes}}), want: "mail-from-rejects"},
+		"set is missing":      {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{ConfigurationSet: "gone"}), want: "configuration-set-missing"},
+		"set is off":          {settings: own, change: details(inventory.No, inventory.IdentityDetails{ConfigurationSet: "paused"}), want: "configuration-set-disabled"},
+		"set is on":           {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{ConfigurationSet: "paused"})},
+		"DKIM failed":         {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{DKIM: inventory.DKIM{Status: "FAILED"}}), want: "dkim-failed"},
 		"sign-in by e-mail":   {settings: codes(own, emailOTP)},
 		"sign-in, sandbox":    {settings: codes(own, emailOTP), ses: ses(func(a *inventory.SESState) { a.Sandbox = inventory.Yes }), want: "developer-in-sandbox sign-in-blocked"},
 		"sign-in, built-in":   {settings: codes(standard(), emailOTP), change: quota(0), want: "sign-in-on-default-sender"},
