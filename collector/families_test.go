@@ -109,10 +109,12 @@ func familyWorld(t *testing.T) *rules.Judgement {
 		SignUps: &inventory.SignUps{WindowStart: start, Confirmed: noon, Pools: []string{"us-east-1_shop"}, Series: []inventory.SignUpSeries{
 			{PoolID: "us-east-1_shop", ClientID: "web", Points: []inventory.Point{{At: start, N: 20}}},
 		}},
+		CallCounts: &inventory.CallCounts{WindowStart: start, Confirmed: noon, Listed: true, N: 70},
 		Trail: &inventory.Trail{WindowStart: start, Confirmed: noon, Complete: true, Events: []inventory.MailEvent{
-			{ID: "1", At: noon.Add(-time.Hour), PoolID: "us-east-1_shop", Sent: true},
-			{ID: "2", At: noon.Add(-time.Minute), PoolID: "us-east-1_shop", Failure: inventory.FailedDailyLimit},
-			{ID: "3", At: noon.Add(-time.Minute), Sent: true},
+			{ID: "1", At: noon.Add(-time.Hour), PoolID: "us-east-1_shop", Fate: inventory.Sent},
+			{ID: "2", At: noon.Add(-time.Minute), PoolID: "us-east-1_shop", Failure: inventory.FailedThrottled},
+			{ID: "3", At: noon.Add(-time.Minute), Fate: inventory.Sent},
+			{ID: "4", At: noon.Add(-time.Minute), PoolID: "us-east-1_shop", Fate: inventory.Undecided},
 		}},
 	}
 	// What SES says nothing of has no series; a limit of 0 is used up.
@@ -132,6 +134,11 @@ func familyWorld(t *testing.T) *rules.Judgement {
 		SignUps: &inventory.SignUps{WindowStart: start, Confirmed: noon, Pools: []string{"eu-central-1_soon"}, Series: []inventory.SignUpSeries{
 			{PoolID: "eu-central-1_soon", ClientID: "web", Points: []inventory.Point{{At: noon.Add(-time.Hour), N: 40}}},
 		}},
+		CallCounts: &inventory.CallCounts{WindowStart: start, Confirmed: noon},
+	}
+	// Where only addresses are verified, each sign-up sends an e-mail.
+	for _, r := range []inventory.Reading{virginia, frankfurt} {
+		r.Pools[0].Settings.AutoVerified = []string{"email"}
 	}
 	// Only where every pool is known are those of an identity counted.
 	const whole = "777788889999"

@@ -130,6 +130,7 @@ type amount func(q *inventory.Quota) (n float64, ok bool)
 var (
 	limitOf    amount = func(q *inventory.Quota) (float64, bool) { return q.Limit, q.Finite() }
 	usedOf     amount = func(q *inventory.Quota) (float64, bool) { return q.Used, q.Known }
+	atMostOf   amount = func(q *inventory.Quota) (float64, bool) { return q.AtMost, q.Bounded == inventory.Yes }
 	headroomOf amount = func(q *inventory.Quota) (float64, bool) { return q.Headroom(), q.Finite() }
 	ratioOf    amount = func(q *inventory.Quota) (float64, bool) { return q.UsedRatio(), q.Finite() }
 )

@@ -102,7 +102,7 @@ var poolFamilies = []Family{
 	},
 	{
 		Name: "pool_emails_sent", Labels: with(poolLabels, "source"), Unit: "e-mails",
-		Help: "How many e-mails a COGNITO_DEFAULT pool sent since the last reset of the default quota, by source. source=cloudwatch is AWS/Cognito SignUpSuccesses, sign-ups and users created by administrators: too low by resets and resends, too high by e-mails that were suppressed or sent by SMS instead. source=cloudtrail is LookupEvents, every operation that sends e-mail: too low by those whose event does not name the pool. Absent when unknown.",
+		Help: "How many e-mails a COGNITO_DEFAULT pool sent since the last reset of the default quota, by source. source=cloudwatch is AWS/Cognito SignUpSuccesses, sign-ups and users created by administrators: too low by resets and resends, too high by e-mails that were suppressed or sent by SMS instead. source=cloudtrail is LookupEvents, the e-mails that its events are certain of: too low by those that events do not decide, or do not name the pool of. Absent when unknown.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
 			if p.SentCloudTrail != nil {
 				emit(*p.SentCloudTrail, append(poolValues(p), "cloudtrail")...)

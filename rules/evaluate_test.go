@@ -31,6 +31,7 @@ func fleet(n int) *inventory.Snapshot {
 				Quota: inventory.SendQuota(50000, 100), RateKnown: true, MaxSendRate: 14,
 			},
 			SignUps:          &inventory.SignUps{WindowStart: dayStart, Confirmed: now},
+			CallCounts:       &inventory.CallCounts{WindowStart: dayStart, Confirmed: now},
 			Identities:       []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes}},
 			IdentitiesListed: now,
 		}
@@ -70,13 +71,13 @@ var (
 )
 
 func settings(account string, e inventory.EmailConfiguration) *inventory.Settings {
-	return &inventory.Settings{Described: now, Modified: now, Sender: inventory.NewSender(inventory.Key{AccountID: account, Region: "eu-west-1"}, e)}
+	return &inventory.Settings{Described: now, Modified: dayStart.Add(-time.Hour), AutoVerified: []string{"email"}, Sender: inventory.NewSender(inventory.Key{AccountID: account, Region: "eu-west-1"}, e)}
 }
 
-// signUps adds users whom an administrator created in the pool.
+// signUps adds users who signed up in the pool.
 func signUps(s *inventory.SignUps, pool string, n float64, at time.Time) {
 	s.Pools = append(s.Pools, pool)
-	s.Series = append(s.Series, inventory.SignUpSeries{PoolID: pool, ClientID: inventory.AdminClient, Through: now, Points: []inventory.Point{{At: at, N: n}}})
+	s.Series = append(s.Series, inventory.SignUpSeries{PoolID: pool, ClientID: "web", Through: now, Points: []inventory.Point{{At: at, N: n}}})
 }
 
 // BenchmarkEvaluate judges 100,000 pools in 1,000 accounts by the built-in rules.
@@ -237,6 +238,7 @@ func TestFacts(t *testing.T) {
 		}
 		if test.used >= 0 {
 			r.SignUps = &inventory.SignUps{WindowStart: dayStart, Confirmed: now}
+			r.CallCounts = &inventory.CallCounts{WindowStart: dayStart, Confirmed: now, Listed: true, N: test.used}
 			signUps(r.SignUps, "eu-west-1_1", test.used, now.Add(-time.Hour))
 		}
 		snap := inventory.New(now, []inventory.Reading{r}, policy)

@@ -220,9 +220,15 @@ func quotaType[T any](path string, get func(*T) *inventory.Quota) *objectType {
 		path,
 		fact{name: "kind", typ: cel.StringType, doc: "`default` or `send`; `none` when a CustomEmailSender Lambda function sends the pool's e-mail", not: "the mode is unknown", read: of(func(v *T) any { return textOrUnknown(string(get(v).Kind)) })},
 		fact{name: "limit", typ: cel.DoubleType, doc: "e-mails; infinite when unlimited", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Limit) })},
-		fact{name: "used", typ: cel.DoubleType, doc: "e-mails", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Used) })},
-		fact{name: "headroom", typ: cel.DoubleType, doc: "e-mails that are left, at least 0", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Headroom()) })},
-		fact{name: "used_ratio", typ: cel.DoubleType, doc: "used part of the limit; 0 when unlimited, 1 when the limit is 0", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.UsedRatio()) })},
+		fact{name: "used", typ: cel.DoubleType, doc: "e-mails, at least", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Used) })},
+		fact{name: "used_upper", typ: cel.DoubleType, doc: "e-mails, at most; for `send` the same as `used`", not: "nothing that could be read bounds the usage", read: of(func(v *T) any {
+			if q := get(v); q.Bounded == inventory.Yes {
+				return number(q.AtMost)
+			}
+			return nil
+		})},
+		fact{name: "headroom", typ: cel.DoubleType, doc: "e-mails that are left at most, at least 0", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Headroom()) })},
+		fact{name: "used_ratio", typ: cel.DoubleType, doc: "part of the limit that is used at least; 0 when unlimited, 1 when the limit is 0", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.UsedRatio()) })},
 		fact{name: "unlimited", typ: cel.BoolType, doc: "whether there is no limit", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return boolean(q.Unlimited()) })},
 	)
 }
@@ -294,6 +300,7 @@ func complaint(r *inventory.Reputation) any {
 var failureDocs = map[inventory.FailureReason]string{
 	inventory.FailedDailyLimit:          "refused because the default quota was reached",
 	inventory.FailedRecipientUnverified: "refused because SES is in the sandbox and the recipient is not verified",
+	inventory.FailedIdentityUnverified:  "refused because SES had not verified an identity, the sender's or the recipient's",
 	inventory.FailedDelivery:            "not delivered for another reason",
 	inventory.FailedRoleOrPolicy:        "refused because Cognito may not use the identity",
 	inventory.FailedThrottled:           "refused because of too many requests",
@@ -446,6 +453,18 @@ var poolType = newType(
 		case inventory.QuotaDefault:
 			if v.Quota.Known {
 				return boolean(!v.Quota.Exhaustion.IsZero())
+			}
+		case inventory.QuotaUnknown:
+		}
+		return nil
+	})},
+	fact{name: "quota_contradicted", typ: cel.BoolType, doc: "whether pools that share the default quota by `default_quota.scope` sent e-mails after AWS had refused one because of it, or more than the limit; false for pools that do not use it", not: "CloudTrail is not read", read: of(func(v *poolView) any {
+		switch v.Quota.Kind {
+		case inventory.QuotaNone, inventory.QuotaSend:
+			return types.False
+		case inventory.QuotaDefault:
+			if v.Quota.Contradicted || v.SentCloudTrail != nil {
+				return boolean(v.Quota.Contradicted)
 			}
 		case inventory.QuotaUnknown:
 		}

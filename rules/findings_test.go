@@ -49,6 +49,7 @@ func TestFindings(t *testing.T) {
 	sent := func(used float64, at time.Time) func(*inventory.Reading) {
 		return func(r *inventory.Reading) {
 			r.SignUps = &inventory.SignUps{WindowStart: dayStart, Confirmed: now}
+			r.CallCounts = &inventory.CallCounts{WindowStart: dayStart, Confirmed: now}
 			signUps(r.SignUps, "eu-west-1_1", used, at)
 		}
 	}
@@ -85,7 +86,13 @@ func TestFindings(t *testing.T) {
 			r.Trail = &inventory.Trail{WindowStart: dayStart, Confirmed: now, Complete: true, Events: []inventory.MailEvent{
 				{ID: "1", At: now, PoolID: "eu-west-1_1", Failure: inventory.FailedDailyLimit},
 			}}
-		}, want: "default-quota-failures"},
+		}, want: "default-quota-failures default-quota-reached"},
+		"sent after a refusal": {settings: standard(), change: func(r *inventory.Reading) {
+			r.Trail = &inventory.Trail{WindowStart: dayStart, Confirmed: now, Complete: true, Events: []inventory.MailEvent{
+				{ID: "1", At: dayStart, PoolID: "eu-west-1_1", Failure: inventory.FailedDailyLimit},
+				{ID: "2", At: dayStart.Add(time.Hour), PoolID: "eu-west-1_1", Fate: inventory.Sent},
+			}}
+		}, want: "default-quota-failures default-quota-scope-contradicted"},
 		"sandbox":            {settings: own, ses: ses(func(a *inventory.SESState) { a.Sandbox = inventory.Yes }), want: "developer-in-sandbox"},
 		"denied":             {settings: own, ses: ses(func(a *inventory.SESState) { a.Sandbox, a.Review = inventory.Yes, "DENIED" }), want: "developer-in-sandbox production-access-denied"},
 		"missing":            {settings: developer("eu-west-1:"+account+":identity/example.org", "a@example.org"), want: "identity-missing"},

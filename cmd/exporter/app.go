@@ -191,6 +191,9 @@ func (a *app) readerOptions(c *config.Config) awsread.Options {
 			a.logger.Error("An AWS call panicked", "err", call, "stack", string(stack))
 		},
 		UnknownMode: a.unknownMode,
+		Odd: func(shape string) {
+			a.logger.Warn("An event of CloudTrail is not as expected and may have sent an e-mail", "event", shape)
+		},
 		Budgets: map[string]float64{
 			inventory.APICognito: c.RequestBudgets.Cognito, inventory.APISES: c.RequestBudgets.SES,
 			inventory.APICloudWatch: c.RequestBudgets.CloudWatch, inventory.APICloudTrail: c.RequestBudgets.CloudTrail,

@@ -256,7 +256,7 @@ func judgeDemo(t *testing.T, c *collector.Collector) {
 		inventory.SendingDisabled:          {"sandbox/eu-central-1/campaign", "staging/eu-central-1/kunden"},
 		inventory.AccountShutdown:          {"sandbox/eu-central-1/campaign"},
 		inventory.SendQuotaReached:         {"production/us-east-1/customers-us", "production/us-east-1/passwordless"},
-		inventory.DefaultQuotaReached:      {"sandbox/eu-west-1/playground", "sandbox/eu-west-1/trial"},
+		inventory.DefaultQuotaReached:      {"sandbox/eu-west-1/trial"},
 	}
 	for _, r := range inventory.Reasons() {
 		slices.Sort(blocked[r])

@@ -3,11 +3,11 @@ package awsread
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,13 +18,13 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
 
-// mailEvents are the events that can make Cognito send an e-mail, with the
-// operation that each of them is or leads to. AdminUpdateUserAttributes is not
-// among them, since its event does not tell whether an address changed.
+// mailEvents are the events that can make Cognito send an e-mail through the
+// built-in sender, with the operation that each of them is or leads to.
 var mailEvents = map[string]string{
 	"SignUp": "SignUp", "ResendConfirmationCode": "ResendConfirmationCode", "ForgotPassword": "ForgotPassword",
 	"AdminCreateUser": "AdminCreateUser", "AdminResetUserPassword": "AdminResetUserPassword",
-	"UpdateUserAttributes": "UpdateUserAttributes", "GetUserAttributeVerificationCode": "GetUserAttributeVerificationCode",
+	"UpdateUserAttributes": "UpdateUserAttributes", "AdminUpdateUserAttributes": "AdminUpdateUserAttributes",
+	"GetUserAttributeVerificationCode": "GetUserAttributeVerificationCode",
 	// The pages of the classic hosted UI and of managed login.
 	"Signup_POST": "SignUp", "signup_POST": "SignUp", "ResendCode_POST": "ResendConfirmationCode",
 	"ForgotPassword_POST": "ForgotPassword", "forgotPassword_POST": "ForgotPassword",
@@ -60,15 +60,17 @@ func (p *pass) readTrail(ctx context.Context) {
 	if before == nil || !before.WindowStart.Equal(start) {
 		before = &inventory.Trail{}
 	}
-	r := &trailReading{pass: p, events: map[string]inventory.MailEvent{}, settings: make(map[string]*inventory.Settings, len(p.reading.Pools))}
+	r := &trailReading{pass: p, events: map[string]inventory.MailEvent{}, pools: make(map[string]*inventory.UserPool, len(p.reading.Pools))}
 	for _, e := range before.Events {
 		r.events[e.ID] = e
 	}
-	for _, up := range p.reading.Pools {
-		r.settings[up.ID] = up.Settings
+	for _, list := range [][]inventory.UserPool{p.reading.Gone, p.reading.Pools} {
+		for i := range list {
+			r.pools[list[i].ID] = &list[i]
+		}
 	}
 	next := r.resume(within, before, start, now)
-	if r.failed != nil && (ctx.Err() != nil || !spent(within, r.failed)) {
+	if r.failed != nil && (ctx.Err() != nil || !spent(within, r.failed, r.took)) {
 		p.fail(ctx, inventory.APICloudTrail, "LookupEvents", r.failed)
 		if p.reading.Trail != nil && before.WindowStart.IsZero() {
 			return // What was known of the day before says more until it is stale.
@@ -77,18 +79,26 @@ func (p *pass) readTrail(ctx context.Context) {
 	p.reading.Trail = next
 }
 
-// spent reports whether the error is only that the time is over.
-func spent(ctx context.Context, err error) bool {
-	own, ok := errors.AsType[*ownError](err)
-	return ctx.Err() != nil || ok && own.class == inventory.Throttled
+// prompt is how long a call may take that the end of the time cuts off, for AWS
+// to be answering as it should.
+const prompt = 5 * time.Second
+
+// spent reports whether the error is only that the time is over, and neither
+// that AWS throttles nor that the call hung.
+func spent(ctx context.Context, err error, took time.Duration) bool {
+	if own, ok := errors.AsType[*ownError](err); ok {
+		return own.class == inventory.Throttled
+	}
+	return ctx.Err() != nil && classOf(err) == inventory.Timeout && took < prompt
 }
 
 // trailReading is the reading of CloudTrail's events in one pass.
 type trailReading struct {
-	pass     *pass
-	settings map[string]*inventory.Settings // of the pools, by ID
-	events   map[string]inventory.MailEvent // those that are known, by ID
-	failed   error                          // after it, nothing more is looked up
+	pass   *pass
+	pools  map[string]*inventory.UserPool // by ID, also those that are gone
+	events map[string]inventory.MailEvent // those that are known, by ID
+	failed error                          // after it, nothing more is looked up
+	took   time.Duration                  // the last call, with its retries
 }
 
 // resume reads each event name from where the pass before ended.
@@ -136,19 +146,23 @@ func (r *trailReading) resume(ctx context.Context, before *inventory.Trail, star
 // once something failed.
 func (r *trailReading) lookUp(ctx context.Context, name string, span inventory.Span) (reached time.Time) {
 	reached = span.To
+	token := ""
 	pages := cloudtrail.NewLookupEventsPaginator(r.pass.place.cloudtrail, &cloudtrail.LookupEventsInput{
 		StartTime: aws.Time(span.From), EndTime: aws.Time(span.To), MaxResults: aws.Int32(50),
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: types.LookupAttributeKeyEventName, AttributeValue: aws.String(name)}},
-	}, func(o *cloudtrail.LookupEventsPaginatorOptions) { o.StopOnDuplicateToken = true })
+	})
 	for r.failed == nil && pages.HasMorePages() {
 		var page *cloudtrail.LookupEventsOutput
-		if page, r.failed = pages.NextPage(ctx); r.failed != nil {
+		began := time.Now()
+		page, r.failed = pages.NextPage(ctx)
+		if r.took = time.Since(began); r.failed == nil && repeats(page.NextToken, &token) {
+			r.failed = errRepeated
+		}
+		if r.failed != nil {
 			break
 		}
 		for _, listed := range page.Events {
-			if listed.EventTime != nil && !listed.EventTime.Before(span.From) {
-				r.add(ctx, name, listed)
-			}
+			r.add(ctx, name, span.From, listed)
 		}
 		if n := len(page.Events); r.failed == nil && n > 0 && page.Events[n-1].EventTime != nil {
 			reached = page.Events[n-1].EventTime.Add(time.Second) // AWS dates events to the second.
@@ -160,119 +174,43 @@ func (r *trailReading) lookUp(ctx context.Context, name string, span inventory.S
 	return reached
 }
 
-// add adds an event, unless it is known or cannot count against the quota.
-func (r *trailReading) add(ctx context.Context, name string, listed types.Event) {
-	id := aws.ToString(listed.EventId)
-	if _, ok := r.events[id]; ok || id == "" || r.failed != nil {
+// add adds an event, unless it is known or cannot count against the quota. One
+// that is undecided is looked at again: its pool's settings may be known by now.
+func (r *trailReading) add(ctx context.Context, name string, from time.Time, listed types.Event) {
+	at := from // What has no time came in the time that was asked for.
+	if listed.EventTime != nil {
+		at = listed.EventTime.UTC()
+	}
+	if at.Before(from) || r.failed != nil {
 		return
 	}
-	var record trailRecord
-	if err := json.Unmarshal([]byte(aws.ToString(listed.CloudTrailEvent)), &record); err != nil {
-		return // One odd event must not hide the others.
+	text := aws.ToString(listed.CloudTrailEvent)
+	id := aws.ToString(listed.EventId)
+	if id == "" {
+		id = fmt.Sprintf("%x", sha256.Sum256([]byte(name+text)))
 	}
-	e := inventory.MailEvent{
-		ID: id, At: listed.EventTime.UTC(), Operation: mailEvents[name], Page: mailEvents[name] != name,
-		PoolID: record.pool(), ClientID: record.client(), Failure: record.failure(),
+	if known, ok := r.events[id]; ok && known.Fate != inventory.Undecided {
+		return
 	}
+	record := parseRecord(text)
+	operation := mailEvents[name]
+	e := inventory.MailEvent{ID: id, At: at, Operation: operation, Page: operation != name, PoolID: record.pool(), ClientID: record.client()}
 	if e.PoolID == "" && e.ClientID != "" {
 		if e.PoolID, r.failed = r.pass.poolOf(ctx, e.ClientID); r.failed != nil {
 			return
 		}
 	}
-	settings := r.settings[e.PoolID]
-	e.Sent = record.sent(e, settings)
-	e.Default = settings != nil && settings.SendsDefault()
-	if settings == nil || e.Default || e.Failure != "" { // There may be very many others.
+	settings := r.pools[e.PoolID].At(e.At)
+	e.Failure = record.failure(settings)
+	if e.Fate = record.fate(operation, e.Page, settings); listed.EventTime == nil && e.Fate == inventory.Sent {
+		e.Fate = inventory.Undecided
+	}
+	delete(r.events, id)
+	if settings == nil || settings.SendsDefault() || settings.Mode == inventory.ModeUnknown || e.Failure != "" { // There may be very many others.
 		r.events[id] = e
 	}
-}
-
-// trailRecord is the part of an event of CloudTrail that matters here. Fields
-// that AWS hides or leaves out are empty.
-type trailRecord struct {
-	ErrorCode         string `json:"errorCode"`
-	ErrorMessage      string `json:"errorMessage"`
-	RequestParameters struct {
-		UserPoolID             string   `json:"userPoolId"`
-		ClientID               string   `json:"clientId"`
-		MessageAction          string   `json:"messageAction"`
-		DesiredDeliveryMediums []string `json:"desiredDeliveryMediums"`
-	} `json:"requestParameters"`
-	ResponseElements struct {
-		UserConfirmed           bool       `json:"userConfirmed"`
-		CodeDeliveryDetails     *delivery  `json:"codeDeliveryDetails"`
-		CodeDeliveryDetailsList []delivery `json:"codeDeliveryDetailsList"`
-	} `json:"responseElements"`
-	AdditionalEventData struct {
-		Sub               string `json:"sub"`
-		UserPoolID        string `json:"userPoolId"`
-		RequestParameters struct {
-			ClientID []string `json:"client_id"`
-		} `json:"requestParameters"`
-		ResponseParameters struct {
-			Status int `json:"status"`
-		} `json:"responseParameters"`
-	} `json:"additionalEventData"`
-}
-
-type delivery struct {
-	DeliveryMedium string `json:"deliveryMedium"`
-}
-
-func (r *trailRecord) pool() string {
-	return cmp.Or(r.RequestParameters.UserPoolID, r.AdditionalEventData.UserPoolID)
-}
-
-func (r *trailRecord) client() string {
-	if ids := r.AdditionalEventData.RequestParameters.ClientID; len(ids) > 0 {
-		return ids[0]
-	}
-	return r.RequestParameters.ClientID
-}
-
-// failures are the error codes of what keeps an e-mail from being sent.
-var failures = map[string]inventory.FailureReason{
-	"CodeDeliveryFailureException":          inventory.FailedDelivery,
-	"InvalidEmailRoleAccessPolicyException": inventory.FailedRoleOrPolicy,
-	"TooManyRequestsException":              inventory.FailedThrottled,
-}
-
-// failure classifies an error that kept an e-mail from being sent.
-func (r *trailRecord) failure() inventory.FailureReason {
-	if r.ErrorCode == "LimitExceededException" && strings.HasPrefix(r.ErrorMessage, "Exceeded daily email limit") {
-		return inventory.FailedDailyLimit // Others of that code limit a single user.
-	}
-	if strings.Contains(r.ErrorMessage, "Email address is not verified") {
-		return inventory.FailedRecipientUnverified
-	}
-	return failures[r.ErrorCode]
-}
-
-// sent judges whether the event sent an e-mail. Where it does not tell, it is
-// taken to have.
-func (r *trailRecord) sent(e inventory.MailEvent, settings *inventory.Settings) bool {
-	if r.ErrorCode != "" {
-		return false
-	}
-	verifies := settings == nil || slices.Contains(settings.AutoVerified, "email")
-	if e.Page {
-		return r.AdditionalEventData.ResponseParameters.Status < 400 && (verifies || e.Operation == "ForgotPassword")
-	}
-	if d := r.ResponseElements.CodeDeliveryDetails; d != nil {
-		return d.DeliveryMedium != "SMS"
-	}
-	switch e.Operation {
-	case "SignUp", "ResendConfirmationCode":
-		return verifies && !r.ResponseElements.UserConfirmed
-	case "ForgotPassword":
-		return r.AdditionalEventData.Sub != "" // Without, there is no such user, and AWS only pretends.
-	case "AdminCreateUser":
-		media := r.RequestParameters.DesiredDeliveryMediums
-		return r.RequestParameters.MessageAction != "SUPPRESS" && (len(media) == 0 || slices.Contains(media, "EMAIL"))
-	case "UpdateUserAttributes":
-		return slices.ContainsFunc(r.ResponseElements.CodeDeliveryDetailsList, func(d delivery) bool { return d.DeliveryMedium != "SMS" })
-	default:
-		return true
+	for _, shape := range record.shapes(name) {
+		r.pass.oddEvent(shape)
 	}
 }
 
@@ -305,14 +243,18 @@ func (p *pass) poolOf(ctx context.Context, client string) (string, error) {
 			continue
 		}
 		pages := cognitoidentityprovider.NewListUserPoolClientsPaginator(p.place.cognito,
-			&cognitoidentityprovider.ListUserPoolClientsInput{UserPoolId: aws.String(up.ID), MaxResults: aws.Int32(poolsPerPage)},
-			func(o *cognitoidentityprovider.ListUserPoolClientsPaginatorOptions) { o.StopOnDuplicateToken = true })
+			&cognitoidentityprovider.ListUserPoolClientsInput{UserPoolId: aws.String(up.ID), MaxResults: aws.Int32(poolsPerPage)})
+		token := ""
 		for pages.HasMorePages() {
+			began := time.Now()
 			page, err := pages.NextPage(ctx)
+			if err == nil && repeats(page.NextToken, &token) {
+				err = errRepeated
+			}
 			if classOf(err) == inventory.NotFound {
 				break
 			}
-			if err != nil && !spent(ctx, err) {
+			if err != nil && !spent(ctx, err, time.Since(began)) {
 				p.fail(ctx, inventory.APICognito, "ListUserPoolClients", err)
 				err = errNoClients
 			}

@@ -3,8 +3,10 @@ package awsread
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -117,26 +119,22 @@ func (p *pass) listSignUps(ctx context.Context, recent bool) ([]metric, error) {
 		in.RecentlyActive = types.RecentlyActivePt3h
 	}
 	var all []metric
-	pages := cloudwatch.NewListMetricsPaginator(p.place.cloudwatch, in, func(o *cloudwatch.ListMetricsPaginatorOptions) { o.StopOnDuplicateToken = true })
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, listed := range page.Metrics {
-			var m metric
-			for _, d := range listed.Dimensions {
-				switch aws.ToString(d.Name) {
-				case "UserPool":
-					m.pool = aws.ToString(d.Value)
-				case "UserPoolClient":
-					m.client = aws.ToString(d.Value)
-				}
-			}
-			if m.pool != "" && m.client != "" {
-				all = append(all, m)
+	err := p.listMetrics(ctx, in, func(listed types.Metric) {
+		var m metric
+		for _, d := range listed.Dimensions {
+			switch aws.ToString(d.Name) {
+			case "UserPool":
+				m.pool = aws.ToString(d.Value)
+			case "UserPoolClient":
+				m.client = aws.ToString(d.Value)
 			}
 		}
+		if m.pool != "" && m.client != "" {
+			all = append(all, m)
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(all, metric.compare)
 	return slices.Compact(all), nil
@@ -178,6 +176,148 @@ func (p *pass) addPoints(ctx context.Context, series []inventory.SignUpSeries, s
 	return nil
 }
 
+// callsEvery is how far apart the calls are counted while they are far from the
+// limit, and twice that while there are none. Near it they are counted in every
+// pass.
+const callsEvery = time.Hour
+
+// mailCategories are the request rate quotas of Cognito that the operations
+// which send e-mail belong to. AWS/Usage counts calls by them.
+var mailCategories = []string{"UserCreation", "UserAccountRecovery", "UserResourceRead", "UserUpdate"}
+
+// readCalls reads how many calls bound from above what went out through the
+// built-in sender since the day of the quota began.
+func (p *pass) readCalls(ctx context.Context) {
+	now := time.Now()
+	start, _ := p.opts.Quota.Window(now)
+	if !p.reading.UsedDefault(start) {
+		p.reading.CallCounts = nil
+		return
+	}
+	before := p.reading.CallCounts
+	today := before != nil && before.WindowStart.Equal(start)
+	if ctx.Err() != nil || today && now.Sub(before.Confirmed) < before.Every && !p.near(before.N) {
+		p.skipped(inventory.APICloudWatch)
+		return
+	}
+	p.called(inventory.APICloudWatch)
+	next := &inventory.CallCounts{WindowStart: start, Confirmed: now, Every: callsEvery, Listed: before != nil && before.Listed, ByMetric: map[string]float64{}}
+	recent := next.Listed && (now.Sub(start) < recently || today && now.Sub(before.Confirmed) < recently)
+	metrics, listed, err := p.listCalls(ctx, recent)
+	if err != nil {
+		p.fail(ctx, inventory.APICloudWatch, "ListMetrics", err)
+		return
+	}
+	next.Listed = next.Listed || listed
+	queries := make([]types.MetricDataQuery, 0, len(metrics))
+	for i, dimensions := range metrics {
+		queries = append(queries, query(fmt.Sprintf("c%d", i), "AWS/Usage", "CallCount", "Sum", signUpPeriod, dimensions...))
+	}
+	if today { // Without new points, what a metric counts is as before.
+		maps.Copy(next.ByMetric, before.ByMetric)
+	}
+	from := start.Truncate(signUpPeriod)
+	for i, chunk := range slices.Collect(slices.Chunk(queries, queriesPerCall)) {
+		points, err := p.metricData(ctx, chunk, from, now, math.MaxFloat64)
+		if err != nil {
+			p.fail(ctx, inventory.APICloudWatch, "GetMetricData", err)
+			return
+		}
+		for j, counted := range points {
+			n := 0.0
+			for _, point := range counted {
+				n += point.N
+			}
+			next.ByMetric[dimensionsKey(metrics[i*queriesPerCall+j])] = n
+		}
+	}
+	for _, n := range next.ByMetric {
+		next.N += n
+	}
+	if next.N == 0 {
+		next.Every = 2 * callsEvery
+	}
+	p.reading.CallCounts = next
+}
+
+// nearLimit is the part of the limit from which on calls are counted in every pass.
+const nearLimit = 0.8
+
+// near reports whether so many calls, or the sign-ups since, may soon be as many
+// as the limit. Once they are, counting on bounds nothing.
+func (p *pass) near(calls float64) bool {
+	n := calls
+	if s := p.reading.SignUps; s != nil {
+		signUps := 0.0
+		for _, series := range s.Series {
+			for _, point := range series.Points {
+				signUps += point.N
+			}
+		}
+		n = max(n, signUps)
+	}
+	return calls < p.opts.Quota.Limit && n >= nearLimit*p.opts.Quota.Limit
+}
+
+// listCalls lists the metrics of calls to the operations that send e-mail, all
+// or those of the last three hours, and whether there are any of Cognito. How
+// AWS writes their dimensions is not documented for certain, so they are looked
+// for among those of all services.
+func (p *pass) listCalls(ctx context.Context, recent bool) (metrics [][]types.Dimension, listed bool, err error) {
+	in := &cloudwatch.ListMetricsInput{Namespace: aws.String("AWS/Usage"), MetricName: aws.String("CallCount")}
+	if recent {
+		in.RecentlyActive = types.RecentlyActivePt3h
+	}
+	err = p.listMetrics(ctx, in, func(m types.Metric) {
+		service, resource := "", ""
+		for _, d := range m.Dimensions {
+			switch strings.ToLower(aws.ToString(d.Name)) {
+			case "service":
+				service = strings.ToLower(aws.ToString(d.Value))
+			case "resource":
+				resource = aws.ToString(d.Value)
+			}
+		}
+		if !strings.Contains(service, "cognito") {
+			return
+		}
+		listed = true
+		if slices.ContainsFunc(mailCategories, func(c string) bool { return strings.EqualFold(c, resource) }) {
+			metrics = append(metrics, m.Dimensions)
+		}
+	})
+	return metrics, listed, err
+}
+
+// listMetrics calls each for every metric that is listed.
+func (p *pass) listMetrics(ctx context.Context, in *cloudwatch.ListMetricsInput, each func(types.Metric)) error {
+	token := ""
+	pages := cloudwatch.NewListMetricsPaginator(p.place.cloudwatch, in)
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err == nil && repeats(page.NextToken, &token) {
+			err = errRepeated
+		}
+		if err != nil {
+			return err
+		}
+		for _, m := range page.Metrics {
+			each(m)
+		}
+	}
+	return nil
+}
+
+// dimensionsKey names a metric by its dimensions.
+func dimensionsKey(dimensions []types.Dimension) string {
+	all := make([]string, 0, len(dimensions))
+	for _, d := range dimensions {
+		all = append(all, fmt.Sprintf("%q=%q", aws.ToString(d.Name), aws.ToString(d.Value)))
+	}
+	slices.Sort(all)
+	return strings.Join(all, ",")
+}
+
 func query(id, namespace, name, stat string, period time.Duration, dimensions ...types.Dimension) types.MetricDataQuery {
 	return types.MetricDataQuery{Id: aws.String(id), MetricStat: &types.MetricStat{
 		Metric: &types.Metric{Namespace: aws.String(namespace), MetricName: aws.String(name), Dimensions: dimensions},
@@ -194,11 +334,15 @@ func (p *pass) metricData(ctx context.Context, queries []types.MetricDataQuery, 
 	}
 	points := make([][]inventory.Point, len(queries))
 	answered := map[string]bool{}
+	token := ""
 	pages := cloudwatch.NewGetMetricDataPaginator(p.place.cloudwatch, &cloudwatch.GetMetricDataInput{
 		StartTime: aws.Time(from), EndTime: aws.Time(to), MetricDataQueries: queries, ScanBy: types.ScanByTimestampAscending,
-	}, func(o *cloudwatch.GetMetricDataPaginatorOptions) { o.StopOnDuplicateToken = true })
+	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
+		if err == nil && repeats(page.NextToken, &token) {
+			err = errRepeated
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -32,6 +32,8 @@ func (p *pass) readPools(ctx context.Context) {
 	seen := map[string]bool{}
 	var pools []inventory.UserPool
 	complete, token := true, ""
+	day, _ := p.opts.Quota.Window(p.reading.Start)
+	gone := p.reading.Gone
 	pages := cognitoidentityprovider.NewListUserPoolsPaginator(p.place.cognito,
 		&cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(poolsPerPage)})
 	for pages.HasMorePages() {
@@ -58,7 +60,7 @@ func (p *pass) readPools(ctx context.Context) {
 				p.fail(ctx, inventory.APICognito, "ListUserPools", err)
 			}
 			up := inventory.UserPool{ID: kept(id, before.ID), Name: kept(aws.ToString(d.Name), before.Name), LastModified: modified, Listed: now}
-			up.Details = before.Details
+			up.Details, up.Past = before.Details, before.Past
 			if s := before.Settings; s != nil {
 				up.Settings, up.Confirmed = s, before.Confirmed
 				// Without a date there is nothing to tell whether they are current.
@@ -71,6 +73,12 @@ func (p *pass) readPools(ctx context.Context) {
 	}
 	if complete {
 		p.reading.PoolsListed = time.Now()
+		gone = nil
+		for _, up := range slices.Concat(p.reading.Gone, p.reading.Pools) {
+			if up = up.Replaced(day); !seen[up.ID] && len(up.Past) > 0 {
+				gone = append(gone, up)
+			}
+		}
 	} else {
 		for id, up := range known {
 			if !seen[id] {
@@ -80,7 +88,8 @@ func (p *pass) readPools(ctx context.Context) {
 	}
 	p.describe(ctx, pools)
 	slices.SortFunc(pools, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
-	p.reading.Pools = pools
+	slices.SortFunc(gone, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
+	p.reading.Pools, p.reading.Gone = pools, gone
 }
 
 // kept returns a text that outlives the answer that it is from: the one of
@@ -201,8 +210,16 @@ func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool) error {
 	if err != nil {
 		return err
 	}
-	up.Confirmed = time.Now()
-	up.Settings = settingsOf(p.reading.Target.Key(), out.UserPool, up.LastModified, up.Confirmed)
+	now, modified := time.Now(), up.LastModified
+	if modified.IsZero() {
+		modified = now // Nothing says that the settings were in force before.
+	}
+	next := settingsOf(p.reading.Target.Key(), out.UserPool, modified, now)
+	if s := up.Settings; s != nil && !s.Modified.Equal(next.Modified) {
+		day, _ := p.opts.Quota.Window(now)
+		*up = up.Replaced(day)
+	}
+	up.Settings, up.Confirmed = next, now
 	if mode := up.Settings.UnknownMode; mode != "" && p.opts.UnknownMode != nil {
 		p.opts.UnknownMode(p.reading.Target, up.ID, mode)
 	}
@@ -282,6 +299,9 @@ func settingsOf(pool inventory.Key, up *types.UserPoolType, modified, now time.T
 	s := &inventory.Settings{
 		Described: now, Modified: modified,
 		Sender: inventory.NewSender(pool, email), Tier: shared(string(up.UserPoolTier)),
+	}
+	if l := up.LambdaConfig; l != nil {
+		s.PreSignUp = aws.ToString(l.PreSignUp) != ""
 	}
 	for _, attribute := range up.AutoVerifiedAttributes {
 		s.AutoVerified = append(s.AutoVerified, shared(string(attribute)))

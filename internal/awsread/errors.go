@@ -54,6 +54,8 @@ var errMalformed = &ownError{inventory.Invalid, "malformed response: it lacks wh
 // errValue is wrapped by errors that name the field and the value that is in it.
 var errValue = &ownError{inventory.Invalid, "malformed response: a value makes no sense", remedy(inventory.Invalid)}
 
+var errRepeated = &ownError{inventory.Invalid, "malformed response: a page leads to itself", remedy(inventory.Invalid)}
+
 // PanicError is a panic that was recovered in another goroutine than its
 // reader's. [Reader.Read] panics with it, but where the AWS SDK panicked over an
 // answer: that is a failed call, which [Options.Panicked] is told of.

@@ -66,6 +66,10 @@ type Options struct {
 	// goroutines. It may be nil.
 	UnknownMode func(t inventory.Target, poolID, mode string)
 
+	// Odd is called once for each kind of event of CloudTrail that is not as
+	// expected, which it describes, for the log; may be nil.
+	Odd func(shape string)
+
 	Quota      inventory.Policy  // of the built-in sender: its days are what usage is read for
 	Details    bool              // read those of user pools
 	CloudWatch bool              // read sign-ups and the reputation of SES accounts
@@ -88,6 +92,7 @@ type Reader struct {
 	base aws.Config
 	http *swapClient // nil with Options.HTTPClient
 
+	odd      sync.Map   // shapes of events that Options.Odd was called with
 	mu       sync.Mutex // guards accounts
 	accounts map[accountKey]*account
 }
@@ -181,17 +186,17 @@ func (r *Reader) Region() string { return r.base.Region }
 func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.Reading) inventory.Reading {
 	p := &pass{
 		opts: r.opts.Load(), account: r.account(t), prev: prev, reading: inventory.Reading{Target: t, Start: time.Now()},
-		asked: map[string]failure{}, skips: map[string]bool{}, news: make(chan struct{}, 1),
+		asked: map[string]failure{}, skips: map[string]bool{}, news: make(chan struct{}, 1), odd: &r.odd,
 	}
 	if prev != nil {
-		p.reading.Pools, p.reading.PoolsListed, p.reading.SES = prev.Pools, prev.PoolsListed, prev.SES
+		p.reading.Pools, p.reading.Gone, p.reading.PoolsListed, p.reading.SES = prev.Pools, prev.Gone, prev.PoolsListed, prev.SES
 		p.reading.Identities, p.reading.IdentitiesListed = prev.Identities, prev.IdentitiesListed
 		p.reading.ConfigurationSets = prev.ConfigurationSets
 		if !p.opts.Details { // What is switched off is unknown at once.
 			p.reading.Pools = dropDetails(prev.Pools)
 		}
 		if p.opts.CloudWatch {
-			p.reading.SignUps, p.reading.Reputation = prev.SignUps, prev.Reputation
+			p.reading.SignUps, p.reading.CallCounts, p.reading.Reputation = prev.SignUps, prev.CallCounts, prev.Reputation
 		}
 		if p.opts.CloudTrail {
 			p.reading.Trail = prev.Trail
@@ -214,6 +219,7 @@ type pass struct {
 	place   *place // nil until there are credentials
 	reading inventory.Reading
 	prev    *inventory.Reading // may be nil
+	odd     *sync.Map          // the reader's
 	calls   atomic.Int64
 
 	described bool          // some pools had to be described
@@ -275,6 +281,7 @@ func (p *pass) run(ctx context.Context) {
 			}()
 			if p.opts.CloudWatch {
 				p.readSignUps(ctx)
+				p.readCalls(ctx)
 			}
 			if p.opts.CloudTrail {
 				p.readTrail(ctx)
@@ -374,6 +381,13 @@ func (p *pass) failure(ctx context.Context, api, operation string, err error) fa
 		p.opts.Panicked(f.message, panicked.Stack)
 	}
 	return f
+}
+
+// oddEvent reports a kind of event that is not as expected, if it is new.
+func (p *pass) oddEvent(shape string) {
+	if _, known := p.odd.LoadOrStore(shape, true); !known && p.opts.Odd != nil {
+		p.opts.Odd(shape)
+	}
 }
 
 // finish works out the outcomes, one of each API.

@@ -100,7 +100,7 @@ func TestTrailGoesOn(t *testing.T) {
 		reader := c.reader()
 		r := c.read(reader, nil)
 		c.wantAsked("SignUp", "09:00:00 to 15:00:00")
-		if len(c.asked) != 12 || r.Trail == nil || !r.Trail.Complete || !r.Trail.Confirmed.Equal(r.Start) {
+		if len(c.asked) != 13 || r.Trail == nil || !r.Trail.Complete || !r.Trail.Confirmed.Equal(r.Start) {
 			t.Errorf("%d names were looked up: %+v", len(c.asked), r.Trail)
 		}
 		time.Sleep(5 * time.Minute)
@@ -194,7 +194,7 @@ func TestEventsThatCount(t *testing.T) {
 		}
 		at := time.Now().Add(-time.Hour)
 		of := func(pool, rest string) string {
-			return `{"requestParameters": {"userPoolId": "` + ids[pool] + `"}` + rest + `}`
+			return `{"requestParameters": {"userPoolId": "` + ids[pool] + `", "desiredDeliveryMediums": ["EMAIL"]}` + rest + `}`
 		}
 		c.answer = func(_ lookUp, name string) (int, string) {
 			if name != "AdminCreateUser" {
@@ -206,20 +206,37 @@ func TestEventsThatCount(t *testing.T) {
 				event("ses-failed", at, of("customers", `, "errorCode": "TooManyRequestsException"`)),
 				event("no-pool", at, `{}`),
 				event("", at, of("built-in", "")),
+				event("", at, of("built-in", "")),
 				event("odd", at, `<html>`),
 				event("yesterday", at.Add(-6*time.Hour), of("built-in", "")),
-				`{"EventId": "no-time", "CloudTrailEvent": "{}"}`,
+				fmt.Sprintf(`{"EventId": "no-time", "CloudTrailEvent": %q}`, of("built-in", "")),
 			}, ",") + `]}`
 		}
-		r := c.read(c.reader(), nil)
+		var odd []string
+		reader := c.simulation.reader(t, func(o *awsread.Options) {
+			everything(o)
+			o.Odd = func(shape string) { odd = append(odd, shape) }
+		})
+		r := c.read(reader, nil)
 		allOK(t, *r)
-		if got, want := eventIDs(r), []string{"built-in", "no-pool", "ses-failed"}; !slices.Equal(got, want) {
-			t.Errorf("events %q, want %q", got, want)
-		}
+		var fates strings.Builder
 		for _, e := range r.Trail.Events {
-			if e.Default != (e.ID == "built-in") || e.Sent != (e.ID != "ses-failed") || (e.Failure != "") != (e.ID == "ses-failed") || e.Page || e.Operation != "AdminCreateUser" {
+			id := e.ID
+			if len(id) == 64 {
+				id = "no-id"
+			}
+			fmt.Fprintf(&fates, " %s=%d%s", id, e.Fate, e.Failure)
+			if e.Page || e.Operation != "AdminCreateUser" || (e.PoolID == "") != (id == "no-pool" || id == "odd") {
 				t.Errorf("%+v", e)
 			}
+		}
+		if want := " no-time=3 no-id=1 built-in=1 no-pool=3 odd=3 ses-failed=0throttled"; fates.String() != want {
+			t.Errorf("events%s, want%s", fates.String(), want)
+		}
+		// Each kind of oddness is reported once.
+		c.read(reader, r)
+		if want := []string{"AdminCreateUser: the record is not a JSON object"}; !slices.Equal(odd, want) {
+			t.Errorf("odd are %q, want %q", odd, want)
 		}
 	})
 }
@@ -274,7 +291,7 @@ func TestAppClients(t *testing.T) {
 		})
 		c.fault(t)
 		r = c.read(reader, r)
-		if allOK(t, *r); len(r.Trail.Events) != 1 || r.Trail.Events[0].PoolID != builtIn.ID || !r.Trail.Events[0].Default {
+		if allOK(t, *r); len(r.Trail.Events) != 1 || r.Trail.Events[0].PoolID != builtIn.ID || r.Trail.Events[0].Fate != inventory.Undecided {
 			t.Errorf("%+v", r.Trail)
 		}
 		if n := listed(); n != 2 {
@@ -299,7 +316,7 @@ func TestAppClients(t *testing.T) {
 			}
 		}
 		last := r.Trail.Events[len(r.Trail.Events)-1]
-		if last.PoolID != "" || last.Default || !last.Sent || last.ClientID != "unknown" {
+		if last.PoolID != "" || last.Fate != inventory.Undecided || last.ClientID != "unknown" {
 			t.Errorf("%+v", last)
 		}
 	})
@@ -370,8 +387,13 @@ func TestNothingToCount(t *testing.T) {
 		if err := sim.SetFleet(f); err != nil {
 			t.Fatal(err)
 		}
+		// What was sent by a pool that is gone still counts, until the reset.
 		empty := reader.Read(t.Context(), target(staging), &denied)
-		if allOK(t, empty); len(empty.Outcomes) != 3 || empty.SignUps != nil || empty.Trail != nil || empty.Reputation != nil {
+		if allOK(t, empty); len(empty.Outcomes) != 4 || empty.SignUps != nil || empty.Trail != nil || empty.Reputation != nil || empty.CallCounts == nil {
+			t.Errorf("%+v", empty)
+		}
+		time.Sleep(24 * time.Hour)
+		if empty = reader.Read(t.Context(), target(staging), &empty); len(empty.Outcomes) != 3 || len(empty.Gone) != 0 || empty.CallCounts != nil {
 			t.Errorf("%+v", empty)
 		}
 	})

@@ -4,8 +4,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,25 +18,42 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
 
-// randomFleet makes up pools whose traffic CloudTrail tells apart: a pool's
-// users come by API or by pages, and what goes by SMS says so.
+const sourceARN = "arn:aws:ses:eu-west-1:" + hub + ":identity/example.com"
+
+// randomFleet makes up pools whose traffic is of every kind, and is recorded in
+// every way.
 func randomFleet(r *rand.Rand, scope inventory.Scope) *awssim.Fleet {
-	region := &awssim.Region{SES: awssim.SES{ProductionAccess: true, SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 50000, MaxSendRate: 14}}
+	region := &awssim.Region{
+		SES:     awssim.SES{ProductionAccess: true, SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 50000, MaxSendRate: 14},
+		NoUsage: r.IntN(6) == 0,
+	}
 	for i := range 1 + r.IntN(4) {
-		p := awssim.Pool{Name: fmt.Sprintf("pool-%d", i), AutoVerified: []string{"email"}, Clients: []awssim.Client{{Name: "web"}, {Name: "app"}}}
+		p := awssim.Pool{
+			Name: fmt.Sprintf("pool-%d", i), AutoVerified: []string{"email"}, Clients: []awssim.Client{{Name: "web"}, {Name: "app"}},
+		}
 		rate := func() float64 { return 4 * r.Float64() * r.Float64() }
 		p.Traffic.PerHour = map[string]float64{"AdminCreateUser": rate()}
 		p.Traffic.Suppressed = 0.5 * r.Float64()
 		if r.IntN(3) > 0 {
 			p.Traffic.PerHour["SignUp"], p.Traffic.PerHour["ForgotPassword"], p.Traffic.PerHour["ResendConfirmationCode"] = rate(), rate(), rate()
-			p.Traffic.SMS = 0.3 * r.Float64()
+			if r.IntN(2) == 0 { // A phone number is verified before the address.
+				p.Traffic.SMS, p.AutoVerified = 0.3*r.Float64(), []string{"email", "phone_number"}
+			}
 		} else {
 			p.Traffic.PerHour["Signup_POST"], p.Traffic.PerHour["forgotPassword_POST"], p.Traffic.PerHour["AdminResetUserPassword"] = rate(), rate(), rate()
-			p.Traffic.PagesAlsoCall = r.IntN(2) == 0
+			p.Traffic.PagesAlsoCall, p.Traffic.FloatStatus = r.IntN(2) == 0, r.IntN(2) == 0
+		}
+		if r.IntN(3) == 0 {
+			for _, name := range []string{"UpdateUserAttributes", "AdminUpdateUserAttributes", "GetUserAttributeVerificationCode"} {
+				p.Traffic.PerHour[name] = rate() / 4
+			}
+		}
+		if r.IntN(3) == 0 {
+			p.Traffic.Strangers, p.Traffic.Odd, p.Traffic.HideDelivery = 0.3*r.Float64(), 0.2*r.Float64(), r.IntN(4) == 0
 		}
 		switch r.IntN(8) {
 		case 0:
-			p.Mode, p.SourceARN, p.From = "DEVELOPER", "arn:aws:ses:eu-west-1:"+hub+":identity/example.com", "a@example.com"
+			p.Mode, p.SourceARN, p.From = "DEVELOPER", sourceARN, "a@example.com"
 		case 1:
 			p.CustomSender = "arn:aws:lambda:eu-west-1:" + hub + ":function:sender"
 		}
@@ -47,18 +67,14 @@ func randomFleet(r *rand.Rand, scope inventory.Scope) *awssim.Fleet {
 
 // oracle answers what was really sent, at any time.
 type oracle struct {
-	sim *awssim.Server
+	sim *simulation
 	at  time.Time
 }
 
 func newOracle(t *testing.T, f *awssim.Fleet, seed uint64) *oracle {
 	t.Helper()
 	o := &oracle{at: time.Now()}
-	var err error
-	o.sim, err = awssim.New(awssim.Options{Fleet: f, Seed: seed, Now: func() time.Time { return o.at }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	o.sim = simulate(t, awssim.Options{Fleet: f, Seed: seed, Now: func() time.Time { return o.at }})
 	return o
 }
 
@@ -75,33 +91,61 @@ func (o *oracle) truth(at, start time.Time) map[string]awssim.PoolTruth {
 	return all
 }
 
-var fleets = flag.Int("fleets", 6, "how many random fleets TestUsageIsTheTruth follows for ten days each")
+var fleets = flag.Int("fleets", 4, "how many random fleets TestBoundsHoldTheTruth follows for ten days each")
 
-// TestUsageIsTheTruth follows random streams over random days, with passes at
-// random times, restarts and refusals, and holds every count against what was
-// really sent.
-func TestUsageIsTheTruth(t *testing.T) {
+const daysPerFleet = 10
+
+// TestBoundsHoldTheTruth follows random streams over random days, with passes at
+// random times, restarts, pools that change their sender, events that cannot be
+// decoded, refusals and sources that fail for hours. It holds every bound and
+// every verdict against what was really sent.
+func TestBoundsHoldTheTruth(t *testing.T) {
 	t.Parallel()
-	const daysPerFleet = 10
-	var checks, mails atomic.Int64
+	var mu sync.Mutex // guards what follows
+	checks, widths := 0, map[string]*width{}
 	t.Run("fleet", func(t *testing.T) {
 		for seed := range uint64(*fleets) {
 			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 				inBubble(t, func(t *testing.T) {
 					r := rand.New(rand.NewPCG(seed, 3))
-					c := &checker{t: t, r: r, seed: seed, exact: r.IntN(2) == 0}
+					c := &checker{t: t, r: r, seed: seed, exact: r.IntN(2) == 0, widths: map[string]*width{}}
 					c.run(daysPerFleet)
-					checks.Add(int64(c.checks))
-					mails.Add(int64(c.mails))
+					mu.Lock()
+					defer mu.Unlock()
+					checks += c.checks
+					for source, w := range c.widths {
+						if widths[source] == nil {
+							widths[source] = &width{}
+						}
+						widths[source].add(w)
+					}
 				})
 			})
 		}
 	})
-	days := int64(*fleets * daysPerFleet)
-	t.Logf("%d days, %d counts of pools checked, %v e-mails in them", days, checks.Load(), mails.Load())
-	if checks.Load() < 5*days || mails.Load() < checks.Load() {
-		t.Errorf("only %d checks and %v e-mails in %d days", checks.Load(), mails.Load(), days)
+	days := *fleets * daysPerFleet
+	t.Logf("%d days, %d verdicts checked", days, checks)
+	for _, source := range slices.Sorted(maps.Keys(widths)) {
+		w := widths[source]
+		n := float64(max(w.n, 1))
+		t.Logf("%s: %d verdicts, %.0f %% bounded, mean width %.1f of %.1f e-mails; %.0f %% ready, %.0f %% blocked, %.0f %% unknown",
+			source, w.n, 100*float64(w.bounded)/n, w.sum/float64(max(w.bounded, 1)), w.limit/n, 100*float64(w.ready)/n, 100*float64(w.blocked)/n,
+			100*float64(w.n-w.ready-w.blocked)/n)
 	}
+	if days > 0 && checks < 5*days {
+		t.Errorf("only %d checks in %d days", checks, days)
+	}
+}
+
+// width adds up how far apart the bounds are.
+type width struct {
+	n, bounded, ready, blocked int
+	sum, limit                 float64
+}
+
+func (w *width) add(o *width) {
+	w.n, w.bounded, w.ready, w.blocked = w.n+o.n, w.bounded+o.bounded, w.ready+o.ready, w.blocked+o.blocked
+	w.sum, w.limit = w.sum+o.sum, w.limit+o.limit
 }
 
 type checker struct {
@@ -111,119 +155,156 @@ type checker struct {
 	exact  bool // CloudWatch and CloudTrail show everything at once
 	policy inventory.Policy
 	fleet  *awssim.Fleet
+	sim    *simulation
 	oracle *oracle
 	checks int
-	mails  float64
+	widths map[string]*width
 }
 
 func (c *checker) run(days int) {
 	c.policy = inventory.Policy{Enabled: true, Scope: inventory.Scopes()[c.r.IntN(3)], Reset: 9 * time.Hour}
 	c.fleet = randomFleet(c.r, c.policy.Scope)
 	c.policy.Limit = float64(c.fleet.DefaultQuota.Limit)
-	sim := simulate(c.t, awssim.Options{Fleet: c.fleet, NoQuotas: true, NoDelays: c.exact, Seed: c.seed})
+	c.sim = simulate(c.t, awssim.Options{Fleet: c.fleet, NoQuotas: true, NoDelays: c.exact, Seed: c.seed})
 	c.oracle = newOracle(c.t, c.fleet, c.seed)
-	options := awsread.Options{Quota: c.policy, CloudWatch: true, CloudTrail: true, DescribeMaxAge: 6 * time.Hour, RequestTimeout: time.Minute}
+	options := awsread.Options{Quota: c.policy, CloudWatch: true, CloudTrail: c.r.IntN(3) > 0, DescribeMaxAge: 6 * time.Hour, RequestTimeout: 10 * time.Second}
 	time.Sleep(time.Duration(c.r.Int64N(int64(48 * time.Hour)))) // Started at any hour.
-	reader := sim.readerWith(c.t, options)
+	reader := c.sim.readerWith(c.t, options)
 	var prev *inventory.Reading
-	at := target(hub)
+	read := func() {
+		ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Minute)
+		defer cancel()
+		reading := reader.Read(ctx, target(hub), prev)
+		prev = &reading
+	}
+	wait := func(most time.Duration) { time.Sleep(time.Duration(c.r.Int64N(int64(most))) + time.Second) }
 	for end := time.Now().AddDate(0, 0, days); time.Now().Before(end); {
-		switch c.r.IntN(12) {
+		switch c.r.IntN(14) {
 		case 0: // A restart forgets everything.
-			reader, prev = sim.readerWith(c.t, options), nil
-		case 1: // A pass in which AWS refuses leaves the next one to make up for it.
-			service := []string{"cloudwatch", "cloudtrail"}[c.r.IntN(2)]
-			sim.fault(c.t, awssim.Fault{Kind: "deny", Service: service, Rate: 0.5})
-			reading := reader.Read(c.t.Context(), at, prev)
-			prev = &reading
-			sim.fault(c.t)
-			time.Sleep(time.Duration(c.r.Int64N(int64(time.Hour))))
+			reader, prev = c.sim.readerWith(c.t, options), nil
+		case 1, 2: // A source fails for hours.
+			kind := []string{"deny", "throttle", "timeout", "repeat", "garbage"}[c.r.IntN(5)]
+			f := awssim.Fault{Kind: kind, Service: []string{"cloudwatch", "cloudtrail"}[c.r.IntN(2)], Rate: []float64{0, 0.5}[c.r.IntN(2)]}
+			c.sim.fault(c.t, f)
+			for range 1 + c.r.IntN(4) {
+				read()
+				c.check(*prev, kind)
+				wait(time.Hour)
+			}
+			c.sim.fault(c.t)
+		case 3, 4: // A pool changes its sender.
+			c.change()
+			if c.r.IntN(2) == 0 {
+				wait(time.Hour)
+			}
 		}
-		reading := reader.Read(c.t.Context(), at, prev)
-		for _, o := range reading.Outcomes {
+		read()
+		for _, o := range prev.Outcomes {
 			if o.Class != inventory.OK {
 				c.t.Fatalf("%s: %s", o.API, o.Message)
 			}
 		}
-		prev = &reading
-		c.check(reading)
-		time.Sleep(time.Duration(c.r.Int64N(int64(6*time.Hour))) + time.Second)
+		c.check(*prev, "")
+		wait(40 * time.Minute) // Meanwhile facts become stale.
+		c.check(*prev, "some time ago")
+		wait(5 * time.Hour)
 	}
-	fresh := sim.readerWith(c.t, options).Read(c.t.Context(), at, nil)
-	last := reader.Read(c.t.Context(), at, prev)
-	c.same(fresh, last)
+	reader, prev = c.sim.readerWith(c.t, options), nil
+	read()
+	c.check(*prev, "after a restart")
+}
+
+// change gives a pool another sender, in the simulation and for the oracle.
+func (c *checker) change() {
+	pools := c.sim.Fleet().Accounts[0].Regions["eu-west-1"].Pools
+	p := pools[c.r.IntN(len(pools))]
+	to := map[string]any{"id": p.ID, "mode": "DEVELOPER", "source_arn": sourceARN, "from": "a@example.com"}
+	if p.Mode == "DEVELOPER" {
+		to["mode"], to["source_arn"], to["from"] = "COGNITO_DEFAULT", nil, nil
+	}
+	time.Sleep(time.Duration(c.r.IntN(1000)) * time.Millisecond)
+	c.oracle.at = time.Now()
+	for _, s := range []*simulation{c.sim, c.oracle.sim} {
+		s.patch(c.t, map[string]any{"accounts": []any{map[string]any{"id": hub, "regions": map[string]any{"eu-west-1": map[string]any{
+			"pools": []any{to},
+		}}}}})
+	}
 }
 
 // check holds a reading against the truth.
-func (c *checker) check(reading inventory.Reading) {
+func (c *checker) check(reading inventory.Reading, when string) {
 	now := time.Now()
 	start, _ := c.policy.Window(now)
-	s := inventory.Judge(now, []inventory.Reading{reading}, c.policy)
-	most := c.oracle.truth(now, start)
-	leastTrail, leastWatch := most, most
-	if !c.exact {
-		leastTrail = c.oracle.truth(now.Add(-6*time.Minute), start)
-		leastWatch = c.oracle.truth(now.Add(-2*time.Minute-time.Second), start)
-	}
-	used := map[string]float64{}
-	for _, p := range s.Pools {
-		if !p.Settings.SendsDefault() {
-			if p.SentCloudTrail != nil || p.SentCloudWatch != nil || p.Quota.Kind == inventory.QuotaDefault {
-				c.t.Errorf("%s does not use the built-in sender and has counts", p.Name)
+	fresh := reading.Fresh(now.Add(-staleAfter))
+	a := inventory.Judge(now, []inventory.Reading{fresh}, c.policy)
+	really := func(p *inventory.Pool, at time.Time) (n float64) {
+		for id, sent := range c.oracle.truth(at, start) {
+			if c.policy.Scope != inventory.ScopePool || id == p.ID {
+				n += float64(sent.Default)
 			}
+		}
+		return n
+	}
+	source := "CloudWatch"
+	if t := fresh.Trail; t != nil && t.Complete && t.WindowStart.Equal(start) {
+		source = "CloudTrail"
+	}
+	if when != "" {
+		source += ", " + map[bool]string{true: "some time ago", false: "in trouble"}[when == "some time ago"]
+	}
+	for i := range a.Pools {
+		p := &a.Pools[i]
+		if p.Settings == nil || !p.Settings.SendsDefault() {
 			continue
 		}
-		within := func(source string, got *float64, least, most int) {
-			c.checks++
-			if got == nil || *got < float64(least) || *got > float64(most) {
-				c.t.Errorf("%s at %s: %s counts %v, want %d to %d", p.Name, now, source, deref(got), least, most)
-				return
-			}
-			c.mails += *got
+		c.checks++
+		q := &p.Quota
+		upTo := now
+		if !q.AsOf.IsZero() && q.AsOf.Before(now) {
+			upTo = q.AsOf
 		}
-		within("CloudTrail", p.SentCloudTrail, leastTrail[p.ID].Sent, most[p.ID].Sent)
-		within("CloudWatch", p.SentCloudWatch, leastWatch[p.ID].SignUps, most[p.ID].SignUps)
-		group := ""
-		if c.policy.Scope == inventory.ScopePool {
-			group = p.ID
+		if t := fresh.Trail; c.exact && t != nil && t.Complete && t.Confirmed.Equal(q.AsOf.Add(15*time.Minute)) {
+			upTo = t.Confirmed.Add(-time.Second) // CloudTrail shows everything at once, of seconds that are over.
 		}
-		if p.SentCloudTrail != nil {
-			used[group] += *p.SentCloudTrail
+		sent, before := really(p, now), really(p, upTo)
+		say := func(text string, args ...any) {
+			c.t.Helper()
+			c.t.Errorf("seed %d, %s, scope %s, %s at %s: %s: %+v, ready %s; %v sent, %v by %s", c.seed, when, c.policy.Scope, p.Name, now, fmt.Sprintf(text, args...), *q, p.Ready, sent, before, upTo)
 		}
-	}
-	for _, p := range s.Pools {
-		if !p.Settings.SendsDefault() {
-			continue
+		if q.Known && q.Used > sent {
+			say("the lower bound is too high")
 		}
-		group := ""
-		if c.policy.Scope == inventory.ScopePool {
-			group = p.ID
+		if q.Bounded == inventory.Yes && q.AtMost < before {
+			say("the upper bound is too low")
 		}
-		switch {
-		case !p.Quota.Known || p.Quota.Used != used[group]:
-			c.t.Errorf("%s: the quota %v is not the sum %v of those that share it", p.Name, p.Quota, used[group])
-		case p.Quota.Used > p.Quota.Limit:
-			c.t.Errorf("%s: %v used of %v, which AWS enforces", p.Name, p.Quota.Used, p.Quota.Limit)
-		case p.Ready != p.Quota.Reached().Not():
-			c.t.Errorf("%s: ready is %s with %v", p.Name, p.Ready, p.Quota)
+		if p.Ready == inventory.No && sent < q.Limit {
+			say("not ready, but AWS would send")
 		}
-	}
-}
-
-// same checks that a restart changes no count.
-func (c *checker) same(a, b inventory.Reading) {
-	now := time.Now()
-	first, second := inventory.Judge(now, []inventory.Reading{a}, c.policy), inventory.Judge(now, []inventory.Reading{b}, c.policy)
-	for i, p := range first.Pools {
-		q := second.Pools[i]
-		if deref(p.SentCloudTrail) != deref(q.SentCloudTrail) || deref(p.SentCloudWatch) != deref(q.SentCloudWatch) || !p.Quota.Exhaustion.Equal(q.Quota.Exhaustion) {
-			c.t.Errorf("%s: just started %v %v %s, run through %v %v %s", p.Name, deref(p.SentCloudTrail), deref(p.SentCloudWatch), p.Quota.Exhaustion,
-				deref(q.SentCloudTrail), deref(q.SentCloudWatch), q.Quota.Exhaustion)
+		if p.Ready == inventory.Yes && q.Bounded == inventory.Yes && before >= q.Limit {
+			say("ready, but AWS would refuse")
 		}
-		for reason, n := range p.Failures {
-			if q.Failures[reason] != n {
-				c.t.Errorf("%s: just started %d %s, run through %d", p.Name, n, reason, q.Failures[reason])
-			}
+		if q.Contradicted {
+			say("the scope is contradicted, and is right")
+		}
+		if n := c.oracle.truth(now, start)[p.ID]; p.SentCloudTrail != nil && *p.SentCloudTrail > float64(n.Default) || p.SentCloudWatch != nil && *p.SentCloudWatch > float64(n.SignUps) {
+			say("by source %v and %v, of %+v", deref(p.SentCloudTrail), deref(p.SentCloudWatch), n)
+		}
+		if w := c.widths[source]; w == nil {
+			c.widths[source] = &width{}
+		}
+		w := c.widths[source]
+		w.n++
+		w.limit += q.Limit
+		if q.Bounded == inventory.Yes {
+			w.bounded++
+			w.sum += q.AtMost - q.Used
+		}
+		switch p.Ready {
+		case inventory.Yes:
+			w.ready++
+		case inventory.No:
+			w.blocked++
+		case inventory.Unknown:
 		}
 	}
 }
@@ -296,6 +377,9 @@ func billed(t testing.TB, pause func()) (metrics, active int) {
 			if n := len(s.Points); n > 0 && now.Sub(s.Points[n-1].At) < 3*time.Hour {
 				active++
 			}
+		}
+		if c := r.CallCounts; c != nil && c.Confirmed.Equal(r.Start) {
+			active += len(c.ByMetric)
 		}
 	}
 	return int(asked.Load()), active

@@ -69,12 +69,37 @@ func lookupEvents(c *call) (object, error) {
 		show: func(e event) any {
 			o := object{
 				"EventId": e.id, "EventName": e.name, "EventSource": eventSource, "EventTime": stamp(e.at.Truncate(time.Second)),
-				"ReadOnly": "false", "Resources": []any{}, "CloudTrailEvent": string(mustJSON(c.record(&e))),
+				"ReadOnly": "false", "Resources": []any{}, "CloudTrailEvent": e.strange(c.record(&e)),
 			}
 			set(o, "Username", e.username())
 			return o
 		},
 	}.page(c)
+}
+
+// oddKinds is how many ways there are for a record to be odd.
+const oddKinds = 7
+
+// strange returns the record as JSON, odd if the event is.
+func (e *event) strange(record object) string {
+	switch e.odd {
+	case 1:
+		return "The record is not available."
+	case 2:
+		record["responseElements"] = hidden
+	case 3:
+		record["additionalEventData"] = hidden
+	case 4:
+		delete(record, "responseElements")
+	case 5:
+		record["requestParameters"] = hidden
+	case 6:
+		delete(record, "additionalEventData")
+		delete(record, "responseElements")
+	case oddKinds:
+		record["responseElements"] = object{"codeDeliveryDetails": []any{hidden}}
+	}
+	return string(mustJSON(record))
 }
 
 func (e *event) isAdmin() bool { return strings.HasPrefix(e.name, "Admin") }
@@ -135,14 +160,17 @@ func (c *call) record(e *event) object {
 		request["password"], request["userAttributes"] = hidden, hidden
 	case "AdminCreateUser":
 		request["temporaryPassword"], request["userAttributes"], request["forceAliasCreation"] = hidden, hidden, false
-		medium := "EMAIL"
-		if e.sms {
-			medium = "SMS"
+		switch {
+		case !e.sms:
+			request["desiredDeliveryMediums"] = e.shown([]any{"EMAIL"})
+		case e.id[0] < '8': // Else it is left to AWS, which sends SMS.
+			request["desiredDeliveryMediums"] = e.shown([]any{"SMS"})
 		}
-		request["desiredDeliveryMediums"] = e.shown([]any{medium})
 		if e.suppress {
 			request["messageAction"] = "SUPPRESS"
 		}
+	case "AdminUpdateUserAttributes":
+		request["userAttributes"] = hidden
 	case "UpdateUserAttributes":
 		request = object{"accessToken": hidden, "userAttributes": hidden}
 	case "GetUserAttributeVerificationCode":
@@ -159,7 +187,9 @@ func (c *call) record(e *event) object {
 		return o
 	case mailed, noMail:
 	}
-	o["additionalEventData"] = object{"sub": e.sub}
+	if !e.stranger {
+		o["additionalEventData"] = object{"sub": e.sub}
+	}
 	o["responseElements"] = e.response()
 	return o
 }
@@ -185,7 +215,7 @@ func (e *event) response() object {
 			"username": hidden, "attributes": hidden, "enabled": true, "userStatus": "FORCE_CHANGE_PASSWORD",
 			"userCreateDate": at, "userLastModifiedDate": at,
 		}}
-	case "AdminResetUserPassword":
+	case "AdminResetUserPassword", "AdminUpdateUserAttributes":
 		return object{}
 	case "UpdateUserAttributes":
 		return object{"codeDeliveryDetailsList": e.shown([]any{delivery})}

@@ -25,6 +25,8 @@ const (
 	pointRetention    = 455 * day // after it, a point is gone
 	namespaceCognito  = "AWS/Cognito"
 	namespaceSES      = "AWS/SES"
+	namespaceUsage    = "AWS/Usage"
+	callCount         = "CallCount"
 	signUpSuccesses   = "SignUpSuccesses"
 	adminClient       = "Admin"
 	reputationBounces = "Reputation.BounceRate"
@@ -40,16 +42,52 @@ var queryID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]*$`)
 type metric struct {
 	namespace, name string
 	pool, client    string // the dimensions of AWS/Cognito
+	category        string // of AWS/Usage
 }
 
 func (m metric) key() string { return fmt.Sprintf("%q", m) }
 
 func (m metric) output() object {
 	dimensions := []any{}
-	if m.pool != "" {
-		dimensions = append(dimensions, object{"Name": "UserPool", "Value": m.pool}, object{"Name": "UserPoolClient", "Value": m.client})
+	for _, d := range m.dimensions() {
+		dimensions = append(dimensions, object{"Name": d[0], "Value": d[1]})
 	}
 	return object{"Namespace": m.namespace, "MetricName": m.name, "Dimensions": dimensions}
+}
+
+// dimensions are the metric's, by name and value.
+func (m metric) dimensions() [][2]string {
+	switch m.namespace {
+	case namespaceCognito:
+		return [][2]string{{"UserPool", m.pool}, {"UserPoolClient", m.client}}
+	case namespaceUsage:
+		return [][2]string{{"Service", "Cognito user pool"}, {"Type", "API"}, {"Resource", m.category}, {"Class", "None"}}
+	default:
+		return nil
+	}
+}
+
+// categories are the request rate quotas of Cognito that count the operations
+// behind the events.
+var categories = map[string]string{
+	"SignUp": "UserCreation", "AdminCreateUser": "UserCreation", "ForgotPassword": "UserAccountRecovery", "AdminResetUserPassword": "UserAccountRecovery",
+	"ResendConfirmationCode": "UserResourceRead", "GetUserAttributeVerificationCode": "UserResourceRead",
+	"UpdateUserAttributes": "UserUpdate", "AdminUpdateUserAttributes": "UserUpdate",
+}
+
+// usage returns the metric of AWS/Usage that the event counts in, and how often:
+// who signs up confirms it as well. A duplicate is not a second call.
+func usage(e *event) (m metric, calls float64) {
+	operation := cmp.Or(eventNames[e.name], e.name)
+	m = metric{namespace: namespaceUsage, name: callCount, category: categories[operation]}
+	switch {
+	case e.duplicate:
+		return m, 0
+	case operation == "SignUp" && *e.outcome <= noMail:
+		return m, 2
+	default:
+		return m, 1
+	}
 }
 
 // unit is the unit of the metric's values.
@@ -102,6 +140,23 @@ func (c *call) samples(from, to time.Time, only *metric) map[metric][]sample {
 			all[m] = append(all[m], sample{e.at.Truncate(resolution), value})
 		}
 	}
+	if here := c.here(); !here.NoUsage && len(here.Pools) > 0 && (only == nil || only.namespace == namespaceUsage) {
+		for _, e := range c.visible(from, to, late) {
+			if m, calls := usage(&e); calls > 0 && (only == nil || m == *only) {
+				all[m] = append(all[m], sample{e.at.Truncate(time.Minute), calls})
+			}
+		}
+		// Somebody looks at the pools every now and then.
+		if m := (metric{namespace: namespaceUsage, name: callCount, category: "UserPoolRead"}); only == nil || m == *only {
+			begin := from
+			if only == nil { // Then the last one will do.
+				begin = to.Add(-resolution)
+			}
+			for at := begin.Add(resolution - 1).Truncate(resolution); at.Before(to); at = at.Add(resolution) {
+				all[m] = append(all[m], sample{at, 1})
+			}
+		}
+	}
 	ses := c.here().SES
 	if ses.SentLast24Hours > 0 && (only == nil || only.namespace == namespaceSES) {
 		for name, value := range map[string]float64{reputationBounces: ses.BounceRate, reputationSpam: ses.ComplaintRate} {
@@ -139,8 +194,8 @@ func listMetrics(c *call) (object, error) {
 // wanted reports whether the metric fits a filter of ListMetrics.
 func (m metric) wanted(p params) bool {
 	have := map[string]string{}
-	if m.pool != "" {
-		have["UserPool"], have["UserPoolClient"] = m.pool, m.client
+	for _, d := range m.dimensions() {
+		have[d[0]] = d[1]
 	}
 	for _, d := range p.objects("Dimensions") {
 		value, ok := have[d.text("Name")]
@@ -162,9 +217,15 @@ func metricOf(p params) metric {
 			m.pool = d.text("Value")
 		case "UserPoolClient":
 			m.client = d.text("Value")
-		default:
-			m.name = "" // No series has such a dimension.
+		case "Resource":
+			m.category = d.text("Value")
 		}
+	}
+	have := m.dimensions()
+	given := p.objects("Dimensions")
+	same := func(d params) bool { return slices.Contains(have, [2]string{d.text("Name"), d.text("Value")}) }
+	if len(given) != len(have) || slices.ContainsFunc(given, func(d params) bool { return !same(d) }) {
+		m.name = "" // No series has such dimensions.
 	}
 	return m
 }

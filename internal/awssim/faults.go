@@ -30,7 +30,7 @@ type Fault struct {
 
 // FaultKinds lists the kinds of faults that make calls fail.
 func FaultKinds() []string {
-	return []string{"throttle", "deny", "error500", "timeout", "reset", "truncate", "garbage", "slow", "expired_token", "region_disabled"}
+	return []string{"throttle", "deny", "error500", "timeout", "reset", "truncate", "garbage", "slow", "repeat", "expired_token", "region_disabled"}
 }
 
 // kindReplace is a fault with which calls succeed: a field of the answer has

@@ -60,6 +60,7 @@ type Region struct {
 	Identities        []Identity         `yaml:"identities,omitempty"`
 	ConfigurationSets []ConfigurationSet `yaml:"configuration_sets,omitempty"`
 	Pools             []Pool             `yaml:"pools,omitempty"`
+	NoUsage           bool               `yaml:"no_usage,omitempty"` // CloudWatch has no AWS/Usage of Cognito
 }
 
 // SES is the state of an account's SES in one region. What is not given is as
@@ -132,6 +133,7 @@ type Pool struct {
 	ReplicaStatus    string            `yaml:"replica_status,omitempty"` // of a replica: CREATING, INACTIVE, ACTIVE, if not given, or DELETING
 	Traffic          Traffic           `yaml:"traffic,omitempty"`        // a replica has none
 	Settings         map[string]any    `yaml:"settings,omitempty"`       // fields of DescribeUserPool's answer that stand there besides or instead; nil removes one
+	OwnQuota         bool              `yaml:"own_quota,omitempty"`      // has a default quota of its own, whatever the fleet's scope is
 	Created          time.Time         `yaml:"created,omitempty"`
 	Modified         time.Time         `yaml:"modified,omitempty"` // moves when a new fleet changes the pool
 }
@@ -457,6 +459,21 @@ func (a *Account) region(name string) *Region {
 // pool returns the pool of that ID, or nil.
 func (r *Region) pool(id string) *Pool {
 	return find(r.Pools, func(p *Pool) bool { return p.ID == id })
+}
+
+// age dates pools that have no date of their own before now, where the clock of
+// a test is one of long ago.
+func (f *Fleet) age(now time.Time) {
+	for i := range f.Accounts {
+		for _, r := range f.Accounts[i].Regions {
+			for j := range r.Pools {
+				if p := &r.Pools[j]; p.Created.Equal(epoch) && p.Modified.Equal(epoch) && epoch.After(now) {
+					p.Created = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+					p.Modified = p.Created
+				}
+			}
+		}
+	}
 }
 
 // touch dates the pools that differ from before, as UpdateUserPool does.

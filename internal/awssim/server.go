@@ -49,6 +49,13 @@ type Server struct {
 	limiters map[bucket]*rate.Limiter
 	counts   map[CallCount]*CallCount // by itself without its numbers
 	days     map[dayKey][]event       // of the present fleet
+	past     []pastFleet              // in order of time
+}
+
+// pastFleet is a fleet that was replaced.
+type pastFleet struct {
+	*Fleet
+	until time.Time
 }
 
 // bucket is what one quota of AWS counts.
@@ -102,6 +109,7 @@ func New(o Options) (*Server, error) {
 	if err := o.Fleet.complete(); err != nil {
 		return nil, err
 	}
+	o.Fleet.age(o.Now())
 	s := &Server{
 		opts: o, started: o.Now(), fleet: o.Fleet, days: map[dayKey][]event{}, random: mathrand.New(mathrand.NewPCG(o.Seed, 1)),
 		sessions: map[string]*session{}, limiters: map[bucket]*rate.Limiter{}, counts: map[CallCount]*CallCount{},
@@ -131,7 +139,10 @@ func (s *Server) SetFleet(f *Fleet) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f.touch(s.fleet, s.opts.Now())
+	now := s.opts.Now()
+	f.age(now)
+	f.touch(s.fleet, now)
+	s.past = slices.DeleteFunc(append(s.past, pastFleet{s.fleet, now}), func(p pastFleet) bool { return p.until.Before(windowStart(now)) })
 	s.fleet = f
 	clear(s.days)
 	return nil
@@ -222,6 +233,10 @@ func (s *Server) answer(c *call, refused *awsError, kind string) (a answer, fail
 	if refused != nil {
 		return encodeError(c, refused), true
 	}
+	const again = "again" // A token that leads to its own page.
+	if kind == "repeat" && c.params.text(c.service.pageToken) == again {
+		delete(c.params, c.service.pageToken)
+	}
 	if kind == "garbage" {
 		return answer{
 			status: http.StatusOK, header: map[string]string{"Content-Type": "text/html"},
@@ -229,10 +244,18 @@ func (s *Server) answer(c *call, refused *awsError, kind string) (a answer, fail
 		}, true
 	}
 	out, err := op.handle(c)
+	if kind == "repeat" && err == nil {
+		for key, value := range out {
+			if _, ok := value.([]any); ok {
+				out[key] = []any{}
+			}
+		}
+		out[c.service.pageToken] = again
+	}
 	var e *awsError
 	switch {
 	case err == nil:
-		return encode(c, s.replaced(c, out)), kind == "truncate"
+		return encode(c, s.replaced(c, out)), kind == "truncate" || kind == "repeat"
 	case errors.As(err, &e):
 		return encodeError(c, e), true
 	default:

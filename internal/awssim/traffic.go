@@ -23,6 +23,8 @@ type Traffic struct {
 	PagesAlsoCall bool               `yaml:"pages_also_call,omitempty"` // page events come with the API event of the same action
 	FloatStatus   bool               `yaml:"float_status,omitempty"`    // page events have status 302.0, as in one of AWS's samples
 	HideDelivery  bool               `yaml:"hide_delivery,omitempty"`   // codeDeliveryDetails and desiredDeliveryMediums are hidden, as AWS hides other lists and objects
+	Strangers     float64            `yaml:"strangers,omitempty"`       // share of ForgotPassword and ResendConfirmationCode for users who do not exist: with PreventUserExistenceErrors AWS answers as if they did
+	Odd           float64            `yaml:"odd,omitempty"`             // share of events whose record is not as AWS's samples
 }
 
 func (t *Traffic) any() bool { return len(t.PerHour) > 0 || t.SentToday > 0 }
@@ -31,7 +33,7 @@ func (t *Traffic) any() bool { return len(t.PerHour) > 0 || t.SentToday > 0 }
 // with the API operation behind a page.
 var eventNames = map[string]string{
 	"SignUp": "", "ResendConfirmationCode": "", "ForgotPassword": "", "AdminCreateUser": "", "AdminResetUserPassword": "",
-	"UpdateUserAttributes": "", "GetUserAttributeVerificationCode": "",
+	"UpdateUserAttributes": "", "AdminUpdateUserAttributes": "", "GetUserAttributeVerificationCode": "",
 	"Signup_POST": "SignUp", "ResendCode_POST": "ResendConfirmationCode", "ForgotPassword_POST": "ForgotPassword",
 	"signup_POST": "SignUp", "forgotPassword_POST": "ForgotPassword",
 }
@@ -45,8 +47,13 @@ func (t *Traffic) check() error {
 			return fmt.Errorf("traffic.per_hour.%s is %v, allowed is 0 to %d", name, n, mostPerHour)
 		}
 	}
-	if t.SMS < 0 || t.SMS > 1 || t.Suppressed < 0 || t.Suppressed > 1 || t.SentToday < 0 {
-		return errors.New("traffic: sms and suppressed are shares of 0 to 1, sent_today is not negative")
+	for _, share := range []float64{t.SMS, t.Suppressed, t.Strangers, t.Odd} {
+		if share < 0 || share > 1 {
+			return errors.New("traffic: sms, suppressed, strangers and odd are shares of 0 to 1")
+		}
+	}
+	if t.SentToday < 0 {
+		return errors.New("traffic: sent_today is not negative")
 	}
 	return nil
 }
@@ -85,6 +92,8 @@ type event struct {
 	sub       string // of the user
 	sms       bool
 	suppress  bool
+	stranger  bool     // there is no such user
+	odd       int      // how the record is odd; 0 is not
 	outcome   *outcome // a duplicate has that of its page event
 	duplicate bool     // the API event of a page event, for the same mail
 }
@@ -121,9 +130,14 @@ func (s *Server) happened(f *Fleet, a *Account, start time.Time) []event {
 		}
 	}
 	slices.SortFunc(events, func(a, b event) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.id, b.id)) })
-	f.judge(a, events)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fleet == f {
+		for i := range events {
+			events[i].pool = s.poolAt(a.ID, &events[i])
+		}
+	}
+	f.judge(a, events)
 	if s.fleet == f {
 		if len(s.days) >= daysKept {
 			clear(s.days)
@@ -131,6 +145,22 @@ func (s *Server) happened(f *Fleet, a *Account, start time.Time) []event {
 		s.days[k] = events
 	}
 	return events
+}
+
+// poolAt returns the event's pool as it was then.
+func (s *Server) poolAt(account string, e *event) *Pool {
+	for _, p := range s.past {
+		if !e.at.Before(p.until) {
+			continue
+		}
+		if a := p.account(account); a != nil {
+			if then := a.region(e.region).pool(e.pool.ID); then != nil {
+				return then
+			}
+		}
+		break
+	}
+	return e.pool
 }
 
 // draw makes the events of one pool in one window.
@@ -141,9 +171,15 @@ func (s *Server) draw(region string, p *Pool, start time.Time) []event {
 		e := event{at: at.Truncate(time.Millisecond), region: region, pool: p, name: name, id: uuid(r.Uint64(), r.Uint64()), sub: uuid(r.Uint64(), r.Uint64())}
 		e.sms, e.outcome = r.Float64() < t.SMS, new(outcome)
 		if strings.HasPrefix(name, "Admin") {
-			e.suppress = name == "AdminCreateUser" && r.Float64() < t.Suppressed
+			e.suppress = (name == "AdminCreateUser" || name == "AdminUpdateUserAttributes") && r.Float64() < t.Suppressed
 		} else if len(p.Clients) > 0 {
 			e.client = p.Clients[r.IntN(len(p.Clients))].ID
+		}
+		if name == "ForgotPassword" || name == "ResendConfirmationCode" {
+			e.stranger = t.Strangers > 0 && r.Float64() < t.Strangers
+		}
+		if t.Odd > 0 && r.Float64() < t.Odd {
+			e.odd = 1 + r.IntN(oddKinds)
 		}
 		events = append(events, e)
 		if twin := eventNames[name]; twin != "" && t.PagesAlsoCall {
@@ -203,9 +239,9 @@ func (f *Fleet) judge(a *Account, events []event) {
 	sent := map[string]int{}
 	for i := range events {
 		e := &events[i]
-		wants := !e.sms && !e.suppress
+		wants := !e.sms && !e.suppress && !e.stranger
 		switch e.name {
-		case "SignUp", "ResendConfirmationCode", "Signup_POST", "ResendCode_POST", "signup_POST":
+		case "SignUp", "ResendConfirmationCode", "Signup_POST", "ResendCode_POST", "signup_POST", "AdminUpdateUserAttributes":
 			wants = wants && slices.Contains(e.pool.AutoVerified, "email")
 		}
 		switch {
@@ -218,11 +254,11 @@ func (f *Fleet) judge(a *Account, events []event) {
 			}
 		default:
 			scope := e.region
-			switch f.DefaultQuota.Scope {
-			case scopeAccount:
-				scope = ""
-			case scopePool:
+			switch {
+			case e.pool.OwnQuota, f.DefaultQuota.Scope == scopePool:
 				scope = e.pool.ID
+			case f.DefaultQuota.Scope == scopeAccount:
+				scope = ""
 			}
 			if sent[scope] >= f.DefaultQuota.Limit {
 				*e.outcome = overLimit
@@ -246,6 +282,7 @@ type PoolTruth struct {
 	Region     string `json:"region"`
 	UserPoolID string `json:"user_pool_id"`
 	Sent       int    `json:"sent"`
+	Default    int    `json:"default"`  // of these, through the built-in sender
 	Refused    int    `json:"refused"`  // by the default quota or by SES
 	SignUps    int    `json:"sign_ups"` // users that signed up or were created, and whose mail, if any, was not refused
 }
@@ -275,6 +312,9 @@ func (s *Server) Truth() []PoolTruth {
 			switch {
 			case *e.outcome == mailed:
 				all[index[e.pool.ID]].Sent++
+				if e.pool.Mode != "DEVELOPER" {
+					all[index[e.pool.ID]].Default++
+				}
 			case *e.outcome > noMail:
 				all[index[e.pool.ID]].Refused++
 			}

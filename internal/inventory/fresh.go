@@ -6,7 +6,9 @@ import (
 )
 
 // Fresh returns the reading without the facts that were not confirmed since
-// oldest. The receiver is not changed; what is all fresh is shared with it.
+// oldest. Counts end, but e-mails that were sent or refused stay: they may prove
+// a quota reached, which does not end before its reset. The receiver is not
+// changed; what is all fresh is shared with it.
 func (r Reading) Fresh(oldest time.Time) Reading {
 	stale := func(confirmed time.Time) bool { return confirmed.Before(oldest) }
 	old := func(read time.Time) bool { return stale(read.Add(r.DetailsEvery)) }
@@ -16,10 +18,11 @@ func (r Reading) Fresh(oldest time.Time) Reading {
 		pools := make([]UserPool, 0, len(r.Pools))
 		for _, p := range r.Pools {
 			if stale(p.Listed) {
+				r.Gone = append(slices.Clip(r.Gone), p.Replaced(time.Time{}))
 				continue
 			}
-			if stale(p.Confirmed) {
-				p.Settings = nil
+			if p.Settings != nil && stale(p.Confirmed) {
+				p = p.Replaced(time.Time{})
 			}
 			p.Details = p.Details.fresh(old)
 			pools = append(pools, p)
@@ -55,10 +58,17 @@ func (r Reading) Fresh(oldest time.Time) Reading {
 		r.IdentitiesListed = time.Time{}
 	}
 	if r.SignUps != nil && stale(r.SignUps.Confirmed.Add(r.SignUps.Every)) {
-		r.SignUps = nil
+		ended := *r.SignUps
+		ended.Ended = true
+		r.SignUps = &ended
+	}
+	if r.CallCounts != nil && stale(r.CallCounts.Confirmed.Add(r.CallCounts.Every)) {
+		r.CallCounts = nil
 	}
 	if r.Trail != nil && stale(r.Trail.Confirmed) {
-		r.Trail = nil
+		ended := *r.Trail
+		ended.Complete = false
+		r.Trail = &ended
 	}
 	if r.Reputation != nil && stale(r.Reputation.Confirmed.Add(ReputationInterval)) {
 		r.Reputation = nil
@@ -107,6 +117,9 @@ func (r *Reading) OldestAfter(t time.Time) time.Time {
 	if r.SignUps != nil {
 		see(r.SignUps.Confirmed.Add(r.SignUps.Every))
 	}
+	if r.CallCounts != nil {
+		see(r.CallCounts.Confirmed.Add(r.CallCounts.Every))
+	}
 	if r.Trail != nil {
 		see(r.Trail.Confirmed)
 	}
@@ -122,9 +135,10 @@ func (r *Reading) SameFacts(o *Reading) bool {
 	return r.Target.AccountName == o.Target.AccountName && r.PoolsKnown() == o.PoolsKnown() &&
 		r.PoolsListed.IsZero() == o.PoolsListed.IsZero() && r.IdentitiesListed.IsZero() == o.IdentitiesListed.IsZero() &&
 		slices.EqualFunc(r.Pools, o.Pools, func(a, b UserPool) bool {
-			return a.ID == b.ID && a.Name == b.Name && a.Settings == b.Settings && a.LastModified.Equal(b.LastModified) &&
+			return a.ID == b.ID && a.Name == b.Name && a.Settings == b.Settings && a.LastModified.Equal(b.LastModified) && len(a.Past) == len(b.Past) &&
 				a.EmailMFA() == b.EmailMFA() && a.NotificationLog() == b.NotificationLog()
 		}) &&
+		slices.EqualFunc(r.Gone, o.Gone, func(a, b UserPool) bool { return a.ID == b.ID && len(a.Past) == len(b.Past) }) &&
 		slices.EqualFunc(r.Identities, o.Identities, func(a, b Identity) bool {
 			a.Confirmed, a.Asked, a.Detailed = b.Confirmed, b.Asked, b.Detailed
 			return a == b
@@ -133,7 +147,7 @@ func (r *Reading) SameFacts(o *Reading) bool {
 			a.Confirmed = b.Confirmed
 			return a == b
 		}) &&
-		sameSES(r.SES, o.SES) && sameSignUps(r.SignUps, o.SignUps) && sameTrail(r.Trail, o.Trail) && sameReputation(r.Reputation, o.Reputation)
+		sameSES(r.SES, o.SES) && sameSignUps(r.SignUps, o.SignUps) && sameCalls(r.CallCounts, o.CallCounts) && sameTrail(r.Trail, o.Trail) && sameReputation(r.Reputation, o.Reputation)
 }
 
 func sameSES(a, b *SESState) bool {
@@ -149,9 +163,16 @@ func sameSignUps(a, b *SignUps) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.WindowStart.Equal(b.WindowStart) && slices.Equal(a.Pools, b.Pools) && slices.EqualFunc(a.Series, b.Series, func(a, b SignUpSeries) bool {
+	return a.WindowStart.Equal(b.WindowStart) && a.Ended == b.Ended && slices.Equal(a.Pools, b.Pools) && slices.EqualFunc(a.Series, b.Series, func(a, b SignUpSeries) bool {
 		return a.PoolID == b.PoolID && a.ClientID == b.ClientID && slices.Equal(a.Points, b.Points)
 	})
+}
+
+func sameCalls(a, b *CallCounts) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.WindowStart.Equal(b.WindowStart) && a.Listed == b.Listed && a.N == b.N
 }
 
 func sameTrail(a, b *Trail) bool {

@@ -15,25 +15,27 @@ func TestFresh(t *testing.T) {
 			PoolsListed: confirmed, SES: &SESState{Confirmed: confirmed},
 			Identities:       []Identity{{Name: "a", Confirmed: confirmed, Verified: Yes}},
 			IdentitiesListed: confirmed,
-			SignUps:          &SignUps{Confirmed: confirmed}, Trail: &Trail{Confirmed: confirmed}, Reputation: &Reputation{Confirmed: confirmed},
+			SignUps:          &SignUps{Confirmed: confirmed}, CallCounts: &CallCounts{Confirmed: confirmed},
+			Trail: &Trail{Confirmed: confirmed, Complete: true}, Reputation: &Reputation{Confirmed: confirmed},
 		}
 	}
 	r := whole(oldest)
 	f := r.Fresh(oldest)
 	if len(f.Pools) != 1 || f.Pools[0].Settings == nil || f.PoolsListed.IsZero() || f.SES == nil || len(f.Identities) != 1 ||
-		f.IdentitiesListed.IsZero() || f.SignUps == nil || f.Trail == nil || f.Reputation == nil {
+		f.IdentitiesListed.IsZero() || f.SignUps.Ended || f.CallCounts == nil || !f.Trail.Complete || f.Reputation == nil {
 		t.Errorf("facts confirmed at %s ended: %+v", oldest, f)
 	}
 	old := oldest.Add(-time.Nanosecond)
 	r = whole(old)
 	f = r.Fresh(oldest)
-	if len(f.Pools) != 0 || !f.PoolsListed.IsZero() || f.SES != nil || len(f.Identities) != 0 || !f.IdentitiesListed.IsZero() || f.SignUps != nil || f.Trail != nil {
+	if len(f.Pools) != 0 || !f.PoolsListed.IsZero() || f.SES != nil || len(f.Identities) != 0 || !f.IdentitiesListed.IsZero() || !f.SignUps.Ended || f.CallCounts != nil || f.Trail.Complete ||
+		len(f.Gone) != 1 || f.Gone[0].Settings != nil || len(f.Gone[0].Past) != 1 || !f.Gone[0].Past[0].Until.Equal(old) {
 		t.Errorf("facts outlived their time: %+v", f)
 	}
 	if f.Reputation == nil {
 		t.Error("the reputation, which is read less often, ended with the others")
 	}
-	if len(r.Pools) != 1 || r.SES == nil || len(r.Identities) != 1 || r.PoolsListed.IsZero() {
+	if len(r.Pools) != 1 || r.SES == nil || len(r.Identities) != 1 || r.PoolsListed.IsZero() || r.SignUps.Ended || !r.Trail.Complete || len(r.Gone) != 0 {
 		t.Error("Fresh changed its receiver")
 	}
 	if r := whole(oldest.Add(-ReputationInterval)); r.Fresh(oldest).Reputation == nil {
@@ -51,7 +53,7 @@ func TestFresh(t *testing.T) {
 		},
 	}
 	f = r.Fresh(oldest)
-	if len(f.Pools) != 1 || f.Pools[0].Settings != nil || r.Pools[0].Settings == nil {
+	if len(f.Pools) != 1 || f.Pools[0].Settings != nil || len(f.Pools[0].Past) != 1 || r.Pools[0].Settings == nil {
 		t.Errorf("pools %+v of %+v", f.Pools, r.Pools)
 	}
 	for i, want := range []Tri{Unknown, Yes, Yes} {
@@ -78,7 +80,7 @@ func TestFreshOnSlowerClocks(t *testing.T) {
 		}
 		f := r.Fresh(oldest)
 		kept := late == 0
-		if (len(f.Identities) == 3) != kept || f.IdentitiesListed.IsZero() == kept || (f.SignUps != nil) != kept || (len(f.ConfigurationSets) == 2) != kept {
+		if (len(f.Identities) == 3) != kept || f.IdentitiesListed.IsZero() == kept || f.SignUps.Ended == kept || (len(f.ConfigurationSets) == 2) != kept {
 			t.Errorf("%d ns late: %+v", late, f)
 		}
 		if last := len(f.Identities) - 1; last < 1 || f.Identities[last].Name != "c" || f.Identities[last].Details != plain || len(r.ConfigurationSets) != 2 {
@@ -101,7 +103,7 @@ func TestOldestAfter(t *testing.T) {
 			Pools: []UserPool{{Listed: late, Confirmed: late}}, PoolsListed: late, SES: &SESState{Confirmed: late},
 			Identities: []Identity{{Confirmed: late, Asked: late, Details: plain, Detailed: late}}, IdentitiesListed: late, IdentitiesEvery: every,
 			ConfigurationSets: []ConfigurationSet{{Confirmed: late}}, IdentityDetailsEvery: 2 * every,
-			SignUps: &SignUps{Confirmed: late, Every: every}, Trail: &Trail{Confirmed: late}, Reputation: &Reputation{Confirmed: late},
+			SignUps: &SignUps{Confirmed: late, Every: every}, CallCounts: &CallCounts{Confirmed: late, Every: every}, Trail: &Trail{Confirmed: late}, Reputation: &Reputation{Confirmed: late},
 		}
 	}
 	for name, tt := range map[string]struct {
@@ -120,6 +122,7 @@ func TestOldestAfter(t *testing.T) {
 		"a set":             {func(r *Reading) { r.ConfigurationSets[0].Confirmed = early }, early.Add(2 * every)},
 		"the identities":    {func(r *Reading) { r.IdentitiesListed = early }, early.Add(every)},
 		"sign-ups":          {func(r *Reading) { r.SignUps.Confirmed = early }, early.Add(every)},
+		"the calls":         {func(r *Reading) { r.CallCounts.Confirmed = early }, early.Add(every)},
 		"the trail":         {func(r *Reading) { r.Trail.Confirmed = early }, early},
 		"the reputation":    {func(r *Reading) { r.Reputation.Confirmed = early.Add(-30 * time.Minute) }, early.Add(30 * time.Minute)},
 	} {
@@ -149,6 +152,7 @@ func TestSameFacts(t *testing.T) {
 			Identities: []Identity{{Name: "a", Confirmed: now, Asked: now, Verified: Yes, Details: plain, Detailed: now}}, IdentitiesListed: now,
 			ConfigurationSets: []ConfigurationSet{{Name: "login", SendingEnabled: Yes, Confirmed: now}},
 			SignUps:           &SignUps{WindowStart: now, Confirmed: now, Pools: []string{"a"}, Series: []SignUpSeries{{PoolID: "a", ClientID: "c", Points: []Point{{now, 1}}}}},
+			CallCounts:        &CallCounts{WindowStart: now, Confirmed: now, Listed: true, N: 3},
 			Trail:             &Trail{WindowStart: now, Confirmed: now, Complete: true, Events: []MailEvent{{ID: "e"}}},
 			Reputation:        &Reputation{Confirmed: now, BounceRatio: ratio(0.1)},
 		}
@@ -165,6 +169,7 @@ func TestSameFacts(t *testing.T) {
 			r.Identities[0].Confirmed, r.Identities[0].Asked, r.IdentitiesListed = later, later, later
 			r.Identities[0].Detailed, r.ConfigurationSets[0].Confirmed = later, later
 			r.SignUps.Confirmed, r.SignUps.Series[0].Through, r.Trail.Confirmed, r.Reputation.Confirmed = later, later, later, later
+			r.CallCounts.Confirmed = later
 		}, true},
 		"the account's name": {func(r *Reading) { r.Target.AccountName = "other" }, false},
 		"the list of pools":  {func(r *Reading) { r.PoolsListed = time.Time{} }, false},
@@ -190,10 +195,17 @@ func TestSameFacts(t *testing.T) {
 		"a series' pool":         {func(r *Reading) { r.SignUps.Series[0].PoolID = "b" }, false},
 		"a series' client":       {func(r *Reading) { r.SignUps.Series[0].ClientID = "d" }, false},
 		"a sign-up more":         {func(r *Reading) { r.SignUps.Series[0].Points[0].N++ }, false},
+		"no calls":               {func(r *Reading) { r.CallCounts = nil }, false},
+		"the calls' day":         {func(r *Reading) { r.CallCounts.WindowStart = later }, false},
+		"whether calls count":    {func(r *Reading) { r.CallCounts.Listed = false }, false},
+		"a call more":            {func(r *Reading) { r.CallCounts.N++ }, false},
+		"sign-ups that ended":    {func(r *Reading) { r.SignUps.Ended = true }, false},
+		"settings of the past":   {func(r *Reading) { r.Pools[0].Past = []Past{{}} }, false},
+		"a pool that is gone":    {func(r *Reading) { r.Gone = []UserPool{{}} }, false},
 		"no trail":               {func(r *Reading) { r.Trail = nil }, false},
 		"the trail's day":        {func(r *Reading) { r.Trail.WindowStart = later }, false},
 		"a hole in the trail":    {func(r *Reading) { r.Trail.Complete = false }, false},
-		"an event":               {func(r *Reading) { r.Trail.Events[0].Sent = true }, false},
+		"an event":               {func(r *Reading) { r.Trail.Events[0].Fate = Sent }, false},
 		"no reputation":          {func(r *Reading) { r.Reputation = nil }, false},
 		"bounces":                {func(r *Reading) { r.Reputation.BounceRatio = ratio(0.2) }, false},
 		"as many bounces":        {func(r *Reading) { r.Reputation.BounceRatio = ratio(0.1) }, true},

@@ -23,6 +23,7 @@ type Account struct {
 	Identities    []UsedIdentity  // that exist, sorted by region and name
 	DefaultQuotas []SharedQuota   // sorted by region
 	Unattributed  map[Key]float64 // e-mails of the day whose CloudTrail events do not tell the pool; absent when unknown
+	Undecided     map[Key]float64 // e-mails of the day that may have been sent, or not; likewise
 
 	// PoolsUnknown says that there are targets whose pools should be known, and
 	// none are: a count of pools or findings would be made up.
@@ -34,8 +35,9 @@ type Account struct {
 // Moves reports whether the verdicts or forecasts of the account depend on the
 // time, although no fact changes: what was sent becomes older.
 func (a *Account) Moves() bool {
-	return slices.ContainsFunc(a.DefaultQuotas, func(q SharedQuota) bool { return q.Used > 0 }) ||
-		slices.ContainsFunc(a.Pools, func(p Pool) bool { return p.Quota.Kind == QuotaDefault && p.Quota.Used > 0 })
+	moves := func(q *Quota) bool { return q.Used > 0 || q.AtMost > 0 }
+	return slices.ContainsFunc(a.DefaultQuotas, func(q SharedQuota) bool { return moves(&q.Quota) }) ||
+		slices.ContainsFunc(a.Pools, func(p Pool) bool { return p.Quota.Kind == QuotaDefault && moves(&p.Quota) })
 }
 
 // Reading returns the reading of the region; nil while the region is still to be
@@ -150,7 +152,8 @@ type Pool struct {
 	Quota      Quota       // that applies to the pool's e-mail
 
 	// What a pool with the built-in sender sent since the quota's day began, by
-	// source; nil when unknown.
+	// source: the sign-ups that CloudWatch counts, and the e-mails that
+	// CloudTrail is certain of. Nil when unknown.
 	SentCloudWatch, SentCloudTrail *float64
 	Failures                       map[FailureReason]int // e-mails that were not sent, of the day; nil when unknown
 
@@ -209,7 +212,7 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 	}
 	a.PoolsUnknown = a.Targets > 0 && !listed
 	l := linker{policy: policy, ledger: newLedger(at, readings, policy), ses: map[string]sesFacts{}}
-	a.DefaultQuotas, a.Unattributed = l.ledger.shared(), l.ledger.unattributed
+	a.DefaultQuotas, a.Unattributed, a.Undecided = l.ledger.shared(), l.ledger.unattributed, l.ledger.undecided
 	a.Readings = slices.DeleteFunc(readings, func(r Reading) bool {
 		if r.Unread {
 			a.Pending = append(a.Pending, r.Target.Region)
@@ -314,7 +317,7 @@ func (l *linker) link(t Target, up *UserPool) Pool {
 	l.account(&p)
 	l.ledger.apply(&p)
 	if p.Settings.CustomSender { // It sends by means that are not visible from here.
-		p.Quota = Quota{Kind: QuotaNone, Known: true, Limit: math.Inf(1)}
+		p.Quota = Quota{Kind: QuotaNone, Known: true, Limit: math.Inf(1), Bounded: Yes}
 		p.clear()
 		return p
 	}

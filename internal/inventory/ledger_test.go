@@ -13,14 +13,15 @@ func at(text string) time.Time {
 	return t
 }
 
-// usageRegion has two pools with the built-in sender, which sent 3 and 4
-// e-mails, one with SES and one whose Lambda sends.
+// usageRegion has two pools with the built-in sender, which sent 2 and 4
+// e-mails, and perhaps one more to a user that an administrator created; one
+// with SES and one whose Lambda sends. Nothing bounds them from above.
 func usageRegion(account, region string, now time.Time) Reading {
 	policy := Policy{Reset: 9 * time.Hour}
 	start, _ := policy.Window(now)
 	pool := func(id string, e EmailConfiguration) UserPool {
 		s := &Settings{Described: now, Sender: NewSender(Key{account, region}, e), AutoVerified: []string{"email"}}
-		return UserPool{ID: region + "_" + id, Listed: now, Settings: s}
+		return UserPool{ID: region + "_" + id, Listed: now, Confirmed: now, Settings: s}
 	}
 	series := func(id, client string, n float64) SignUpSeries {
 		return SignUpSeries{PoolID: region + "_" + id, ClientID: client, Points: []Point{{start, n}}}
@@ -35,6 +36,7 @@ func usageRegion(account, region string, now time.Time) Reading {
 			WindowStart: start, Confirmed: now, Pools: []string{region + "_a", region + "_b"},
 			Series: []SignUpSeries{series("a", "web", 2), series("a", AdminClient, 1), series("b", "web", 4)},
 		},
+		CallCounts: &CallCounts{WindowStart: start, Confirmed: now},
 	}
 }
 
@@ -47,9 +49,9 @@ func TestScopes(t *testing.T) {
 		groups int
 		first  float64 // of the first group; below 0 for no quota
 	}{
-		{ScopeAccountRegion, []float64{7, 7}, 3, 7},
-		{ScopeAccount, []float64{14, 14}, 2, 14},
-		{ScopePool, []float64{3, 4}, 3, -1},
+		{ScopeAccountRegion, []float64{6, 6}, 3, 6},
+		{ScopeAccount, []float64{12, 12}, 2, 12},
+		{ScopePool, []float64{2, 4}, 3, -1},
 	} {
 		s := New(now, readings, Policy{Enabled: true, Limit: 50, Scope: tt.scope, Reset: 9 * time.Hour})
 		pools := s.Accounts[0].Pools
@@ -58,7 +60,7 @@ func TestScopes(t *testing.T) {
 			shared = append(shared, a.DefaultQuotas...)
 		}
 		for i, want := range tt.used {
-			if q := pools[i].Quota; !q.Known || q.Kind != QuotaDefault || q.Used != want || q.Limit != 50 {
+			if q := pools[i].Quota; !q.Known || q.Bounded != No || q.Reached() != No || q.Kind != QuotaDefault || q.Used != want || q.Limit != 50 {
 				t.Errorf("%s: %s has the quota %v, want %v used", tt.scope, pools[i].ID, q, want)
 			}
 		}
@@ -102,9 +104,9 @@ func TestUnknownUse(t *testing.T) {
 		t.Errorf("without a policy the verdict waits for a quota: %s", p.Ready)
 	}
 	r = usageRegion("111122223333", "eu-west-1", now)
-	r.Trail = &Trail{WindowStart: r.SignUps.WindowStart, Complete: true, Events: []MailEvent{{ID: "1", At: now, PoolID: "eu-west-1_a", Sent: true}}}
-	if q := Judge(now, []Reading{r}, policy).Pools[0].Quota; q.Used != 1 {
-		t.Errorf("CloudTrail does not go before CloudWatch: %v", q)
+	r.SignUps, r.Trail = nil, &Trail{WindowStart: r.SignUps.WindowStart, Confirmed: now, Complete: true, Events: []MailEvent{{ID: "1", At: now.Add(-time.Minute), PoolID: "eu-west-1_a", Fate: Sent}}}
+	if q := Judge(now, []Reading{r}, policy).Pools[0].Quota; q.Used != 1 || q.AtMost != 1 || q.Bounded != Yes {
+		t.Errorf("CloudTrail alone: %+v", q)
 	}
 }
 
@@ -121,19 +123,29 @@ func TestWhatIsGoneStillCounts(t *testing.T) {
 		return q.Used
 	}
 	for name, change := range map[string]func(*Reading){
-		"moved":   func(r *Reading) { r.Pools[1].Settings.Mode = ModeDeveloper },
-		"deleted": func(r *Reading) { r.Pools = append(r.Pools[:1:1], r.Pools[2:]...) },
+		"moved": func(r *Reading) {
+			own := *r.Pools[1].Settings
+			own.Mode, own.Modified = ModeDeveloper, now
+			up := r.Pools[1].Replaced(now.Add(-time.Hour))
+			up.Settings, up.Confirmed = &own, now
+			r.Pools[1] = up
+		},
+		"deleted": func(r *Reading) {
+			r.Gone = []UserPool{r.Pools[1].Replaced(now.Add(-time.Hour))}
+			r.Pools = append(r.Pools[:1:1], r.Pools[2:]...)
+		},
 	} {
 		r := usageRegion("111122223333", "eu-west-1", now)
 		change(&r)
-		if got := used(r); got != 7.0 {
-			t.Errorf("%s, by CloudWatch: %v used, want 7", name, got)
+		if got := used(r); got != 6.0 {
+			t.Errorf("%s, by CloudWatch: %v used, want 6", name, got)
 		}
+		r.SignUps.Series = nil
 		start := r.SignUps.WindowStart
 		r.Trail = &Trail{WindowStart: start, Complete: true, Events: []MailEvent{
-			{ID: "1", At: start, PoolID: "eu-west-1_a", Sent: true, Default: true},
-			{ID: "2", At: start, PoolID: "eu-west-1_b", Sent: true, Default: true},
-			{ID: "3", At: start, PoolID: "eu-west-1_ses", Sent: true},
+			{ID: "1", At: start, PoolID: "eu-west-1_a", Fate: Sent},
+			{ID: "2", At: start, PoolID: "eu-west-1_b", Fate: Sent},
+			{ID: "3", At: start, PoolID: "eu-west-1_ses", Fate: Sent},
 		}}
 		if got := used(r); got != 2.0 {
 			t.Errorf("%s, by CloudTrail: %v used, want 2", name, got)
@@ -153,36 +165,45 @@ func TestAllRegionsCount(t *testing.T) {
 	}
 	off := unread
 	off.Unread, off.Outcomes = false, []Outcome{{API: APICognito, Class: RegionDisabled}}
-	if q := Judge(now, []Reading{first, off}, policy).Pools[0].Quota; !q.Known || q.Used != 7 {
+	if q := Judge(now, []Reading{first, off}, policy).Pools[0].Quota; !q.Known || q.Used != 6 || q.Bounded != No {
 		t.Errorf("with a region that is off: %v", q)
 	}
 }
 
-// TestReset checks that at the reset nothing is left over and nothing missing.
+// TestReset checks that at the reset nothing is left over, and that it takes an
+// answer of the new day to know anything of it.
 func TestReset(t *testing.T) {
 	before := at("2026-11-25T08:58:00Z")
 	r := usageRegion("111122223333", "eu-west-1", before)
 	r.Trail = &Trail{
 		WindowStart: r.SignUps.WindowStart, Confirmed: before, Complete: true,
-		Events: []MailEvent{{ID: "1", At: before, PoolID: "eu-west-1_a", Sent: true}, {ID: "2", At: before, PoolID: "eu-west-1_a", Failure: FailedDailyLimit}},
+		Events: []MailEvent{{ID: "1", At: before.Add(-time.Minute), PoolID: "eu-west-1_a", Fate: Sent}, {ID: "2", At: before, PoolID: "eu-west-1_a", Failure: FailedDailyLimit}},
 	}
 	policy := Policy{Enabled: true, Limit: 1, Scope: ScopeAccountRegion, Reset: 9 * time.Hour}
 	for _, tt := range []struct {
 		at       string
+		answered bool // since the reset
+		known    bool
 		used     float64
 		ready    Tri
 		failures int
 	}{
-		{"2026-11-25T08:59:59Z", 1, No, 1},
-		{"2026-11-25T09:00:00Z", 0, Yes, 0},
+		{"2026-11-25T08:59:59Z", false, true, 6, No, 1},
+		{"2026-11-25T09:00:00Z", false, false, 0, Unknown, 0},
+		{"2026-11-25T09:00:00Z", true, true, 0, Yes, 0},
 	} {
-		a := Judge(at(tt.at), []Reading{r}, policy)
-		p := a.Pools[0]
-		if !p.Quota.Known || p.Quota.Used != tt.used || p.Ready != tt.ready || p.Failures["daily_limit"] != tt.failures {
-			t.Errorf("%s: %v, ready %s, failures %v", tt.at, p.Quota, p.Ready, p.Failures)
+		now := r
+		if tt.answered {
+			now.SignUps = &SignUps{WindowStart: at(tt.at), Confirmed: at(tt.at), Pools: r.SignUps.Pools}
+			now.Trail = &Trail{WindowStart: at(tt.at), Confirmed: at(tt.at), Complete: true}
 		}
-		if n, ok := a.Unattributed[r.Target.Key()]; !ok || n != 0 {
-			t.Errorf("%s: unattributed %v %v", tt.at, n, ok)
+		a := Judge(at(tt.at), []Reading{now}, policy)
+		p := a.Pools[0]
+		if p.Quota.Known != tt.known || p.Quota.Used != tt.used || p.Ready != tt.ready || p.Failures["daily_limit"] != tt.failures {
+			t.Errorf("%s, answered %v: %v, ready %s, failures %v", tt.at, tt.answered, p.Quota, p.Ready, p.Failures)
+		}
+		if n, ok := a.Unattributed[r.Target.Key()]; ok != tt.known || n != 0 {
+			t.Errorf("%s, answered %v: unattributed %v %v", tt.at, tt.answered, n, ok)
 		}
 	}
 }
@@ -194,7 +215,11 @@ func TestTrailCounts(t *testing.T) {
 	start, _ := policy.Window(noon)
 	r := usageRegion("111122223333", "eu-west-1", noon)
 	event := func(id, pool string, sent bool, failure FailureReason) MailEvent {
-		return MailEvent{ID: id, At: noon, PoolID: pool, Sent: sent, Failure: failure}
+		e := MailEvent{ID: id, At: noon.Add(-time.Minute), PoolID: pool, Failure: failure}
+		if sent {
+			e.Fate = Sent
+		}
+		return e
 	}
 	r.Trail = &Trail{WindowStart: start, Confirmed: noon, Complete: true, Events: []MailEvent{
 		event("1", "eu-west-1_a", true, ""), event("2", "eu-west-1_a", true, ""), event("3", "eu-west-1_a", false, FailedDailyLimit),
@@ -206,8 +231,11 @@ func TestTrailCounts(t *testing.T) {
 	if n := a.Unattributed[key]; n != 2 {
 		t.Errorf("%v unattributed, want 2", n)
 	}
+	if n := a.Undecided[key]; n != 3 {
+		t.Errorf("%v undecided, want those and the one of a pool that is not known", n)
+	}
 	p := a.Pools[0]
-	if *p.SentCloudTrail != 2 || *p.SentCloudWatch != 3 || p.Quota.Used != 2 || p.Failures[FailedDailyLimit] != 2 || len(p.Failures) != 1 {
+	if *p.SentCloudTrail != 2 || *p.SentCloudWatch != 3 || p.Quota.Used != 50 || p.Failures[FailedDailyLimit] != 2 || len(p.Failures) != 1 {
 		t.Errorf("CloudTrail %v, CloudWatch %v, used %v, failures %v", *p.SentCloudTrail, *p.SentCloudWatch, p.Quota.Used, p.Failures)
 	}
 	if ses := a.Pools[3]; ses.Failures[FailedRecipientUnverified] != 1 || ses.SentCloudTrail != nil {
@@ -233,7 +261,7 @@ func TestSharedQuotasAreSorted(t *testing.T) {
 	noon := at("2026-11-24T12:00:00Z")
 	r := usageRegion("111122223333", "us-east-1", noon)
 	other := usageRegion("111122223333", "eu-west-1", noon)
-	a := Judge(noon, []Reading{r, other}, Policy{Enabled: true, Limit: 7, Scope: ScopeAccountRegion, Reset: 9 * time.Hour})
+	a := Judge(noon, []Reading{r, other}, Policy{Enabled: true, Limit: 6, Scope: ScopeAccountRegion, Reset: 9 * time.Hour})
 	if len(a.DefaultQuotas) != 2 || a.DefaultQuotas[0].Region != "eu-west-1" || a.DefaultQuotas[1].Region != "us-east-1" {
 		t.Fatalf("%+v", a.DefaultQuotas)
 	}

@@ -22,12 +22,21 @@ type Quota struct {
 	Kind  QuotaKind
 	Known bool    // whether Limit and Used are
 	Limit float64 // e-mails; infinite when unlimited
-	Used  float64 // e-mails
+	Used  float64 // e-mails, at least
+
+	// Bounded says whether AtMost holds: No when nothing that AWS shows bounds
+	// the use from above, Unknown when it could not be read.
+	Bounded Tri
+	AtMost  float64   // e-mails; how many are used at most, never less than Used
+	AsOf    time.Time // up to when AtMost counts; zero for now
 
 	// For the default quota: when it resets, and when it was used up or will be
 	// at the present pace. Zero when unknown; Exhaustion also when the quota
 	// lasts until the reset.
 	Reset, Exhaustion time.Time
+	// Contradicted says that pools which are taken to share the default quota
+	// sent e-mails after AWS had refused one, or more than the limit.
+	Contradicted bool
 }
 
 // SendQuota returns the send quota of an SES account, from GetAccount's
@@ -36,7 +45,7 @@ func SendQuota(limit, used float64) Quota {
 	if limit < 0 {
 		limit = math.Inf(1)
 	}
-	return Quota{Kind: QuotaSend, Known: true, Limit: limit, Used: used}
+	return Quota{Kind: QuotaSend, Known: true, Limit: limit, Used: used, Bounded: Yes, AtMost: used}
 }
 
 // Unlimited reports whether the quota is known to have no limit.
@@ -45,11 +54,11 @@ func (q *Quota) Unlimited() bool { return q.Known && math.IsInf(q.Limit, 1) }
 // Finite reports whether the quota is known and has a limit.
 func (q *Quota) Finite() bool { return q.Known && !math.IsInf(q.Limit, 1) }
 
-// Headroom is how many e-mails are left, never less than none; infinite when unlimited.
+// Headroom is how many e-mails are left at most, never less than none; infinite when unlimited.
 func (q *Quota) Headroom() float64 { return max(0, q.Limit-q.Used) }
 
-// UsedRatio is the used part of the limit, 0 when unlimited and at least 1 when
-// nothing may be sent.
+// UsedRatio is the part of the limit that is used at least, 0 when unlimited and
+// at least 1 when nothing may be sent.
 func (q *Quota) UsedRatio() float64 {
 	if q.Limit <= 0 {
 		return 1
@@ -57,12 +66,18 @@ func (q *Quota) UsedRatio() float64 {
 	return q.Used / q.Limit
 }
 
-// Reached reports whether nothing is left; Unknown when the quota is unknown.
+// Reached reports whether nothing is left; Unknown between the bounds, and when
+// too little is known of the quota. Without any way to an upper bound it counts
+// as not reached: a source that AWS lacks is no reason to doubt every quota.
 func (q *Quota) Reached() Tri {
-	if !q.Known {
+	switch {
+	case q.Known && q.Used >= q.Limit:
+		return Yes
+	case q.Bounded == Yes && q.AtMost < q.Limit, q.Bounded == No && q.Known:
+		return No
+	default:
 		return Unknown
 	}
-	return Known(q.Used >= q.Limit)
 }
 
 // Scope says which user pools share one default quota. AWS's own pages disagree.

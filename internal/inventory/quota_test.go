@@ -41,15 +41,24 @@ func TestQuota(t *testing.T) {
 		headroom, ratio   float64
 		reached           Tri
 	}{
-		"unknown":    {Quota{Kind: QuotaDefault}, false, false, 0, 1, Unknown},
-		"unused":     {SendQuota(200, 0), false, true, 200, 0, No},
-		"half used":  {SendQuota(200, 100), false, true, 100, 0.5, No},
-		"almost":     {SendQuota(200, 199), false, true, 1, 0.995, No},
-		"used up":    {SendQuota(200, 200), false, true, 0, 1, Yes},
-		"overdrawn":  {SendQuota(200, 250), false, true, 0, 1.25, Yes},
-		"limit of 0": {SendQuota(0, 0), false, true, 0, 1, Yes},
-		"limit of 1": {SendQuota(1, 0), false, true, 1, 0, No},
-		"unlimited":  {SendQuota(-1, 9), true, false, infinite, 0, No},
+		"unknown":         {Quota{Kind: QuotaDefault}, false, false, 0, 1, Unknown},
+		"unused":          {SendQuota(200, 0), false, true, 200, 0, No},
+		"half used":       {SendQuota(200, 100), false, true, 100, 0.5, No},
+		"almost":          {SendQuota(200, 199), false, true, 1, 0.995, No},
+		"used up":         {SendQuota(200, 200), false, true, 0, 1, Yes},
+		"overdrawn":       {SendQuota(200, 250), false, true, 0, 1.25, Yes},
+		"limit of 0":      {SendQuota(0, 0), false, true, 0, 1, Yes},
+		"limit of 1":      {SendQuota(1, 0), false, true, 1, 0, No},
+		"unlimited":       {SendQuota(-1, 9), true, false, infinite, 0, No},
+		"surely less":     {Quota{Known: true, Limit: 50, Used: 7, Bounded: Yes, AtMost: 49}, false, true, 43, 0.14, No},
+		"perhaps as much": {Quota{Known: true, Limit: 50, Used: 7, Bounded: Yes, AtMost: 50}, false, true, 43, 0.14, Unknown},
+		"surely as much":  {Quota{Known: true, Limit: 50, Used: 50, Bounded: Yes, AtMost: 60}, false, true, 0, 1, Yes},
+		"no bound":        {Quota{Known: true, Limit: 50, Used: 7, Bounded: No}, false, true, 43, 0.14, No},
+		"no bound needed": {Quota{Known: true, Limit: 50, Used: 50, Bounded: No}, false, true, 0, 1, Yes},
+		"bound not read":  {Quota{Known: true, Limit: 50, Used: 7}, false, true, 43, 0.14, Unknown},
+		"only a bound":    {Quota{Limit: 50, Bounded: Yes, AtMost: 49}, false, false, 50, 0, No},
+		"only a wide one": {Quota{Limit: 50, Bounded: Yes, AtMost: 50}, false, false, 50, 0, Unknown},
+		"neither nor":     {Quota{Limit: 50, Bounded: No}, false, false, 50, 0, Unknown},
 	} {
 		q := &tt.quota
 		if q.Unlimited() != tt.unlimited || q.Finite() != tt.finite || q.Headroom() != tt.headroom || q.UsedRatio() != tt.ratio || q.Reached() != tt.reached {

@@ -148,8 +148,12 @@ type Reading struct {
 	// configuration set, may get before SES is asked again. They outlive their
 	// confirmation by as much more.
 	IdentityDetailsEvery time.Duration
+	// Gone are the pools that were deleted in the day of the default quota, with
+	// their settings of the past. Sorted by ID.
+	Gone []UserPool
 
 	SignUps    *SignUps    // nil when unknown, or not asked for
+	CallCounts *CallCounts // likewise
 	Trail      *Trail      // likewise
 	Reputation *Reputation // likewise
 }
@@ -199,6 +203,8 @@ type UserPool struct {
 	// other share it as long as it is current.
 	Settings  *Settings
 	Confirmed time.Time // when Settings were last known to be current; zero without them
+	// Past are the settings before those, of the day of the default quota.
+	Past []Past
 
 	Details *Details // nil as long as none was read
 }
@@ -215,9 +221,10 @@ type Settings struct {
 	AutoVerified []string // AutoVerifiedAttributes, for example email
 	// Recovery has the mechanisms of AccountRecoverySetting by priority, with a
 	// comma between two; [LegacyRecovery] without the setting. Empty is unknown.
-	Recovery string
-	EmailOTP bool // EMAIL_OTP is among Policies.SignInPolicy.AllowedFirstAuthFactors
-	MFA      Tri  // MfaConfiguration is ON or OPTIONAL
+	Recovery  string
+	EmailOTP  bool // EMAIL_OTP is among Policies.SignInPolicy.AllowedFirstAuthFactors
+	MFA       Tri  // MfaConfiguration is ON or OPTIONAL
+	PreSignUp bool // a Lambda function may confirm users who sign up (LambdaConfig.PreSignUp)
 }
 
 // SESState is the state of SES in one account and region (GetAccount).

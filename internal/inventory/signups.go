@@ -31,7 +31,10 @@ type SignUps struct {
 	Confirmed   time.Time // when everything was last read up to then
 	// Every is how far apart the listings are while there are no sign-ups. What
 	// they say outlives its confirmation by as much. Zero while there are.
-	Every  time.Duration
+	Every time.Duration
+	// Ended says that this is too old for a count. What was sent was sent all
+	// the same.
+	Ended  bool
 	Pools  []string // IDs of the pools that it is about, sorted: those without series had no sign-ups
 	Series []SignUpSeries
 }
@@ -41,6 +44,17 @@ type SignUpSeries struct {
 	PoolID, ClientID string
 	Through          time.Time // how far it was read
 	Points           []Point   // in periods of five minutes, sorted by time
+}
+
+// signUpPeriod is how far apart the points are.
+const signUpPeriod = 5 * time.Minute
+
+// mailsSignUps reports whether each sign-up that CloudWatch counts for the client
+// sent an e-mail through the built-in sender: not those by an administrator, who
+// may suppress it or choose SMS, nor those that a Lambda function may confirm,
+// nor where a phone number is verified first.
+func (s *Settings) mailsSignUps(client string) bool {
+	return s.SendsDefault() && client != AdminClient && slices.Equal(s.AutoVerified, []string{"email"}) && !s.PreSignUp
 }
 
 // CountsSignUps reports whether the sign-ups that CloudWatch counts for the

@@ -9,6 +9,7 @@ type FailureReason string
 const (
 	FailedDailyLimit          FailureReason = "daily_limit"
 	FailedRecipientUnverified FailureReason = "recipient_unverified"
+	FailedIdentityUnverified  FailureReason = "identity_unverified_at_send"
 	FailedDelivery            FailureReason = "delivery_failure"
 	FailedRoleOrPolicy        FailureReason = "role_or_policy"
 	FailedThrottled           FailureReason = "throttled"
@@ -16,7 +17,7 @@ const (
 
 // FailureReasons lists every reason.
 func FailureReasons() []FailureReason {
-	return []FailureReason{FailedDailyLimit, FailedRecipientUnverified, FailedDelivery, FailedRoleOrPolicy, FailedThrottled}
+	return []FailureReason{FailedDailyLimit, FailedRecipientUnverified, FailedIdentityUnverified, FailedDelivery, FailedRoleOrPolicy, FailedThrottled}
 }
 
 // Trail is what CloudTrail recorded since a day of the default quota began.
@@ -32,7 +33,19 @@ type Trail struct {
 // Span is a time from From to To.
 type Span struct{ From, To time.Time }
 
-// MailEvent is an event that may have sent an e-mail, or should have.
+// Fate says whether an event sent an e-mail, as far as it tells.
+type Fate int8
+
+// The fates.
+const (
+	NotSent   Fate = iota
+	Sent           // for certain
+	Simulated      // AWS answered as if there were such a user, and probably sent nothing
+	Undecided      // what the event says can be read either way
+)
+
+// MailEvent is an event that may have sent an e-mail, or should have. By which
+// sender is for the pool's settings to say.
 type MailEvent struct {
 	ID        string
 	At        time.Time
@@ -40,8 +53,7 @@ type MailEvent struct {
 	Page      bool   // a request to a hosted page
 	PoolID    string // empty when the event does not tell
 	ClientID  string
-	Sent      bool
-	Default   bool          // through the built-in sender, when it was read
+	Fate      Fate
 	Failure   FailureReason // empty when it did not fail, or for another reason
 }
 

@@ -9,7 +9,7 @@ func TestNoActionCountsTwice(t *testing.T) {
 	const pool, client = "eu-west-1_a", "web"
 	noon := at("2026-11-24T12:00:00Z")
 	event := func(id string, after time.Duration, page bool) MailEvent {
-		return MailEvent{ID: id, At: noon.Add(after), Operation: "SignUp", Page: page, PoolID: pool, ClientID: client, Sent: true}
+		return MailEvent{ID: id, At: noon.Add(after), Operation: "SignUp", Page: page, PoolID: pool, ClientID: client, Fate: Sent}
 	}
 	other := event("other", 0, false)
 	other.ClientID = "app"

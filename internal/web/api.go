@@ -69,7 +69,10 @@ type (
 	apiQuota struct {
 		Kind       string     `json:"kind"` // default or send
 		Limit      float64    `json:"limit"`
-		Used       float64    `json:"used"`
+		Used       float64    `json:"used"` // at least
+		UsedUpper  *float64   `json:"used_upper,omitempty"`
+		UpperAsOf  *time.Time `json:"used_upper_as_of,omitempty"`
+		Bounded    *bool      `json:"bounded,omitempty"` // whether there is a used_upper
 		Headroom   float64    `json:"headroom"`
 		Ratio      float64    `json:"used_ratio"`
 		Reset      *time.Time `json:"reset,omitempty"`
@@ -211,7 +214,14 @@ func quotaJSON(q *inventory.Quota) *apiQuota {
 	if !q.Finite() {
 		return nil
 	}
-	return &apiQuota{Kind: string(q.Kind), Limit: q.Limit, Used: q.Used, Headroom: q.Headroom(), Ratio: q.UsedRatio(), Reset: when(q.Reset), Exhaustion: when(q.Exhaustion)}
+	out := &apiQuota{
+		Kind: string(q.Kind), Limit: q.Limit, Used: q.Used, Bounded: tri(q.Bounded), Headroom: q.Headroom(), Ratio: q.UsedRatio(),
+		Reset: when(q.Reset), Exhaustion: when(q.Exhaustion),
+	}
+	if q.Bounded == inventory.Yes {
+		out.UsedUpper, out.UpperAsOf = &q.AtMost, when(q.AsOf)
+	}
+	return out
 }
 
 func (a *sesAccount) json() apiAccount {

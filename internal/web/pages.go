@@ -18,6 +18,7 @@ import (
 // functions are those that the templates call.
 var functions = template.FuncMap{
 	"number": number,
+	"used":   used,
 	"percent": func(ratio float64) string {
 		return strconv.FormatFloat(ratio*100, 'f', 2, 64) + " %"
 	},
@@ -55,6 +56,20 @@ func plural(n int, one, many string) string {
 		return "1 " + one
 	}
 	return number(n) + " " + many
+}
+
+// used says how many e-mails of the quota are used, as exactly as is known.
+func used(q inventory.Quota) string {
+	switch {
+	case q.Bounded != inventory.Yes:
+		return number(q.Used) + " or more"
+	case !q.Known:
+		return "at most " + number(q.AtMost)
+	case q.Used < q.AtMost:
+		return number(q.Used) + " to " + number(q.AtMost)
+	default:
+		return number(q.Used)
+	}
 }
 
 // number writes a number, or what points to one, with commas between thousands.

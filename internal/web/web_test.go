@@ -79,6 +79,7 @@ func world() *inventory.Snapshot {
 			WindowStart: start, Confirmed: now, Pools: []string{"eu-west-1_default"},
 			Series: []inventory.SignUpSeries{{PoolID: "eu-west-1_default", ClientID: "web", Points: []inventory.Point{{At: start, N: 42}}}},
 		},
+		CallCounts: &inventory.CallCounts{WindowStart: start, Confirmed: now, Listed: true, N: 1044},
 	}}, policy)
 }
 
@@ -162,7 +163,7 @@ func TestRoutes(t *testing.T) {
 		{options(t), "GET", own + "eu-west-1_default", 200, `Recovery of a forgotten password</dt><dd>verified_email &lt;b&gt; </dd>`},
 		{options(t), "GET", "/api/v1" + own + "eu-west-1_own", 200, `"recovery":["verified_email","\u003cb\u003e"],"sign_in_email":true`},
 		{options(t), "GET", "/api/v1" + own + "eu-west-1_default", 200, `"sign_in_email":false`},
-		{options(t), "GET", own + "eu-west-1_default", 200, "42 <small>of 50 e-mails, 8 left"},
+		{options(t), "GET", own + "eu-west-1_default", 200, "42 to 1,044 <small>of 50 e-mails, at most 8 left"},
 		{options(t), "GET", own + "eu-west-1_undescribed", 200, "could not be described"},
 		{options(t), "GET", own + "eu-west-1_nothing", 404, "No user pool"},
 		{options(t), "GET", "/pools/eu-west-1_own", 302, own + "eu-west-1_own"},
@@ -526,5 +527,20 @@ func BenchmarkPage(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestUsedSaysWhatIsKnown checks the words for the bounds of a quota.
+func TestUsedSaysWhatIsKnown(t *testing.T) {
+	for want, q := range map[string]inventory.Quota{
+		"7 or more":  {Known: true, Used: 7, Bounded: inventory.No},
+		"8 or more":  {Known: true, Used: 8, AtMost: 9},
+		"at most 9":  {Bounded: inventory.Yes, AtMost: 9},
+		"7 to 1,000": {Known: true, Used: 7, Bounded: inventory.Yes, AtMost: 1000},
+		"10":         inventory.SendQuota(50, 10),
+	} {
+		if got := used(q); got != want {
+			t.Errorf("%+v: %q, want %q", q, got, want)
+		}
 	}
 }
