@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
@@ -41,7 +42,7 @@ func startDemo(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	server := &http.Server{Handler: sim, ReadHeaderTimeout: headerTimeout}
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() }) // Serve returns then.
 	go func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
 	"regexp"
@@ -25,13 +24,13 @@ import (
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/exposition"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/fleet"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/httpserver"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
 )
 
 const (
 	name            = "cognito-ses-exporter"
-	shutdownTimeout = 10 * time.Second
-	headerTimeout   = 10 * time.Second
+	shutdownTimeout = 5 * time.Second // for the requests under way
 
 	// gcPercent trades processor time, of which little is used between passes,
 	// for memory, most of which is what is known of the pools.
@@ -194,7 +193,12 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 	if f.lifecycle {
 		o.Reload = reload
 	}
-	server := &http.Server{Handler: web.Handler(o), ReadHeaderTimeout: headerTimeout}
+	bounds := httpserver.Defaults(httpserver.OpenFiles())
+	for _, path := range []string{f.telemetry, "/-/healthy", "/-/ready"} {
+		bounds.Always = append(bounds.Always, f.addresses.routes+path)
+	}
+	server := httpserver.New(web.Handler(o), bounds)
+	server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
 	failed := make(chan error, 1)
 	go func() { failed <- toolkit.ListenAndServe(server, &f.web, logger) }()
 	for {
@@ -205,9 +209,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 			_ = reload(ctx) // reload logs and counts its failure.
 		case <-ctx.Done():
 			logger.Info("Stopping")
-			drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-			defer cancel()
-			return server.Shutdown(drain)
+			return httpserver.Shutdown(server, shutdownTimeout)
 		}
 	}
 }

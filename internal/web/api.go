@@ -425,7 +425,6 @@ func (s *site) json(w http.ResponseWriter, code int, data any, warnings ...strin
 		code, encoded = http.StatusInternalServerError, []byte(`{"status":"error","errorType":"internal","error":"the answer could not be encoded; see the log"}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	_, _ = w.Write(append(encoded, '\n')) // It fails only if the client has disconnected.
 }

@@ -238,8 +238,6 @@ func (s *site) renderCode(w http.ResponseWriter, code int, name, title string, d
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(code)
 	_, _ = w.Write(s.prefixed(b.Bytes())) // It fails only if the client has disconnected.
 }

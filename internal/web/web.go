@@ -66,7 +66,7 @@ func (s *site) routes() []route {
 		{"GET /runbooks", nothing, s.runbooksPage},
 		{"GET /runbooks/{id}", nothing, s.runbookPage},
 		{"GET /config", nil, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, s.o.Config()) }},
-		{"GET /static/", nil, http.StripPrefix("/static/", http.FileServerFS(static)).ServeHTTP},
+		{"GET /static/{file}", nil, asset},
 		{"GET /-/healthy", nil, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "Healthy.\n") }},
 		{"GET /-/ready", nil, s.ready},
 		{"/-/reload", nil, s.reload},
@@ -116,17 +116,51 @@ var pages = sync.OnceValue(func() map[string]*template.Template {
 func Handler(o Options) http.Handler {
 	s := &site{o: o}
 	mux := http.NewServeMux()
-	mux.Handle(o.TelemetryPath, o.Metrics)
+	mux.Handle("GET "+o.TelemetryPath, o.Metrics)
 	for _, r := range s.routes() {
 		mux.HandleFunc(r.pattern, s.checked(r.takes, r.answer))
 	}
 	if o.RoutePrefix == "" {
-		return mux
+		return secured(mux)
 	}
 	below := http.NewServeMux()
 	below.Handle(o.RoutePrefix+"/", http.StripPrefix(o.RoutePrefix, mux))
 	below.Handle("/{$}", http.RedirectHandler(o.Prefix+"/", http.StatusFound))
-	return below
+	return secured(below)
+}
+
+var securityHeaders = map[string]string{
+	"Content-Security-Policy":      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	"X-Content-Type-Options":       "nosniff",
+	"X-Frame-Options":              "DENY",
+	"Referrer-Policy":              "no-referrer",
+	"Cross-Origin-Resource-Policy": "same-origin",
+}
+
+// secured has browsers load nothing but our own files, and send nobody's requests
+// but our pages' to what changes something.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for header, value := range securityHeaders {
+			if w.Header().Get(header) == "" { // --web.config.file may have set it.
+				w.Header().Set(header, value)
+			}
+		}
+		if err := foreign.Check(r); err != nil {
+			text(w, http.StatusForbidden, "A page of another site may not do that.\n")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// foreign refuses what browsers send for pages of other sites, but for requests
+// that only read.
+var foreign = http.NewCrossOriginProtection()
+
+// asset serves our own files, and no list of them.
+func asset(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, static, r.PathValue("file"))
 }
 
 // nowhere answers what no other route does.
@@ -158,7 +192,6 @@ func (s *site) ready(w http.ResponseWriter, _ *http.Request) {
 
 func text(w http.ResponseWriter, code int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	_, _ = io.WriteString(w, body) // It fails only if the client has disconnected.
 }
