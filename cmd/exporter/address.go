@@ -40,9 +40,9 @@ func parseAddresses(external, prefix, listen string) (a addresses, err error) {
 	}
 	a.links = strings.TrimRight(u.Path, "/")
 	a.routes = strings.TrimRight(cmp.Or(prefix, a.links), "/")
-	for flag, path := range map[string]string{"external-url": a.links, "route-prefix": a.routes} {
-		if !prefixPath.MatchString(path) {
-			return a, fmt.Errorf("the path of --web.%s must consist of letters, digits and -._~/, not %q", flag, path)
+	for _, of := range []struct{ flag, path string }{{"external-url", a.links}, {"route-prefix", a.routes}} {
+		if !prefixPath.MatchString(of.path) {
+			return a, fmt.Errorf("the path of --web.%s must consist of letters, digits and -._~/, not %q", of.flag, of.path)
 		}
 	}
 	a.external = u.Scheme + "://" + u.Host + a.links
