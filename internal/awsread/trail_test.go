@@ -438,3 +438,60 @@ func TestAppClientsTakeTheirTime(t *testing.T) {
 		}
 	})
 }
+
+// TestRepeatedTokens checks that a page that leads to itself makes a count
+// incomplete, and not 0.
+func TestRepeatedTokens(t *testing.T) {
+	for _, operation := range []string{"LookupEvents", "ListMetrics", "ListUserPoolClients"} {
+		t.Run(operation, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f := parseFleet(t, "accounts: [{id: '"+hub+"', regions: {eu-west-1: {pools: [{name: built-in, traffic: {per_hour: {SignUp: 3}}}]}}}]")
+				sim := simulate(t, awssim.Options{Fleet: f, NoQuotas: true, NoDelays: true, Seed: 5})
+				time.Sleep(15 * time.Hour)
+				policy := inventory.Policy{Enabled: true, Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: 9 * time.Hour}
+				options := func(o *awsread.Options) {
+					o.Quota, o.CloudTrail, o.CloudWatch = policy, operation != "ListMetrics", operation == "ListMetrics"
+				}
+				quota := func(broken bool) inventory.Quota {
+					r := sim.reader(t, options).Read(t.Context(), target(hub), nil)
+					for api, failed := range map[string]bool{
+						inventory.APICloudTrail: operation != "ListMetrics", inventory.APICloudWatch: operation == "ListMetrics",
+					} {
+						if o, ok := r.Outcome(api); ok && broken && (o.Class != inventory.OK) != failed {
+							t.Errorf("%+v", o)
+						}
+					}
+					return inventory.Judge(time.Now(), []inventory.Reading{r}, policy).Pools[0].Quota
+				}
+				if q := quota(false); !q.Known || q.Used == 0 {
+					t.Fatalf("%+v", q)
+				}
+				sim.fault(t, awssim.Fault{Kind: "repeat", Operation: operation})
+				if q := quota(true); q.Known || q.Used != 0 || q.Reached() != inventory.Unknown {
+					t.Errorf("%+v", q)
+				}
+			})
+		})
+	}
+}
+
+// TestCloudTrailInTrouble checks that CloudTrail is not up when it hangs or
+// throttles, also when the time of the pass is over first.
+func TestCloudTrailInTrouble(t *testing.T) {
+	for kind, want := range map[string]inventory.Class{"timeout": inventory.Timeout, "throttle": inventory.Throttled} {
+		t.Run(kind, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				sim := simulate(t, awssim.Options{NoQuotas: true})
+				reader := sim.reader(t, func(o *awsread.Options) { everything(o); o.RequestTimeout = 10 * time.Second })
+				sim.fault(t, awssim.Fault{Kind: kind, Operation: "LookupEvents"})
+				time.Sleep(15 * time.Hour)
+				ctx, cancel := context.WithTimeout(t.Context(), 18*time.Second) // CloudTrail may have half of it.
+				defer cancel()
+				r := reader.Read(ctx, target(hub), nil)
+				if allOK(t, r); class(t, r, inventory.APICloudTrail) != want || r.Trail != nil && r.Trail.Complete {
+					t.Errorf("%+v, %+v", r.Outcomes, r.Trail)
+				}
+			})
+		})
+	}
+}
