@@ -50,6 +50,7 @@ type Plan struct {
 	StaleAfter time.Duration      // how long facts outlive their last confirmation
 	ReadyAfter time.Duration      // after which the collector is ready although targets are still to be read; 0 waits for all
 	Tags       []TagLabel
+	Fleet      Fleet            // the accounts that the targets are of
 	Quota      inventory.Policy // of the built-in sender
 	Rules      *rules.Set       // nil judges nothing
 
@@ -88,8 +89,9 @@ type Collector struct {
 	passes   sync.WaitGroup  // the targets' goroutines; added to under the mutex
 	began    time.Time       // when Run did
 	targets  map[targetKey]*target
-	accounts map[string]*account // by ID; empty for the ambient account while that is not known
-	ambient  string              // the ID of the ambient account, once it is known
+	index    map[string][]*target // the targets by AccountID as it is planned, sorted
+	accounts map[string]*account  // by ID; empty for the ambient account while that is not known
+	ambient  string               // the ID of the ambient account, once it is known
 	// passing holds, for each account and region that was ever read, what a pass
 	// over it takes: there is one at a time.
 	passing map[inventory.Key]chan struct{}
@@ -99,6 +101,7 @@ type Collector struct {
 type plan struct {
 	Plan
 	families *exposition.Families
+	members  *exposition.Piece // what is known of the accounts
 }
 
 // New returns a collector that has not read anything.
@@ -106,12 +109,12 @@ func New(o Options, p Plan) (*Collector, error) {
 	c := &Collector{
 		reader: o.Reader, logger: o.Logger, self: o.Self,
 		ready: make(chan struct{}), wake: make(chan struct{}, 1),
-		targets: map[targetKey]*target{}, accounts: map[string]*account{}, passing: map[inventory.Key]chan struct{}{},
+		targets: map[targetKey]*target{}, index: map[string][]*target{}, accounts: map[string]*account{}, passing: map[inventory.Key]chan struct{}{},
 	}
 	if err := c.Apply(p); err != nil {
 		return nil, err
 	}
-	c.published.Store(c.plan.join(nil, time.Now(), nil, targetCounts{pending: len(p.Targets)}))
+	c.published.Store(c.plan.join(nil, time.Now(), nil, c.count()))
 	return c, nil
 }
 
@@ -125,20 +128,42 @@ func (c *Collector) Apply(next Plan) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var families *exposition.Families
-	if c.plan != nil && slices.Equal(c.plan.Tags, next.Tags) {
-		families = c.plan.families
+	before := c.plan
+	if before != nil && slices.Equal(before.Tags, next.Tags) && slices.Equal(before.Fleet.Tags, next.Fleet.Tags) {
+		c.plan = &plan{Plan: next, families: before.families}
 	} else {
-		var err error
-		if families, err = expositionFamilies(next.Tags); err != nil {
+		families, err := expositionFamilies(next.Tags, next.Fleet.Tags)
+		if err != nil {
 			return err
 		}
+		c.plan = &plan{Plan: next, families: families}
 	}
-	c.plan = &plan{next, families}
+	if err := c.plan.complete(c.ambient); err != nil {
+		c.plan = before
+		return err
+	}
 	c.retarget()
 	for _, a := range c.accounts {
 		a.dirty = true
 	}
+	c.signal()
+	return nil
+}
+
+// Retarget replaces the targets and what is known of their accounts, and leaves
+// the rest of the plan as it is: accounts that stay as they were are not judged
+// anew.
+func (c *Collector) Retarget(targets []inventory.Target, f Fleet) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := *c.plan
+	f.Tags = c.plan.Fleet.Tags
+	next.Targets, next.Fleet = targets, f
+	if err := next.complete(c.ambient); err != nil {
+		return err
+	}
+	c.plan = &next
+	c.retarget()
 	c.signal()
 	return nil
 }

@@ -55,6 +55,8 @@ func familiesText(t *testing.T, p Plan, j *rules.Judgement, counts targetCounts,
 	piece, err := fs.Build(func(i int, emit exposition.Emit) {
 		if f := families[i]; f.Total != nil {
 			f.Total(&totals{j, counts, &p}, Emit(emit))
+		} else if f.Members != nil {
+			f.Members(&p.Fleet, Emit(emit))
 		} else {
 			for n, a := range j.Accounts {
 				v := p.view(a, j.Each[n])

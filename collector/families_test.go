@@ -174,11 +174,28 @@ func TestFamilies(t *testing.T) {
 		Runbook: func(id string) string { return "https://exporter/runbooks/" + id },
 	}
 	world := familyWorld(t)
+	const why = `role "cognito" is missing`
+	p.Fleet = Fleet{
+		Members: []inventory.Member{
+			{ID: "111122223333", Name: `main "<b>"`, Unit: "Workloads/Prod", Tags: map[string]string{"env": "prod", "hidden": "x"}},
+			{ID: "222222222222", Name: "old", Coverage: inventory.CoverageSuspended},
+			{ID: "333333333333", Coverage: inventory.CoverageExcluded},
+			{ID: "444455556666", Name: "other", Failure: &inventory.Failure{Class: inventory.Denied, Message: why}},
+			{ID: "", Coverage: inventory.CoveragePending},
+		},
+		Tags:           []TagLabel{{"env", "tag_env"}},
+		Organization:   &inventory.Outcome{Class: inventory.Throttled, Message: "slow", LastSuccess: noon.Add(-time.Hour)},
+		UnknownRegions: map[string]int{"eu-new-9": 2},
+	}
+	var covered []inventory.MemberStatus
+	for _, m := range p.Fleet.Members {
+		covered = append(covered, m.Cover(nil))
+	}
 	for subject, families := range map[string][]Family{
 		"pools": poolFamilies, "pool-quotas": poolQuotaFamilies, "accounts": accountFamilies, "default-quotas": defaultQuotaFamilies,
-		"identities": identityFamilies, "findings": findingFamilies, "problems": problemFamilies, "targets": targetFamilies, "clocks": clockFamilies,
+		"identities": identityFamilies, "findings": findingFamilies, "problems": problemFamilies, "targets": targetFamilies, "clocks": clockFamilies, "fleet": fleetFamilies,
 	} {
-		got := familiesText(t, p, world, targetCounts{read: 4, failing: 2, pending: 1}, families)
+		got := familiesText(t, p, world, targetCounts{read: 4, failing: 2, pending: 1, coverage: covered}, families)
 		for _, f := range families {
 			if name := namespace + "_" + f.Name; !strings.Contains(got, "\n"+name+"{") && !strings.Contains(got, "\n"+name+" ") {
 				t.Errorf("%s has no sample", name)

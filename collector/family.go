@@ -33,6 +33,8 @@ type Family struct {
 	// Total emits the samples over all accounts. A family has one of the two,
 	// or none when [Self] counts it.
 	Total func(t *totals, emit Emit)
+	// Members emits what is known of the accounts, whether they are read or not.
+	Members func(f *Fleet, emit Emit)
 }
 
 // Emit takes one sample.
@@ -56,7 +58,7 @@ type totals struct {
 }
 
 // Families is the registry of the metrics of a publication, in the order of documentation.
-var Families = slices.Concat(poolFamilies, poolQuotaFamilies, accountFamilies, defaultQuotaFamilies, identityFamilies, findingFamilies, problemFamilies, targetFamilies, clockFamilies)
+var Families = slices.Concat(poolFamilies, poolQuotaFamilies, accountFamilies, defaultQuotaFamilies, identityFamilies, findingFamilies, problemFamilies, targetFamilies, clockFamilies, fleetFamilies)
 
 var (
 	accountLabels  = []string{"account_id", "region"}

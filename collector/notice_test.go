@@ -39,7 +39,7 @@ func TestSelf(t *testing.T) {
 		s.Reloaded(true)
 		time.Sleep(1500 * time.Millisecond)
 		s.Reloaded(false)
-		families, err := expositionFamilies(nil)
+		families, err := expositionFamilies(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -127,19 +127,6 @@ var clockFamilies = []Family{
 		Samples: func(v *accountView, emit Emit) { emitTri(emit, v.Readable(), v.ID) },
 	},
 	{
-		Name: "exporter_accounts", Labels: []string{"state"}, Unit: "accounts",
-		Help: "How many accounts are configured, by state, as by cognito_ses_exporter_account_readable; pending are those that are still to be read for the first time.",
-		Total: func(t *totals, emit Emit) {
-			states := map[inventory.Tri]int{}
-			for _, a := range t.Accounts {
-				states[a.Readable()]++
-			}
-			emit(float64(states[inventory.Yes]), "readable")
-			emit(float64(states[inventory.No]), "unreadable")
-			emit(float64(states[inventory.Unknown]), "pending")
-		},
-	},
-	{
 		Name: "exporter_blind_ratio", Unit: "ratio",
 		Help:  "Which part of the accounts may be unreadable before the exporter counts as blind: alerts.blind_ratio of the configuration.",
 		Total: func(t *totals, emit Emit) { emit(t.plan.BlindRatio) },

@@ -26,6 +26,7 @@ const publishPause = 200 * time.Millisecond
 type publication struct {
 	*rules.Judgement
 	exposition *exposition.Exposition
+	coverage   []inventory.MemberStatus
 }
 
 // piece is an account's finished part of a publication; it does not change.
@@ -194,7 +195,7 @@ func (c *Collector) publish(last, now time.Time) {
 	next := p.join(before, now, pieces, counts)
 	c.logRules(before.Judgement, next.Judgement)
 	c.published.Store(next)
-	if !c.Ready() && (counts.pending == 0 || p.ReadyAfter > 0 && !now.Before(c.began.Add(p.ReadyAfter))) {
+	if !c.Ready() && (counts.pending == 0 && !p.Fleet.Pending || p.ReadyAfter > 0 && !now.Before(c.began.Add(p.ReadyAfter))) {
 		close(c.ready)
 	}
 }
@@ -235,7 +236,7 @@ func (c *Collector) jobs(last, now time.Time) ([]*work, *plan, targetCounts) {
 				continue
 			}
 			r := *t.reading
-			r.Target.AccountID, r.Target.AccountName = id, t.AccountName // They may have become known, or others, since.
+			r.Target.AccountID, r.Target.AccountName, r.Target.AccountTags = id, t.AccountName, t.AccountTags // They may have become known, or others, since.
 			w.readings = append(w.readings, r)
 		}
 		a.dirty, a.news = false, false
@@ -435,7 +436,10 @@ func (c *Collector) settle(w *work) {
 }
 
 // targetCounts are the planned targets by how they are read.
-type targetCounts struct{ read, pending, failing int }
+type targetCounts struct {
+	read, pending, failing int
+	coverage               []inventory.MemberStatus // of the accounts
+}
 
 // count counts the planned targets. The caller holds the lock.
 func (c *Collector) count() (n targetCounts) {
@@ -452,6 +456,7 @@ func (c *Collector) count() (n targetCounts) {
 			n.read++
 		}
 	}
+	n.coverage = c.cover()
 	return n
 }
 
@@ -467,7 +472,7 @@ func (p *plan) join(before *publication, now time.Time, pieces []*piece, counts 
 			}
 		}
 	}
-	next := &publication{Judgement: p.Rules.Join(inventory.Join(now, accounts), each)}
+	next := &publication{Judgement: p.Rules.Join(inventory.Join(now, accounts), each), coverage: counts.coverage}
 	t := &totals{next.Judgement, counts, &p.Plan}
 	total, err := p.families.Build(func(i int, emit exposition.Emit) {
 		if f := &Families[i]; f.Total != nil {
@@ -481,7 +486,7 @@ func (p *plan) join(before *publication, now time.Time, pieces []*piece, counts 
 	if before != nil {
 		previous = before.exposition
 	}
-	next.exposition = p.families.Join(previous, append(rendered, total))
+	next.exposition = p.families.Join(previous, append(rendered, total, p.members))
 	return next
 }
 
@@ -502,12 +507,16 @@ func (c *Collector) logRules(before, now *rules.Judgement) {
 }
 
 // expositionFamilies are the families with the tags' labels.
-func expositionFamilies(tags []TagLabel) (*exposition.Families, error) {
+func expositionFamilies(tags, accountTags []TagLabel) (*exposition.Families, error) {
 	all := make([]exposition.Family, 0, len(Families))
 	for _, f := range Families {
 		labels := f.Labels
+		own := tags
+		if f.Members != nil {
+			own = accountTags
+		}
 		if f.Tagged {
-			for _, t := range tags {
+			for _, t := range own {
 				labels = with(labels, t.Label)
 			}
 		}

@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -43,7 +44,10 @@ func (c *Collector) retarget() {
 		planned[k] = true
 		slot := c.plan.Interval / time.Duration(len(c.plan.Targets)) * time.Duration(i)
 		if t := c.targets[k]; t != nil && !t.SESOnly {
-			t.AccountName = in.AccountName
+			if t.AccountName != in.AccountName || !maps.Equal(t.AccountTags, in.AccountTags) {
+				t.AccountName, t.AccountTags = in.AccountName, in.AccountTags
+				c.touch(c.accountID(t)).dirty = true
+			}
 			c.reschedule(t, now)
 			continue
 		}
@@ -88,7 +92,10 @@ func (c *Collector) reschedule(t *target, now time.Time) {
 func (c *Collector) add(in inventory.Target, due, slot time.Time) {
 	t := &target{Target: in, wake: make(chan struct{}, 1), due: due, slot: slot}
 	c.targets[keyOf(in)] = t
-	c.touch(c.accountID(t))
+	own := c.index[t.AccountID]
+	at, _ := slices.BinarySearchFunc(own, t, compareTargets)
+	c.index[t.AccountID] = slices.Insert(own, at, t)
+	c.touch(c.accountID(t)).dirty = true
 	c.start(t)
 }
 
@@ -108,8 +115,18 @@ func (c *Collector) remove(t *target) {
 		t.stop()
 	}
 	delete(c.targets, keyOf(t.Target))
-	c.touch(c.accountID(t))
+	own := slices.DeleteFunc(c.index[t.AccountID], func(o *target) bool { return o == t })
+	if c.index[t.AccountID] = own; len(own) == 0 {
+		delete(c.index, t.AccountID)
+	}
+	c.touch(c.accountID(t)).dirty = true
+	k := inventory.Key{AccountID: c.accountID(t), Region: t.Region}
+	if len(c.passing[k]) == 0 { // A pass that is about to begin sees that its target has ended.
+		delete(c.passing, k)
+	}
 }
+
+func compareTargets(a, b *target) int { return a.Key().Compare(b.Key()) }
 
 // accountID returns the ID of the target's account, as far as it is known.
 func (c *Collector) accountID(t *target) string {
@@ -121,13 +138,14 @@ func (c *Collector) accountID(t *target) string {
 
 // of returns the targets of the account, sorted. The caller holds the lock.
 func (c *Collector) of(account string) []*target {
-	var own []*target
-	for _, t := range c.targets {
-		if c.accountID(t) == account {
-			own = append(own, t)
-		}
+	if account == "" && c.ambient != "" {
+		return nil // They are that account's.
 	}
-	slices.SortFunc(own, func(a, b *target) int { return a.Key().Compare(b.Key()) })
+	own := slices.Clone(c.index[account])
+	if account == c.ambient && account != "" {
+		own = append(own, c.index[""]...)
+		slices.SortFunc(own, compareTargets)
+	}
 	return own
 }
 
@@ -150,22 +168,23 @@ func (c *Collector) followSenders(account string) {
 	own := c.of(account)
 	var planned []inventory.Target
 	var name, role string
+	var tags map[string]string
 	for _, t := range own {
 		if !t.SESOnly {
 			in := t.Target
 			in.AccountID = account
 			planned = append(planned, in)
-			name, role = in.AccountName, in.Role
+			name, role, tags = in.AccountName, in.Role, in.AccountTags
 		}
 	}
 	now := time.Now()
 	wanted := map[targetKey]bool{}
 	for _, in := range inventory.SESOnlyTargets(c.needs(account), planned) {
-		in.AccountName, in.Role = name, role
+		in.AccountName, in.Role, in.AccountTags = name, role, tags
 		k := keyOf(in)
 		wanted[k] = true
 		if t := c.targets[k]; t != nil {
-			t.AccountName = in.AccountName
+			t.AccountName, t.AccountTags = in.AccountName, in.AccountTags
 		} else {
 			c.add(in, now, now)
 		}
@@ -247,6 +266,10 @@ func (c *Collector) pass(ctx context.Context, t *target) {
 	c.log(prev, &reading)
 	if t.AccountID == "" && reading.Target.AccountID != "" && c.ambient == "" {
 		c.ambient = reading.Target.AccountID
+		known := *c.plan
+		if known.complete(c.ambient) == nil { // Else the accounts are shown as they were.
+			c.plan = &known
+		}
 		c.touch("")
 	}
 	id := c.accountID(t)

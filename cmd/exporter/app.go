@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +13,7 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/collector"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/fleet"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
 )
@@ -39,10 +37,11 @@ type app struct {
 	modesMu sync.Mutex      // guards what follows
 	modes   map[string]bool // unknown ones that were logged
 
-	reloading sync.Mutex // one reload at a time; guards what follows
-	reader    *awsread.Reader
-	collector *collector.Collector // nil before the first load
-	done      chan struct{}        // closed when the collector has ended
+	reloading sync.Mutex      // one reload at a time; guards what follows
+	reader    *awsread.Reader // nil before the first load, as what follows
+	fleet     *fleet.Fleet
+	collector *collector.Collector
+	running   sync.WaitGroup // the collector and the fleet
 }
 
 func newApp(load func() (*settings, error), logger *slog.Logger, registry *prometheus.Registry, demo bool) *app {
@@ -75,20 +74,18 @@ func (a *app) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reader, plan, err := a.plan(ctx, s)
+	plan, err := a.configure(ctx, s)
 	if err != nil {
 		return err
 	}
 	if a.collector == nil {
-		c, err := collector.New(collector.Options{Reader: reader, Logger: a.logger, Self: a.self}, plan)
+		c, err := collector.New(collector.Options{Reader: a.reader, Logger: a.logger, Self: a.self}, plan)
 		if err != nil {
 			return err
 		}
-		a.reader, a.collector, a.done = reader, c, make(chan struct{})
-		go func() {
-			defer close(a.done)
-			_ = c.Run(ctx) // It ends only with its context.
-		}()
+		a.collector = c
+		a.running.Go(func() { _ = c.Run(ctx) }) // It ends only with its context.
+		a.running.Go(func() { a.fleet.Run(ctx) })
 		go func() {
 			select {
 			case <-c.Done():
@@ -100,9 +97,9 @@ func (a *app) apply(ctx context.Context) error {
 		if err := a.collector.Apply(plan); err != nil {
 			return err
 		}
-		a.reader.Update(a.readerOptions(s.config))
 		a.logger.Info("The new configuration is active")
 	}
+	a.announce(s.config)
 	for _, r := range s.rules.Rules() {
 		if r.Enabled {
 			a.self.RuleFailed(r.ID, 0)
@@ -112,44 +109,16 @@ func (a *app) apply(ctx context.Context) error {
 	return nil
 }
 
-// plan returns what reads AWS by the settings, the present reader if there is
-// one, and what is to be collected with it.
-func (a *app) plan(ctx context.Context, s *settings) (*awsread.Reader, collector.Plan, error) {
-	c, reader := s.config, a.reader
-	if reader == nil {
-		var err error
-		if reader, err = awsread.New(ctx, a.readerOptions(c)); err != nil {
-			return nil, collector.Plan{}, err
-		}
-	}
-	roles := map[string]string{}
-	for _, account := range c.Accounts {
-		roles[account.ID] = account.RoleARN
-	}
-	targets := slices.DeleteFunc(c.Targets(), func(t inventory.Target) bool { return !s.shard.Has(t.AccountID) })
-	for i := range targets {
-		t := &targets[i]
-		t.Role = roles[t.AccountID]
-		if t.Region == "" {
-			t.Region = reader.Region()
-		}
-		if t.Region == "" {
-			return nil, collector.Plan{}, errors.New("no region: set AWS_REGION, or list regions in the file that --config.file names")
-		}
-		if p := inventory.Partition(t.Region); !inventory.HasPools(p) {
-			return nil, collector.Plan{}, fmt.Errorf("region %s is in partition %s, which has no Cognito user pools", t.Region, p)
-		}
-	}
-	tags := make([]collector.TagLabel, 0, len(c.Tags))
-	for _, t := range c.TagLabels() {
-		tags = append(tags, collector.TagLabel(t))
-	}
-	return reader, collector.Plan{
-		Targets: targets, Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout),
+// plan returns what is to be collected by the settings, as far as the accounts
+// and regions are known.
+func (a *app) plan(s *settings) collector.Plan {
+	c, view := s.config, a.fleet.View()
+	return collector.Plan{
+		Targets: view.Targets, Fleet: fleetOf(c, view), Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout),
 		Clocks: clocks(c), Links: a.links(s), BlindRatio: c.Alerts.BlindRatio,
-		StaleAfter: time.Duration(c.StaleAfter), ReadyAfter: time.Duration(c.ReadyAfter), Tags: tags, Quota: c.Policy(), Rules: s.rules,
+		StaleAfter: time.Duration(c.StaleAfter), ReadyAfter: time.Duration(c.ReadyAfter), Tags: tagLabels(c.TagLabels()), Quota: c.Policy(), Rules: s.rules,
 		AllIdentities: c.Identities.Show == config.ShowAll, ShowIdentity: c.Identities.Matches, MaxIdentities: c.Identities.Max,
-	}, nil
+	}
 }
 
 // links lead to the exporter's pages and to what the configuration names.
@@ -180,13 +149,19 @@ func clocks(c *config.Config) []collector.Clock {
 	}
 }
 
-func (a *app) readerOptions(c *config.Config) awsread.Options {
-	accounts := make([]awsread.Account, 0, len(c.Accounts))
+// readerOptions says how to read by the configuration, with the roles of
+// accounts that were discovered, by ID.
+func (a *app) readerOptions(c *config.Config, discovered map[string]string) awsread.Options {
+	accounts := make([]awsread.Account, 0, len(c.Accounts)+len(discovered))
 	for _, account := range c.Accounts {
 		accounts = append(accounts, awsread.Account{ID: account.ID, RoleARN: account.RoleARN, ExternalID: string(account.ExternalID)})
 	}
+	o := &c.Organization
+	for id, role := range discovered {
+		accounts = append(accounts, awsread.Account{ID: id, RoleARN: role, ExternalID: string(o.ExternalID)})
+	}
 	opts := awsread.Options{
-		Accounts: accounts, STSRegion: c.STSRegion, Observe: a.observe, Progress: a.described, HTTPClient: a.client,
+		Accounts: accounts, Organization: awsread.Account{RoleARN: o.RoleARN, ExternalID: string(o.ExternalID)}, STSRegion: c.STSRegion, Observe: a.observe, Progress: a.described, HTTPClient: a.client,
 		Panicked: func(call string, stack []byte) {
 			a.logger.Error("An AWS call panicked", "err", call, "stack", string(stack))
 		},
@@ -229,14 +204,8 @@ func (a *app) unknownMode(t inventory.Target, poolID, mode string) {
 		"mode", mode, "account_id", t.AccountID, "region", t.Region, "user_pool_id", poolID)
 }
 
-// stop waits until the collector has ended, after its context has.
-func (a *app) stop() {
-	a.reloading.Lock()
-	defer a.reloading.Unlock()
-	if a.done != nil {
-		<-a.done
-	}
-}
+// stop waits until all has ended, after its context has.
+func (a *app) stop() { a.running.Wait() }
 
 // redacted is the configuration in force without its secrets.
 func (a *app) redacted() string { return a.config.Load().Redacted() }

@@ -43,17 +43,21 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	}
 	p := newProgress()
 	a.called, a.described = p.called, p.described
-	reader, plan, err := a.plan(ctx, s)
-	if err != nil {
+	if _, err := a.configure(ctx, s); err != nil {
 		return fail(exitUsage, err)
 	}
+	plan, err := a.find(ctx, s)
+	if err != nil {
+		return fail(exitUnjudged, err)
+	}
 	p.show(stderr, len(plan.Targets))
-	readings := collector.ReadOnce(ctx, watched{reader, p}, plan, p.finished)
+	readings := collector.ReadOnce(ctx, watched{a.reader, p}, plan, p.finished)
 	p.end()
 	if ctx.Err() != nil {
 		return fail(exitUnjudged, ctx.Err())
 	}
 	r := newReport(s.rules.Judge(inventory.New(time.Now(), readings, plan.Quota)), f)
+	r.Unreadable = append(r.Unreadable, notFound(plan.Fleet.Members)...)
 	for _, u := range r.Unreadable {
 		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, plain(u.Message))
 	}
@@ -78,6 +82,16 @@ type unreadable struct {
 	API         string `json:"api"`
 	Class       string `json:"class"`
 	Message     string `json:"message"`
+}
+
+// notFound lists the accounts whose regions could not all be found.
+func notFound(members []inventory.Member) (all []unreadable) {
+	for _, m := range members {
+		if m.Failure != nil {
+			all = append(all, unreadable{AccountID: m.ID, AccountName: m.Name, API: "account", Class: string(m.Failure.Class), Message: strings.TrimSpace(m.Failure.Message)})
+		}
+	}
+	return all
 }
 
 // notRead lists what could not be read, each common cause once. A region that

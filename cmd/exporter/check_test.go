@@ -82,11 +82,14 @@ func TestEveryRuleHasItsDemoPool(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		reader, plan, err := a.plan(t.Context(), s)
+		if _, err := a.configure(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := a.find(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		readings := collector.ReadOnce(t.Context(), reader, plan, nil)
+		readings := collector.ReadOnce(t.Context(), a.reader, plan, nil)
 		judged := s.rules.Judge(inventory.New(time.Now(), readings, plan.Quota))
 		// AWS has to be gone for a while for these, which a fleet cannot show.
 		never := []string{"facts-stale"}

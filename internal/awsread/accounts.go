@@ -2,15 +2,12 @@ package awsread
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	awsaccount "github.com/aws/aws-sdk-go-v2/service/account"
-	"github.com/aws/aws-sdk-go-v2/service/account/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
@@ -63,11 +60,17 @@ func (r *Reader) account(t inventory.Target) *account {
 	key := accountKey{conf.RoleARN, inventory.Partition(t.Region)}
 	a, ok := r.accounts[key]
 	if !ok {
-		a = &account{reader: r, conf: conf, region: r.stsRegion(t.Region), places: map[string]*place{}, calls: map[string]*sharedCall{}}
-		if conf.RoleARN != "" {
-			a.session = newSession(sts.NewFromConfig(a.config(inventory.APISTS, a.region, nil)), conf)
-		}
+		a = r.newAccount(conf, t.Region)
 		r.accounts[key] = a
+	}
+	return a
+}
+
+// newAccount makes an account in the region's partition.
+func (r *Reader) newAccount(conf Account, region string) *account {
+	a := &account{reader: r, conf: conf, region: r.stsRegion(region), places: map[string]*place{}, calls: map[string]*sharedCall{}}
+	if conf.RoleARN != "" {
+		a.session = newSession(sts.NewFromConfig(a.config(inventory.APISTS, a.region, nil)), conf)
 	}
 	return a
 }
@@ -260,38 +263,6 @@ func (a *account) off(ctx context.Context, region string) bool {
 	}
 	err := a.regionsErr
 	return classOf(err) == inventory.Denied && !isBadToken(err) && !isExpired(err) // Else it is the credentials, or not known.
-}
-
-// listRegions asks which regions are on. A failure leaves the list as it was.
-func (a *account) listRegions(ctx context.Context) error {
-	on := map[string]bool{}
-	var err error
-	pages := awsaccount.NewListRegionsPaginator(awsaccount.NewFromConfig(a.config("account", a.region, nil)), &awsaccount.ListRegionsInput{
-		MaxResults: aws.Int32(50),
-		RegionOptStatusContains: []types.RegionOptStatus{
-			types.RegionOptStatusEnabled, types.RegionOptStatusEnabledByDefault, types.RegionOptStatusEnabling,
-		},
-	}, func(o *awsaccount.ListRegionsPaginatorOptions) { o.StopOnDuplicateToken = true })
-	for err == nil && pages.HasMorePages() {
-		var page *awsaccount.ListRegionsOutput
-		if page, err = pages.NextPage(ctx); err == nil {
-			for _, region := range page.Regions {
-				on[aws.ToString(region.RegionName)] = true
-			}
-		}
-	}
-	if err == nil && len(on) == 0 {
-		err = errMalformed // Some regions cannot be off.
-	}
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return err // Nobody waited for it any more, which says nothing of AWS.
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.regionsErr, a.regionsDue = err, time.Now().Add(regionsRetry); err == nil {
-		a.regions, a.regionsDue = on, time.Now().Add(regionsAge)
-	}
-	return err
 }
 
 // session holds the credentials of an assumed role. They are renewed a minute

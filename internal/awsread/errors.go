@@ -29,7 +29,7 @@ var classByCode = func() map[string]inventory.Class {
 			"InvalidClientTokenId SignatureDoesNotMatch InvalidSignatureException IncompleteSignature ExpiredToken ExpiredTokenException " +
 			"MissingAuthenticationToken MissingAuthenticationTokenException OptInRequired InvalidIdentityToken",
 		inventory.RegionDisabled: "RegionDisabledException",
-		inventory.NotFound:       "NotFoundException ResourceNotFoundException",
+		inventory.NotFound:       "NotFoundException ResourceNotFoundException ParentNotFoundException TargetNotFoundException AWSOrganizationsNotInUseException",
 		inventory.Invalid: "ValidationException ValidationError InvalidParameterException BadRequestException InvalidAction " +
 			"UnknownOperationException",
 		inventory.Unavailable: "InternalErrorException InternalFailure InternalServerError ServiceUnavailable ServiceUnavailableException",

@@ -3,6 +3,7 @@ package awsread_test
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -58,15 +59,17 @@ func actions(t *testing.T, file string) []string {
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	reads := regexp.MustCompile(`^((Get|List|Describe|Lookup)[A-Z]\w*|AssumeRole)$`)
-	var reader, hub []string
+	var reader, hub, discovery []string
 	for service, operations := range awsread.Operations() {
 		for _, operation := range operations {
 			if !reads.MatchString(operation) {
 				t.Errorf("%s:%s does not look like reading", service, operation)
 			}
-			switch operation {
-			case "GetCallerIdentity": // It needs no permission.
-			case "AssumeRole":
+			switch {
+			case operation == "GetCallerIdentity": // It needs no permission.
+			case service == inventory.APIOrganizations:
+				discovery = append(discovery, service+":"+operation)
+			case operation == "AssumeRole":
 				hub = append(hub, service+":"+operation)
 			default:
 				reader = append(reader, service+":"+operation)
@@ -75,7 +78,8 @@ func TestPolicies(t *testing.T) {
 	}
 	slices.Sort(reader)
 	slices.Sort(hub)
-	for file, want := range map[string][]string{"iam-policy.json": reader, "hub-policy.json": hub} {
+	slices.Sort(discovery)
+	for file, want := range map[string][]string{"iam-policy.json": reader, "hub-policy.json": hub, "discovery-policy.json": discovery} {
 		if got := actions(t, file); !slices.Equal(got, want) {
 			t.Errorf("%s allows %v,\nwhat is called is %v", file, got, want)
 		}
@@ -97,7 +101,7 @@ func TestOperations(t *testing.T) {
 				t.Errorf("%s:%s is not on the list", a.Service, a.Operation)
 			}
 		}
-		for _, service := range []string{"account", "cognito-idp", "ses", "sts"} {
+		for _, service := range []string{"account", "cognito-idp", "organizations", "ses", "sts"} {
 			for _, operation := range awsread.Operations()[service] {
 				if operation == "ListUserPoolClients" { // Only for what CloudTrail tells.
 					continue
@@ -121,5 +125,15 @@ func everyOperation(t *testing.T) (*simulation, []awsread.Attempt) {
 	reader.Read(t.Context(), target(hub, "shaky.example"), nil)
 	reader.Read(t.Context(), target(staging), nil)
 	reader.Read(t.Context(), inventory.Target{AccountID: hub, Region: "me-south-1"}, nil)
+	// An account that moves while the units are listed is asked for by itself.
+	sim.spoilt(func(operation string, _ []byte, _ func() []byte) (int, string) {
+		if operation == "ListAccountsForParent" {
+			return http.StatusOK, `{"Accounts": []}`
+		}
+		return 0, ""
+	})
+	if _, err := reader.Organization(t.Context(), true, true); err != nil {
+		t.Error(err)
+	}
 	return sim, slices.Collect(maps.Keys(seen.n))
 }

@@ -29,8 +29,11 @@ func Operations() map[string][]string {
 		inventory.APICloudTrail: {"LookupEvents"},
 		inventory.APICloudWatch: {"GetMetricData", "ListMetrics"},
 		inventory.APICognito:    {"DescribeUserPool", "GetLogDeliveryConfiguration", "GetUserPoolMfaConfig", "ListUserPoolClients", "ListUserPools"},
-		inventory.APISES:        {"GetAccount", "GetConfigurationSet", "GetEmailIdentity", "ListEmailIdentities"},
-		inventory.APISTS:        {"AssumeRole", "GetCallerIdentity"},
+		inventory.APIOrganizations: {
+			"ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent", "ListParents", "ListRoots", "ListTagsForResource",
+		},
+		inventory.APISES: {"GetAccount", "GetConfigurationSet", "GetEmailIdentity", "ListEmailIdentities"},
+		inventory.APISTS: {"AssumeRole", "GetCallerIdentity"},
 	}
 }
 
@@ -40,6 +43,7 @@ type HTTPClient = aws.HTTPClient
 // Options configure a Reader.
 type Options struct {
 	Accounts       []Account          // accounts that are not listed use the ambient credentials
+	Organization   Account            // of the organization's management account, or a delegated administrator; only for [Reader.Organization]
 	STSRegion      string             // for its partition; empty: the ambient region where STS cannot be off, else another
 	Budgets        map[string]float64 // requests per second by API, per account and region; for ses per operation; not for sts
 	DescribeMaxAge time.Duration      // how old a pool's settings may get before they are read again
@@ -93,8 +97,9 @@ type Reader struct {
 	http *swapClient // nil with Options.HTTPClient
 
 	odd      sync.Map   // shapes of events that Options.Odd was called with
-	mu       sync.Mutex // guards accounts
+	mu       sync.Mutex // guards what follows
 	accounts map[accountKey]*account
+	hub      *hub // nil before its first use
 }
 
 // swapClient makes requests by a client that can be replaced.
@@ -174,6 +179,13 @@ func (o *Options) conf(id string) Account {
 		return o.Accounts[i]
 	}
 	return Account{}
+}
+
+// reportPanic tells of an error that is a call's panic.
+func (o *Options) reportPanic(message string, err error) {
+	if panicked, ok := errors.AsType[*PanicError](err); ok && o.Panicked != nil {
+		o.Panicked(message, panicked.Stack)
+	}
 }
 
 // Region returns the ambient region, empty when there is none.
@@ -377,9 +389,7 @@ func (p *pass) failure(ctx context.Context, api, operation string, err error) fa
 		class = inventory.Unavailable // It was there before: then it is the DNS.
 	}
 	f := failure{class, describe(operation, p.reading.Target, class, err)}
-	if panicked, ok := errors.AsType[*PanicError](err); ok && p.opts.Panicked != nil {
-		p.opts.Panicked(f.message, panicked.Stack)
-	}
+	p.opts.reportPanic(f.message, err)
 	return f
 }
 

@@ -36,12 +36,14 @@ const (
 // Config is a whole configuration, with every default filled in. The functions
 // of this package only ever return a valid one.
 type Config struct {
-	Regions        []string       `yaml:"regions"`  // of the accounts that list none
-	Accounts       []Account      `yaml:"accounts"` // none: the ambient credentials' own
+	Regions        Regions        `yaml:"regions"`  // of the accounts that list none
+	Accounts       []Account      `yaml:"accounts"` // none, and no organization: the ambient credentials' own
+	Organization   Organization   `yaml:"organization"`
 	Interval       model.Duration `yaml:"interval"`
-	Timeout        model.Duration `yaml:"timeout"`     // of one pass over a target
-	StaleAfter     model.Duration `yaml:"stale_after"` // how long unconfirmed facts are shown
-	ReadyAfter     model.Duration `yaml:"ready_after"` // when it is ready although targets are still to be read
+	IdleInterval   model.Duration `yaml:"idle_interval"` // between two looks for user pools with regions: auto
+	Timeout        model.Duration `yaml:"timeout"`       // of one pass over a target
+	StaleAfter     model.Duration `yaml:"stale_after"`   // how long unconfirmed facts are shown
+	ReadyAfter     model.Duration `yaml:"ready_after"`   // when it is ready although targets are still to be read
 	DescribeMaxAge model.Duration `yaml:"describe_max_age"`
 	RequestTimeout model.Duration `yaml:"request_timeout"` // of one HTTP attempt
 	STSRegion      string         `yaml:"sts_region"`      // empty: the ambient region
@@ -72,11 +74,11 @@ type Rules struct {
 
 // Account is an AWS account to read.
 type Account struct {
-	ID         string   `yaml:"id"` // 12 digits
-	Name       string   `yaml:"name,omitempty"`
-	RoleARN    string   `yaml:"role_arn,omitempty"` // empty: the ambient credentials
-	ExternalID Secret   `yaml:"external_id,omitempty"`
-	Regions    []string `yaml:"regions,omitempty"` // empty: those of the [Config]
+	ID         string  `yaml:"id"` // 12 digits
+	Name       string  `yaml:"name,omitempty"`
+	RoleARN    string  `yaml:"role_arn,omitempty"` // empty: the ambient credentials
+	ExternalID Secret  `yaml:"external_id,omitempty"`
+	Regions    Regions `yaml:"regions,omitempty"` // empty: those of the [Config]
 }
 
 // RequestBudgets are the requests per second that each account and region may
@@ -147,6 +149,7 @@ func (i Identities) Matches(name string) bool {
 // those that [Config.derive] takes from other keys.
 func defaults() *Config {
 	return &Config{
+		Organization:   Organization{RefreshInterval: model.Duration(time.Hour)},
 		Interval:       model.Duration(5 * time.Minute),
 		RequestBudgets: RequestBudgets{Cognito: 5, SES: 0.33, CloudWatch: 8, CloudTrail: 0.66}, // A third of AWS's quotas.
 		Identities:     Identities{Show: ShowUsed, Max: 1000},
@@ -164,6 +167,9 @@ func defaults() *Config {
 func (c *Config) derive(set func(key any) bool) {
 	if !set(&c.Timeout) {
 		c.Timeout = c.Interval
+	}
+	if !set(&c.IdleInterval) {
+		c.IdleInterval = max(c.Interval, model.Duration(24*time.Hour))
 	}
 	if !set(&c.StaleAfter) {
 		c.StaleAfter = 3 * c.Interval
@@ -234,46 +240,43 @@ func Parse(name string, data []byte) (*Config, error) {
 // hidden.
 func (c *Config) Redacted() string { return yamlfile.Marshal(c) }
 
-// Targets returns the accounts in their regions, sorted. Without accounts,
-// AccountID is empty; without regions as well, there is one target, whose
-// Region is empty: that of the ambient configuration.
-func (c *Config) Targets() []inventory.Target {
-	accounts := c.Accounts
-	if len(accounts) == 0 {
+// Listed returns the accounts that the file lists, with their regions. Where it
+// lists none and has no organization, it is one whose ID is empty; without
+// regions as well, its one region is empty: that of the ambient configuration.
+func (c *Config) Listed() []Account {
+	accounts := slices.Clone(c.Accounts)
+	if len(accounts) == 0 && !c.Organization.Enabled() {
 		accounts = []Account{{}}
 	}
-	var targets []inventory.Target
-	for _, a := range accounts {
-		regions := c.regions(&a)
-		if len(regions) == 0 {
-			regions = []string{""}
-		}
-		for _, r := range regions {
-			targets = append(targets, inventory.Target{AccountID: a.ID, AccountName: a.Name, Region: r})
+	for i := range accounts {
+		a := &accounts[i]
+		if a.Regions = c.regions(a); len(a.Regions) == 0 {
+			a.Regions = Regions{""}
 		}
 	}
-	slices.SortFunc(targets, func(a, b inventory.Target) int { return a.Key().Compare(b.Key()) })
-	return targets
+	return accounts
 }
 
 // regions returns the regions in which the account is read.
-func (c *Config) regions(a *Account) []string {
+func (c *Config) regions(a *Account) Regions {
 	if len(a.Regions) > 0 {
 		return a.Regions
 	}
 	return c.Regions
 }
 
-// TagLabel is a tag of user pools and the label that shows it.
+// TagLabel is a tag and the label that shows it.
 type TagLabel struct {
 	Tag   string // as AWS has it, for example cost-center
 	Label string // for example tag_cost_center
 }
 
 // TagLabels returns the tags that become labels, in the order of the file.
-func (c *Config) TagLabels() []TagLabel {
-	labels := make([]TagLabel, 0, len(c.Tags))
-	for _, tag := range c.Tags {
+func (c *Config) TagLabels() []TagLabel { return tagLabels(c.Tags) }
+
+func tagLabels(tags []string) []TagLabel {
+	labels := make([]TagLabel, 0, len(tags))
+	for _, tag := range tags {
 		labels = append(labels, TagLabel{Tag: tag, Label: tagLabel(tag)})
 	}
 	return labels

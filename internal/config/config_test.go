@@ -148,7 +148,19 @@ func TestInvalidRules(t *testing.T) {
 	}
 }
 
-func TestTargets(t *testing.T) {
+// targets are the listed accounts in their regions, sorted.
+func targets(c *Config) []inventory.Target {
+	var all []inventory.Target
+	for _, a := range c.Listed() {
+		for _, r := range a.Regions {
+			all = append(all, inventory.Target{AccountID: a.ID, AccountName: a.Name, Region: r})
+		}
+	}
+	slices.SortFunc(all, func(a, b inventory.Target) int { return a.Key().Compare(b.Key()) })
+	return all
+}
+
+func TestListed(t *testing.T) {
 	type target = inventory.Target
 	const role = "role_arn: arn:aws:iam::%s:role/r"
 	account := func(id, more string) string {
@@ -179,6 +191,11 @@ func TestTargets(t *testing.T) {
 			"regions: [us-east-1]\naccounts: [" + account("111111111111", "regions: [eu-west-1]") + ", " + account("222222222222", "regions: []") + "]",
 			[]target{{AccountID: "111111111111", Region: "eu-west-1"}, {AccountID: "222222222222", Region: "us-east-1"}},
 		},
+		{"no ambient account beside an organization", "{regions: auto, organization: {member_role_name: r}}", nil},
+		{
+			"accounts beside an organization", "{regions: auto, organization: {member_role_name: r}, accounts: [{id: 111122223333}]}",
+			[]target{{AccountID: "111122223333", Region: "auto"}},
+		},
 		{
 			"own regions only", "accounts: [" + account("111111111111", "regions: [eu-west-1]") + "]",
 			[]target{{AccountID: "111111111111", Region: "eu-west-1"}},
@@ -192,7 +209,7 @@ func TestTargets(t *testing.T) {
 			same := func(a, b target) bool {
 				return a.Key() == b.Key() && a.AccountName == b.AccountName && !a.SESOnly && a.Identities == nil
 			}
-			if got := c.Targets(); !slices.EqualFunc(got, tt.want, same) {
+			if got := targets(c); !slices.EqualFunc(got, tt.want, same) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
@@ -338,7 +355,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		targets := c.Targets()
+		targets := targets(c)
 		seen := map[inventory.Key]bool{}
 		for _, target := range targets {
 			if seen[target.Key()] {
@@ -346,10 +363,10 @@ func FuzzParse(f *testing.F) {
 			}
 			seen[target.Key()] = true
 		}
-		if len(targets) == 0 {
+		if len(targets) == 0 && !c.Organization.Enabled() {
 			t.Error("no targets")
 		}
-		if slices.ContainsFunc(c.Accounts, func(a Account) bool { return a.ExternalID != "" }) {
+		if c.Organization.ExternalID != "" || slices.ContainsFunc(c.Accounts, func(a Account) bool { return a.ExternalID != "" }) {
 			return // What hides a secret cannot be read again.
 		}
 		shown := c.Redacted()

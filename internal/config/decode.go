@@ -52,6 +52,9 @@ func (d *decoder) value(n *yamlfile.Node, v reflect.Value, name string) {
 		item := reflect.New(v.Type().Elem())
 		d.value(n, item.Elem(), name)
 		v.Set(item)
+	case n.Kind == yamlfile.Scalar && v.Type() == reflect.TypeFor[Regions]() && isWord(n.Text):
+		v.Set(reflect.ValueOf(make(Regions, 1)))
+		d.value(n, v.Index(0), name)
 	case n.Kind == yamlfile.Scalar && d.scalar(n.Text, v, name):
 	case n.Kind == yamlfile.Mapping && v.Kind() == reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
@@ -116,6 +119,8 @@ func wanted(v reflect.Value) string {
 		return "a number"
 	case bool:
 		return "true or false"
+	case Regions:
+		return "a list, " + RegionsAll + " or " + RegionsAuto
 	case Regexp:
 		return "a regular expression in RE2 syntax"
 	}

@@ -82,6 +82,7 @@ func TestExample(t *testing.T) {
 		}
 	}
 	// It says so of itself.
+	c.Organization = Default().Organization
 	c.Regions, c.Accounts, c.Tags, c.Identities.Exclude, c.Rules.Overrides = nil, nil, nil, nil, nil
 	if got, want := c.Redacted(), Default().Redacted(); got != want {
 		t.Errorf("the rest of %s is\n%s\nwant the defaults\n%s", file, got, want)

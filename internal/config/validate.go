@@ -54,6 +54,7 @@ func (d *decoder) check(c *Config) {
 		d.checkRegion(&c.STSRegion)
 	}
 	d.checkAccounts(c, globalSound)
+	d.checkOrganization(c, globalSound)
 	d.checkTags(c.Tags)
 	d.checkBudget(&c.RequestBudgets.Cognito, inventory.APICognito, cognitoQuota)
 	d.checkBudget(&c.RequestBudgets.SES, inventory.APISES, sesQuota)
@@ -94,6 +95,7 @@ func (d *decoder) checkDurations(c *Config) {
 	d.within(&c.ReadyAfter, "ready_after", 0, "", maxDuration, "")
 	if d.sound(&c.Interval) { // The others are measured by it, or derived from it.
 		d.within(&c.Timeout, "timeout", 0, "", c.Interval, "interval")
+		d.within(&c.IdleInterval, "idle_interval", c.Interval, "interval", maxDuration, "")
 		d.within(&c.DescribeMaxAge, "describe_max_age", c.Interval, "interval", maxDuration, "")
 		d.within(&c.Identities.ListInterval, "list_interval", 0, "", maxDuration, "")
 		d.within(&c.Identities.DetailsMaxAge, "details_max_age", 0, "", maxDuration, "")
@@ -127,14 +129,20 @@ func (d *decoder) within(p *model.Duration, key string, least model.Duration, le
 }
 
 // checkRegions reports whether every region of the list is known and listed once.
-func (d *decoder) checkRegions(regions *[]string) bool {
+func (d *decoder) checkRegions(regions *Regions) bool {
 	sound := d.sound(regions)
+	if found, _ := regions.Found(); found {
+		return sound
+	}
 	first := map[string]int{}
 	for i := range *regions {
 		p := &(*regions)[i]
 		line, again := first[*p]
 		switch {
 		case !d.sound(p):
+			sound = false
+		case isWord(*p):
+			d.fail(p, "%s must be the only value of regions", *p)
 			sound = false
 		case again:
 			d.fail(p, "region %s is listed twice, first on line %d; list it once", yamlfile.Quote(*p), line)
@@ -166,7 +174,7 @@ func (d *decoder) checkRegion(p *string) bool {
 // checkAccounts checks each account and all of them against each other.
 // globalSound says that nothing is wrong with the regions for all.
 func (d *decoder) checkAccounts(c *Config, globalSound bool) {
-	if len(c.Accounts) == 0 && globalSound && d.sound(&c.Accounts) {
+	if len(c.Accounts) == 0 && globalSound && !c.Organization.Enabled() && d.sound(&c.Accounts) {
 		d.checkPartition(c, &Account{})
 	}
 	first := map[string]int{}
@@ -218,37 +226,42 @@ func (d *decoder) checkID(a *Account) bool {
 
 // checkRole reports whether role_arn is right, or omitted.
 func (d *decoder) checkRole(a *Account) bool {
-	if d.sound(&a.ExternalID, &a.RoleARN) && a.ExternalID != "" {
-		switch id := string(a.ExternalID); {
-		case a.RoleARN == "":
-			d.fail(&a.ExternalID, "external_id needs role_arn; add it or omit both")
-		case len(id) > maxExternalID || !externalID.MatchString(id):
-			d.fail(&a.ExternalID, "external_id must be 2 to %d letters, digits and _+=,.@:/-", maxExternalID)
-		}
+	if p := &a.ExternalID; d.sound(p, &a.RoleARN) && *p != "" && a.RoleARN == "" {
+		d.fail(p, "external_id needs role_arn; add it or omit both")
 	}
-	if !d.sound(&a.RoleARN) {
-		return false
-	}
-	if a.RoleARN == "" {
-		return true
-	}
-	part := roleARN.FindStringSubmatch(a.RoleARN)
-	if part == nil {
-		d.fail(&a.RoleARN, "role_arn must be like arn:aws:iam::111122223333:role/NAME, not %s", yamlfile.Quote(a.RoleARN))
-		return false
-	}
-	if !inventory.HasPools(part[1]) {
-		d.fail(&a.RoleARN, "role_arn is in partition %s, which has no Cognito user pools", part[1])
-		return false
-	}
-	if !slices.Contains(knownPartitions, part[1]) {
-		d.fail(&a.RoleARN, "unknown partition %s in role_arn; allowed are %s", yamlfile.Quote(part[1]), yamlfile.Join(knownPartitions, "and"))
-		return false
-	}
-	if d.sound(&a.ID) && a.ID != part[2] && accountID.MatchString(a.ID) {
+	d.checkExternalID(&a.ExternalID)
+	part := d.checkRoleARN(&a.RoleARN)
+	if part != nil && d.sound(&a.ID) && a.ID != part[2] && accountID.MatchString(a.ID) {
 		d.fail(&a.RoleARN, "role_arn is a role of account %s, but id is %s; they must be the same account", part[2], a.ID)
 	}
-	return true
+	return part != nil || d.sound(&a.RoleARN)
+}
+
+func (d *decoder) checkExternalID(p *Secret) {
+	if id := string(*p); d.sound(p) && id != "" && (len(id) > maxExternalID || !externalID.MatchString(id)) {
+		d.fail(p, "external_id must be 2 to %d letters, digits and _+=,.@:/-", maxExternalID)
+	}
+}
+
+// checkRoleARN returns the parts of role_arn, nil when it is omitted or wrong.
+func (d *decoder) checkRoleARN(p *string) []string {
+	if !d.sound(p) || *p == "" {
+		return nil
+	}
+	part := roleARN.FindStringSubmatch(*p)
+	if part == nil {
+		d.fail(p, "role_arn must be like arn:aws:iam::111122223333:role/NAME, not %s", yamlfile.Quote(*p))
+		return nil
+	}
+	if !inventory.HasPools(part[1]) {
+		d.fail(p, "role_arn is in partition %s, which has no Cognito user pools", part[1])
+		return nil
+	}
+	if !slices.Contains(knownPartitions, part[1]) {
+		d.fail(p, "unknown partition %s in role_arn; allowed are %s", yamlfile.Quote(part[1]), yamlfile.Join(knownPartitions, "and"))
+		return nil
+	}
+	return part
 }
 
 // checkPartition checks that all regions of the account, and that of STS, are
@@ -262,10 +275,14 @@ func (d *decoder) checkPartition(c *Config, a *Account) {
 	if a.RoleARN != "" {
 		partition, owner = roleARN.FindStringSubmatch(a.RoleARN)[1], "role_arn"
 	}
+	found, _ := regions.Found()
+	if found && a.RoleARN == "" {
+		return // It is that of the ambient credentials.
+	}
 	const why = "region %s is in partition %s, but %s is in %s; "
 	for i, r := range regions {
 		switch p := inventory.Partition(r); {
-		case p == partition:
+		case found, p == partition:
 		case len(a.Regions) == 0 && len(c.Accounts) > 0:
 			d.fail(a, why+"give the account regions of its own", r, p, owner, partition)
 		default:

@@ -129,7 +129,7 @@ type UsedIdentity struct {
 
 // Pool is a user pool linked to what its e-mail depends on.
 type Pool struct {
-	*UserPool // shared with the reading
+	*UserPool // shared with the reading, unless the pool lacks tags that its account has: here it has them
 	Target    Target
 
 	// Identity is the name of the identity that the pool sends as: the most
@@ -308,7 +308,7 @@ func (f sesFacts) resolve(name string) (wins Identity, exists, verified Tri) {
 
 // link finds out what the pool's e-mail depends on and judges it.
 func (l *linker) link(t Target, up *UserPool) Pool {
-	p := Pool{UserPool: up, Target: t}
+	p := Pool{UserPool: up.withTags(t.AccountTags), Target: t}
 	if up.Settings == nil {
 		return p
 	}

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -34,6 +35,9 @@ type Target struct {
 	// Role is what the account is read with, empty for the ambient credentials.
 	// The same account read with another role is another target.
 	Role string
+	// AccountTags are tags of the account, which pools have that lack them. They
+	// are not changed.
+	AccountTags map[string]string
 
 	// SESOnly marks a region that is not configured and only read because
 	// pools of the account send through identities there.
@@ -69,6 +73,9 @@ const (
 
 	APICloudWatch = "cloudwatch"
 	APICloudTrail = "cloudtrail"
+
+	// APIOrganizations lists accounts; no target is read through it.
+	APIOrganizations = "organizations"
 )
 
 // Class says why an AWS call failed, in the few ways that call for different
@@ -209,6 +216,30 @@ type UserPool struct {
 	Details *Details // nil as long as none was read
 }
 
+// withTags returns the pool with the tags of its account that it lacks.
+func (up *UserPool) withTags(account map[string]string) *UserPool {
+	if up.Settings == nil {
+		return up
+	}
+	var tags map[string]string
+	for key, value := range account {
+		if _, ok := up.Settings.Tags[key]; ok {
+			continue
+		}
+		if tags == nil {
+			tags = make(map[string]string, len(up.Settings.Tags)+len(account))
+			maps.Copy(tags, up.Settings.Tags)
+		}
+		tags[key] = value
+	}
+	if tags == nil {
+		return up
+	}
+	tagged, settings := *up, *up.Settings
+	settings.Tags, tagged.Settings = tags, &settings
+	return &tagged
+}
+
 // Settings is the part of DescribeUserPool that matters for e-mail. It does
 // not change once it is made.
 type Settings struct {
@@ -217,8 +248,8 @@ type Settings struct {
 
 	Sender
 	Tier         string
-	Tags         map[string]string
-	AutoVerified []string // AutoVerifiedAttributes, for example email
+	Tags         map[string]string // a pool's own; once it is judged, with those of its account that it lacks
+	AutoVerified []string          // AutoVerifiedAttributes, for example email
 	// Recovery has the mechanisms of AccountRecoverySetting by priority, with a
 	// comma between two; [LegacyRecovery] without the setting. Empty is unknown.
 	Recovery  string

@@ -29,6 +29,30 @@ var defaultEnabled = []string{
 // KnownRegions returns the sorted codes of all regions with user pools.
 func KnownRegions() []string { return slices.Clone(cognitoRegions) }
 
+// RegionsOf returns the sorted codes of the partition's regions with user pools.
+func RegionsOf(partition string) []string {
+	return slices.DeleteFunc(KnownRegions(), func(r string) bool { return Partition(r) != partition })
+}
+
+// AlwaysOn returns the sorted codes of the partition's regions with user pools
+// that no account can switch off.
+func AlwaysOn(partition string) []string { return slices.DeleteFunc(RegionsOf(partition), OptIn) }
+
+// Home returns the region of the partition in which its global services are:
+// no account can switch it off.
+func Home(partition string) string {
+	switch partition {
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	case "aws-eusc":
+		return "eusc-de-east-1"
+	case "aws-cn":
+		return "cn-northwest-1"
+	default:
+		return "us-east-1"
+	}
+}
+
 // HasSES reports whether SES can be asked in the region. A region that is not
 // known is taken to have it.
 func HasSES(region string) bool { return !slices.Contains(withoutSES, region) }

@@ -1,0 +1,454 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+)
+
+func shop() *inventory.OrganizationAccount {
+	return &inventory.OrganizationAccount{
+		ID: "111122223333", Name: "shop-prod", State: "ACTIVE", Tags: map[string]string{"team": "shop", "empty": ""},
+		Units: []inventory.Unit{{ID: "r-abcd", Name: "Root"}, {ID: "ou-abcd-11111111", Name: "Workloads"}, {ID: "ou-abcd-22222222", Name: "Prod"}},
+	}
+}
+
+func named(names ...string) func(string) bool {
+	return func(name string) bool { return slices.Contains(names, name) }
+}
+
+func TestFilters(t *testing.T) {
+	ids := func(ids ...string) Filter { return Filter{IDs: ids} }
+	units := func(units ...string) Filter { return Filter{Units: units} }
+	tags := func(tags ...string) Filter { return Filter{Tags: tags} }
+	none := Filter{}
+	for _, tt := range []struct {
+		name             string
+		include, exclude Filter
+		want             string
+	}{
+		{"none", none, none, ""},
+		{"its id", ids("1", "111122223333"), none, ""},
+		{"another id", ids("444455556666"), none, "organization.include.ids does not have it"},
+		{"its name", Filter{Names: named("shop-prod")}, none, ""},
+		{"another name", Filter{Names: named("shop")}, none, "organization.include.names does not have it"},
+		{"its unit's ID", units("ou-abcd-22222222"), none, ""},
+		{"a unit's above", units("ou-abcd-11111111"), none, ""},
+		{"the root's", units("r-abcd"), none, ""},
+		{"its unit's path", units("Workloads/Prod"), none, ""},
+		{"a path above", units("Workloads"), none, ""},
+		{"half a name", units("Work"), none, "organization.include.ous does not have it"},
+		{"the unit's name alone", units("Prod"), none, "organization.include.ous does not have it"},
+		{"a path below", units("Workloads/Prod/EU"), none, "organization.include.ous does not have it"},
+		{"the root's name", units("Root"), none, "organization.include.ous does not have it"},
+		{"a tag", tags("team"), none, ""},
+		{"a tag's value", tags("x", "team=shop"), none, ""},
+		{"another value", tags("team=forum"), none, "organization.include.tags does not have it"},
+		{"an empty value", tags("empty="), none, ""},
+		{"no such tag", tags("owner"), none, "organization.include.tags does not have it"},
+		{"no such tag, empty", tags("owner="), none, "organization.include.tags does not have it"},
+		{"every kind", Filter{IDs: []string{"111122223333"}, Units: []string{"Workloads"}, Tags: []string{"team=shop"}}, none, ""},
+		{"all but one kind", Filter{IDs: []string{"111122223333"}, Units: []string{"Sandbox"}, Tags: []string{"team=shop"}}, none, "organization.include.ous does not have it"},
+		{"excluded by one kind", none, Filter{IDs: []string{"1"}, Tags: []string{"team"}}, "organization.exclude.tags has it"},
+		{"excluded by id", none, ids("111122223333"), "organization.exclude.ids has it"},
+		{"excluded by name", none, Filter{Names: named("shop-prod")}, "organization.exclude.names has it"},
+		{"excluded by unit", none, units("Workloads"), "organization.exclude.ous has it"},
+		{"others are excluded", none, Filter{IDs: []string{"1"}, Names: named("x"), Units: []string{"x"}, Tags: []string{"x"}}, ""},
+		{"excluded although included", ids("111122223333"), ids("111122223333"), "organization.exclude.ids has it"},
+	} {
+		if got := excluded(shop(), &tt.include, &tt.exclude); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestNeeds(t *testing.T) {
+	for _, tt := range []struct {
+		o           Organization
+		units, tags bool
+	}{
+		{Organization{}, false, false},
+		{Organization{Include: Filter{IDs: []string{"1"}, Names: named("x")}}, false, false},
+		{Organization{Units: true}, true, false},
+		{Organization{Include: Filter{Units: []string{"x"}}}, true, false},
+		{Organization{Exclude: Filter{Units: []string{"x"}}}, true, false},
+		{Organization{Tags: []string{"x"}}, false, true},
+		{Organization{Include: Filter{Tags: []string{"x"}}}, false, true},
+		{Organization{Exclude: Filter{Tags: []string{"x"}}}, false, true},
+	} {
+		if units, tags := tt.o.needs(); units != tt.units || tags != tt.tags {
+			t.Errorf("%+v needs units %v, tags %v", tt.o, units, tags)
+		}
+	}
+}
+
+func TestRetry(t *testing.T) {
+	var got []time.Duration
+	for n := range 6 {
+		got = append(got, retry(n+1, time.Hour))
+	}
+	if want := "[5m0s 10m0s 20m0s 40m0s 1h0m0s 1h0m0s]"; fmt.Sprint(got) != want || retry(1000, 24*time.Hour) != 24*time.Hour || retry(1, time.Minute) != time.Minute {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+func TestPartition(t *testing.T) {
+	for arn, want := range map[string]string{"arn:aws-us-gov:iam::111122223333:role/r": "aws-us-gov", "arn:aws:iam::1:role/r": "aws", "nonsense": "aws"} {
+		if got := Partition(arn); got != want {
+			t.Errorf("%s: %s, want %s", arn, got, want)
+		}
+	}
+}
+
+// world is a Source of which a test says what there is.
+type world struct {
+	mu       sync.Mutex
+	accounts []inventory.OrganizationAccount
+	err      error
+	on       map[string][]string // regions that are on, by account; those of no other can be listed
+	pools    map[inventory.Key]bool
+	broken   map[inventory.Key]error // what looking for pools fails with
+	asked    map[string]int
+	roles    map[string]string // by account, that it was asked for with
+	took     time.Duration     // that a listing takes
+}
+
+func (w *world) Organization(ctx context.Context, _, _ bool) ([]inventory.OrganizationAccount, error) {
+	w.count("list")
+	w.mu.Lock()
+	took := w.took
+	w.mu.Unlock()
+	select {
+	case <-time.After(took):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.accounts), w.err
+}
+
+func (w *world) count(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.asked == nil {
+		w.asked = map[string]int{}
+	}
+	w.asked[what]++
+}
+
+func (w *world) Regions(_ context.Context, t inventory.Target) ([]string, error) {
+	w.count("regions " + t.AccountID)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.roles == nil {
+		w.roles = map[string]string{}
+	}
+	w.roles[t.AccountID] = t.Role + " " + t.Region
+	on := w.on[t.AccountID]
+	if on == nil {
+		return nil, &inventory.Failure{Class: inventory.Denied, Message: "no role in " + t.AccountID}
+	}
+	return on, nil
+}
+
+func (w *world) HasPools(_ context.Context, t inventory.Target) (bool, error) {
+	w.count("pools " + t.AccountID + " " + t.Region)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pools[t.Key()], w.broken[t.Key()]
+}
+
+func (w *world) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+func (w *world) calls(what string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.asked[what]
+}
+
+// run runs a fleet of the world with the configuration.
+func run(t *testing.T, w *world, c Config) *Fleet {
+	t.Helper()
+	var f *Fleet
+	f = New(Options{Source: w, Logger: slog.New(slog.DiscardHandler), Changed: func() { f.Announced() }})
+	f.Configure(c)
+	f.Announced()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	return f
+}
+
+// targets lists the targets of a view as account/region.
+func targets(v *View) string {
+	all := make([]string, 0, len(v.Targets))
+	for _, t := range v.Targets {
+		all = append(all, t.AccountID+"/"+t.Region)
+	}
+	return strings.Join(all, " ")
+}
+
+// covered lists the members of a view with their coverage before any reading.
+func covered(v *View) string {
+	all := make([]string, 0, len(v.Members))
+	for _, m := range v.Members {
+		text := m.ID + ":" + string(m.Coverage)
+		if m.Failure != nil {
+			text += "!" + string(m.Failure.Class)
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, " ")
+}
+
+func active(ids ...string) []inventory.OrganizationAccount {
+	var all []inventory.OrganizationAccount
+	for _, id := range ids {
+		all = append(all, inventory.OrganizationAccount{ID: id, Name: "name " + id, State: inventory.AccountActive})
+	}
+	return all
+}
+
+func organization(regions Regions) *Organization {
+	return &Organization{Partition: "aws", MemberRole: "path/reader", Regions: regions, Refresh: time.Hour}
+}
+
+func expect(t *testing.T, when string, f *Fleet, wantTargets, wantCovered string) {
+	t.Helper()
+	v := f.View()
+	if got := targets(v); got != wantTargets {
+		t.Errorf("%s: targets %s, want %s", when, got, wantTargets)
+	}
+	if got := covered(v); got != wantCovered {
+		t.Errorf("%s: members %s, want %s", when, got, wantCovered)
+	}
+}
+
+// TestListedRegions asks nothing where everything is configured.
+func TestListedRegions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		f := run(t, w, Config{Accounts: []Account{
+			{ID: "2", Name: "b", Role: "arn:aws:iam::2:role/r", Regions: Regions{Listed: []string{"us-east-1", "eu-west-1"}}}, {ID: "1", Regions: Regions{Listed: []string{"eu-west-1"}}},
+		}})
+		time.Sleep(24 * time.Hour)
+		expect(t, "listed", f, "1/eu-west-1 2/eu-west-1 2/us-east-1", "1: 2:")
+		if v := f.View(); v.Pending || v.Organization != nil || len(v.Discovered) > 0 || v.Targets[1].Role != "arn:aws:iam::2:role/r" || v.Targets[1].AccountName != "b" {
+			t.Errorf("%+v", v)
+		}
+		if len(w.asked) > 0 {
+			t.Errorf("asked for %v", w.asked)
+		}
+	})
+}
+
+// TestDiscovery follows an organization over a few listings.
+func TestDiscovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{accounts: active("2", "1", "3"), took: 10 * time.Second}
+		w.accounts[0].State = "SUSPENDED"
+		w.accounts[2].Tags = map[string]string{"team": "shop", "hidden": "x"}
+		o := organization(Regions{Listed: []string{"eu-west-1"}})
+		o.Tags = []string{"team", "owner"}
+		f := run(t, w, Config{Organization: o, Accounts: []Account{{ID: "1", Role: "own", Regions: Regions{Listed: []string{"us-east-1"}}}}})
+		synctest.Wait()
+		expect(t, "before the first listing", f, "1/us-east-1", "1:")
+		if v := f.View(); !v.Pending || v.Organization != nil {
+			t.Errorf("%+v", v)
+		}
+		time.Sleep(11 * time.Second)
+		expect(t, "listed", f, "1/us-east-1 3/eu-west-1", "1: 2:suspended 3:")
+		v := f.View()
+		if v.Pending || v.Organization == nil || v.Organization.Class != inventory.OK || v.Organization.LastSuccess.IsZero() {
+			t.Errorf("%+v", v)
+		}
+		if v.Targets[0].Role != "own" || v.Targets[0].AccountName != "name 1" || v.Targets[1].Role != "arn:aws:iam::3:role/path/reader" {
+			t.Errorf("%+v", v.Targets)
+		}
+		if fmt.Sprint(v.Discovered) != "map[3:arn:aws:iam::3:role/path/reader]" || fmt.Sprint(v.Targets[1].AccountTags, v.Members[2].Tags) != "map[team:shop] map[team:shop]" {
+			t.Errorf("%v, %v", v.Discovered, v.Targets[1].AccountTags)
+		}
+
+		w.change(func() { w.err = &inventory.Failure{Class: inventory.Throttled, Message: "slow down"} })
+		time.Sleep(time.Hour + 30*time.Second)
+		expect(t, "after a failure", f, "1/us-east-1 3/eu-west-1", "1: 2:suspended 3:")
+		if o := f.View().Organization; o.Class != inventory.Throttled || o.Message != "slow down" || !o.LastSuccess.Equal(v.Organization.LastSuccess) {
+			t.Errorf("%+v", o)
+		}
+		lists := w.calls("list")
+		w.change(func() { w.accounts, w.err = nil, nil })
+		time.Sleep(5*time.Minute + 20*time.Second)
+		if n := w.calls("list") - lists; n != 1 {
+			t.Errorf("listed %d times in the five minutes after a failure", n)
+		}
+		expect(t, "an empty list", f, "1/us-east-1 3/eu-west-1", "1: 2:suspended 3:")
+		if o := f.View().Organization; o.Class != inventory.Invalid {
+			t.Errorf("%+v", o)
+		}
+		w.change(func() { w.err = errors.New("no class") })
+		time.Sleep(5*time.Minute + 20*time.Second)
+		if o := f.View().Organization; o.Class != inventory.Other || o.Message != "no class" {
+			t.Errorf("%+v", o)
+		}
+		w.change(func() { w.accounts, w.err = active("3", "4"), nil })
+		time.Sleep(6 * time.Minute)
+		expect(t, "one left, one joined", f, "1/us-east-1 3/eu-west-1 4/eu-west-1", "1: 3: 4:")
+	})
+}
+
+// TestHangingListing gives up a listing that hangs, and the program's end ends
+// it at once.
+func TestHangingListing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{accounts: active("1"), took: 1000 * time.Hour}
+		f := run(t, w, Config{Organization: organization(Regions{Listed: []string{"eu-west-1"}})})
+		time.Sleep(listTimeout + time.Second)
+		if v := f.View(); v.Organization == nil || v.Organization.Class == inventory.OK || v.Pending {
+			t.Errorf("%+v", v)
+		}
+		time.Sleep(retryAfter)
+		if n := w.calls("list"); n != 2 {
+			t.Errorf("listed %d times", n)
+		}
+	})
+}
+
+// TestFindingRegions asks for the regions of accounts: all, or those with pools.
+func TestFindingRegions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key := func(account, region string) inventory.Key { return inventory.Key{AccountID: account, Region: region} }
+		w := &world{
+			accounts: active("1", "2", "3"),
+			on:       map[string][]string{"1": {"us-east-1", "eu-west-1", "eu-new-9"}, "2": {"eu-west-1", "us-east-1"}, "4": {"us-gov-east-1", "us-gov-west-1"}},
+			pools:    map[inventory.Key]bool{key("1", "eu-west-1"): true},
+			broken:   map[inventory.Key]error{key("2", "us-east-1"): &inventory.Failure{Class: inventory.Denied, Message: "no"}},
+		}
+		f := run(t, w, Config{
+			Organization: organization(Regions{Auto: true}), IdleInterval: 24 * time.Hour, Region: "us-gov-west-1",
+			Accounts: []Account{{ID: "4"}, {ID: "1", Role: "arn:aws:iam::1:role/own", Regions: Regions{Auto: true}}},
+		})
+		time.Sleep(time.Minute)
+		const found = "1/eu-west-1 3/us-east-1 4/us-gov-east-1 4/us-gov-west-1"
+		expect(t, "found", f, found, "1: 2:!denied 3:!denied 4:")
+		v := f.View()
+		if v.Pending || fmt.Sprint(v.UnknownRegions) != "map[eu-new-9:1]" || v.Members[2].Failure.Message != "no role in 3" {
+			t.Errorf("%+v", v)
+		}
+		if got, want := fmt.Sprint(w.roles), "map[1:arn:aws:iam::1:role/own us-east-1 2:arn:aws:iam::2:role/path/reader us-east-1 3:arn:aws:iam::3:role/path/reader us-east-1 4: us-gov-west-1]"; got != want {
+			t.Errorf("asked with the roles and in the regions\n%s, want\n%s", got, want)
+		}
+		if n := w.calls("pools 4 us-gov-east-1"); n != 0 {
+			t.Errorf("looked for pools %d times, where all regions are read", n)
+		}
+
+		w.change(func() {
+			w.on["1"] = nil // The role is gone; what is known stays.
+			w.pools = map[inventory.Key]bool{key("2", "eu-west-1"): true}
+			w.on["3"] = []string{"eu-west-1"}
+			delete(w.on, "4")
+		})
+		time.Sleep(2 * time.Hour)
+		expect(t, "an hour later", f, "1/eu-west-1 4/us-gov-east-1 4/us-gov-west-1", "1:!denied 2:!denied 3: 4:!denied")
+		if n := w.calls("pools 1 us-east-1"); n != 1 {
+			t.Errorf("looked %d times into an empty region", n)
+		}
+		w.change(func() {
+			w.on["1"], w.on["4"] = []string{"us-east-1", "eu-west-1"}, []string{"us-gov-west-1"}
+			w.broken = nil
+		})
+		time.Sleep(23 * time.Hour)
+		expect(t, "a day later", f, "2/eu-west-1 4/us-gov-west-1", "1: 2: 3: 4:")
+		if n := w.calls("pools 1 us-east-1"); n != 2 {
+			t.Errorf("looked %d times into an empty region in a day", n)
+		}
+		if n := w.calls("pools 2 us-east-1"); n > 12 {
+			t.Errorf("looked %d times into a region that was denied", n)
+		}
+
+		// A search that fails does not take a region away.
+		w.change(func() {
+			w.broken = map[inventory.Key]error{key("2", "eu-west-1"): &inventory.Failure{Class: inventory.Timeout, Message: "slow"}}
+		})
+		time.Sleep(24 * time.Hour)
+		expect(t, "a failing search", f, "2/eu-west-1 4/us-gov-west-1", "1: 2:!timeout 3: 4:")
+
+		w.change(func() { w.accounts = active("3") })
+		time.Sleep(2 * time.Hour)
+		f.mu.Lock()
+		kept := len(f.places)
+		f.mu.Unlock()
+		if kept != 3 {
+			t.Errorf("what is known of %d accounts is kept, want those of 1, 3 and 4", kept)
+		}
+	})
+}
+
+// TestPendingRegions says which accounts' regions are still to be asked for.
+func TestPendingRegions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{on: map[string][]string{"1": {"eu-west-1"}}}
+		f := New(Options{Source: w, Logger: slog.New(slog.DiscardHandler), Changed: func() {}})
+		f.Configure(Config{Accounts: []Account{{ID: "1", Regions: Regions{Auto: true}}}, IdleInterval: time.Hour})
+		expect(t, "configured", f, "", "1:pending")
+		if !f.View().Pending {
+			t.Error("nothing is pending")
+		}
+		// Nobody is asked before the reader knows the account.
+		if err := f.Once(t.Context()); err != nil || w.calls("regions 1") != 0 {
+			t.Errorf("%v, asked %d times", err, w.calls("regions 1"))
+		}
+		f.Announced()
+		if err := f.Once(t.Context()); err != nil {
+			t.Error(err)
+		}
+		expect(t, "asked", f, "", "1:")
+		if f.View().Pending {
+			t.Error("something is still pending")
+		}
+		// A shorter clock holds at once.
+		f.Configure(Config{Accounts: []Account{{ID: "1", Regions: Regions{Auto: true}}}, IdleInterval: time.Minute})
+		time.Sleep(time.Minute)
+		_ = f.Once(t.Context())
+		if n := w.calls("pools 1 eu-west-1"); n != 2 {
+			t.Errorf("looked %d times", n)
+		}
+	})
+}
+
+// TestOnceFails returns why the organization cannot be listed.
+func TestOnceFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{err: &inventory.Failure{Class: inventory.Denied, Message: "not allowed"}}
+		f := New(Options{Source: w, Logger: slog.New(slog.DiscardHandler), Changed: func() {}})
+		f.Configure(Config{Organization: organization(Regions{Auto: true})})
+		if err := f.Once(t.Context()); err == nil || err.Error() != "not allowed" {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := f.Once(ctx); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
