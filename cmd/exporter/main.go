@@ -186,7 +186,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 	o := web.Options{
 		Demo: f.demo, Version: version.Info(), Prefix: f.addresses.links, RoutePrefix: f.addresses.routes, TelemetryPath: f.telemetry, Logger: logger,
 		Metrics: exposition.Handler(a.collector.Exposition, registry, func(err error) { logger.Error("The exporter's own metrics are not complete", "err", err) }),
-		View:    a.collector.View, Ready: a.collector.Ready, Config: a.redacted, Tags: a.tags,
+		View:    a.collector.View, Coverage: a.collector.Coverage, Ready: a.collector.Ready, Config: a.redacted, Tags: a.tags,
 	}
 	// A reload outlives the request that asked for it.
 	reload := func(context.Context) error { return a.reload(ctx) }

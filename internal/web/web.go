@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
@@ -30,11 +31,12 @@ type Options struct {
 	RoutePrefix   string // that the paths of everything that is served begin with; may be empty
 	TelemetryPath string
 	Metrics       http.Handler
-	View          func() *rules.Judgement     // what is shown now; immutable
-	Ready         func() bool                 // has every target been read once?
-	Config        func() string               // the effective configuration without secrets
-	Tags          func() []string             // configured tags that say whose a pool is
-	Reload        func(context.Context) error // nil switches POST /-/reload off
+	View          func() *rules.Judgement         // what is shown now; immutable
+	Coverage      func() []inventory.MemberStatus // which accounts are read; immutable
+	Ready         func() bool                     // has every target been read once?
+	Config        func() string                   // the effective configuration without secrets
+	Tags          func() []string                 // configured tags that say whose a pool is
+	Reload        func(context.Context) error     // nil switches POST /-/reload off
 	Logger        *slog.Logger
 }
 
@@ -59,6 +61,7 @@ func (s *site) routes() []route {
 		{"GET /{$}", poolParameters, s.index},
 		{"GET /pools/{id}", nothing, s.poolByID},
 		{"GET /pools/{account}/{region}/{id}", nothing, s.pool},
+		{"GET /accounts", pageParameters, s.coverage},
 		{"GET /accounts/{account}/{region}", pageParameters, s.account},
 		{"GET /identities/{account}/{region}/{name}", pageParameters, s.identity},
 		{"GET /targets", targetParameters, s.targets},
@@ -73,6 +76,7 @@ func (s *site) routes() []route {
 		{"GET /api/v1/pools", poolParameters, s.apiPools},
 		{"GET /api/v1/pools/{id}", nothing, s.apiPool},
 		{"GET /api/v1/pools/{account}/{region}/{id}", nothing, s.apiPool},
+		{"GET /api/v1/accounts", pageParameters, s.apiCoverage},
 		{"GET /api/v1/accounts/{account}/{region}", nothing, s.apiAccount},
 		{"GET /api/v1/identities/{account}/{region}/{name}", nothing, s.apiIdentity},
 		{"GET /api/v1/targets", targetParameters, s.apiTargets},
@@ -106,7 +110,7 @@ var static = func() fs.FS {
 // pages are the templates, by the name of the page.
 var pages = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"index", "pool", "account", "identity", "targets", "rules", "runbook", "runbooks", "error"} {
+	for _, name := range []string{"index", "pool", "account", "accounts", "identity", "targets", "rules", "runbook", "runbooks", "error"} {
 		all[name] = template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
 	}
 	return all

@@ -83,6 +83,13 @@ func world() *inventory.Snapshot {
 	}}, policy)
 }
 
+// members are an account that is read, one that is denied, and one that is suspended.
+var members = []inventory.MemberStatus{
+	{Member: inventory.Member{ID: "111122223333", Name: evil, Unit: "Workloads/" + evil, Tags: map[string]string{evil: evil}, Coverage: inventory.CoverageRead}, Regions: 2},
+	{Member: inventory.Member{ID: "222222222222", Name: "old", Coverage: inventory.CoverageSuspended, Why: "its state in the organization is SUSPENDED"}},
+	{Member: inventory.Member{ID: "333333333333", Coverage: inventory.CoverageDenied, Why: "AssumeRole: " + evil}, Regions: 1},
+}
+
 func options(t testing.TB) Options {
 	t.Helper()
 	set, err := rules.Load(rules.Options{}, rules.Builtin()...)
@@ -95,10 +102,11 @@ func options(t testing.TB) Options {
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "metrics")
 		}),
-		View:   func() *rules.Judgement { return judged },
-		Ready:  func() bool { return true },
-		Config: func() string { return "regions: []\n" },
-		Tags:   func() []string { return []string{"team"} },
+		View:     func() *rules.Judgement { return judged },
+		Coverage: func() []inventory.MemberStatus { return members },
+		Ready:    func() bool { return true },
+		Config:   func() string { return "regions: []\n" },
+		Tags:     func() []string { return []string{"team"} },
 	}
 }
 
@@ -178,6 +186,8 @@ func TestRoutes(t *testing.T) {
 		{options(t), "GET", "/identities/111122223333/eu-west-2/example.com", 404, "No SES identity"},
 		{options(t), "GET", "/identities/111122223333/eu-west-1/%3Cscript%3E%2F..%2F", 404, "No SES identity"},
 		{options(t), "GET", "/targets", 200, "denied"},
+		{options(t), "GET", "/accounts", 200, "its state in the organization is SUSPENDED"},
+		{options(t), "GET", "/accounts?limit=1", 200, "1 to 1 of 3"},
 		{options(t), "GET", "/rules", 200, "identity-missing"},
 		{options(t), "GET", "/static/style.css", 200, ":root"},
 		{options(t), "GET", "/static/page.js", 200, "use strict"},
@@ -356,7 +366,7 @@ func TestPagesEscape(t *testing.T) {
 func TestDemoIsMarked(t *testing.T) {
 	o := options(t)
 	o.Demo = true
-	for _, path := range []string{"/", "/targets", "/rules", own + "eu-west-1_own", "/accounts/111122223333/eu-west-1", "/identities/111122223333/eu-west-1/example.com", "/nowhere"} {
+	for _, path := range []string{"/", "/accounts", "/targets", "/rules", own + "eu-west-1_own", "/accounts/111122223333/eu-west-1", "/identities/111122223333/eu-west-1/example.com", "/nowhere"} {
 		if body := ask(t, o, "GET", path).Body.String(); !strings.Contains(body, "demo: simulated AWS") {
 			t.Errorf("%s does not say that it is a demo", path)
 		}
@@ -414,6 +424,8 @@ func TestAPI(t *testing.T) {
 		"/api/v1/pools/eu-west-1_nothing":                         "error",
 		"/api/v1/pools?severity=nonsense":                         "error",
 		"/api/v1/nowhere":                                         "error",
+		"/api/v1/accounts":                                        "accounts",
+		"/api/v1/accounts?limit=1&offset=9":                       "accounts",
 		"/api/v1/accounts/111122223333/eu-west-1":                 "account",
 		"/api/v1/accounts/111122223333/eu-west-2":                 "error",
 		"/api/v1/identities/111122223333/eu-west-1/example.com":   "identity",
