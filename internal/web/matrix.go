@@ -2,8 +2,12 @@ package web
 
 import (
 	"cmp"
+	"html"
+	"html/template"
 	"maps"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
@@ -74,6 +78,38 @@ func (c *cell) Words() string {
 		words = append(words, strings.Join(c.APIs, " and ")+" not readable")
 	}
 	return cmp.Or(c.Target.AccountName, c.Target.AccountID) + " in " + c.Target.Region + ": " + strings.Join(words, ", ")
+}
+
+// HTML is the row's cells. There may be thousands, for which the template would
+// take ten times as long.
+func (r *matrixRow) HTML() template.HTML {
+	var b strings.Builder
+	for i := range r.Cells {
+		c := &r.Cells[i]
+		b.WriteString(`<td class="` + c.Look() + `">`)
+		if c.Target != nil {
+			words := html.EscapeString(c.Words())
+			b.WriteString(`<a href="/?account=` + url.QueryEscape(r.Account.ID) + `&amp;region=` + url.QueryEscape(c.Target.Region) + `" title="` + words + `"><span aria-hidden="true">`)
+			if c.Blocked > 0 {
+				b.WriteString(`<b>✕` + strconv.Itoa(c.Blocked) + `</b> `)
+			}
+			if len(c.APIs) > 0 {
+				b.WriteString(`<b>!</b> `)
+			}
+			if c.Unknown > 0 {
+				b.WriteString(`<b>?` + strconv.Itoa(c.Unknown) + `</b> `)
+			}
+			switch {
+			case c.Off != "":
+				b.WriteString("off")
+			case c.Listed:
+				b.WriteString(strconv.Itoa(c.Pools))
+			}
+			b.WriteString(`</span><span class="hidden">` + words + `</span></a>`)
+		}
+		b.WriteString("</td>")
+	}
+	return template.HTML(b.String()) // What is not from here is escaped.
 }
 
 func newMatrix(accounts []*inventory.Account, parts []*part) matrix {

@@ -164,7 +164,7 @@ func TestMatrix(t *testing.T) {
 func TestMatrixBlocks(t *testing.T) {
 	for accounts, want := range map[int][]int{0: nil, 1: {1}, 30: {30}, 31: {16, 15}, 60: {30, 30}, 61: {21, 21, 19}} {
 		var got []int
-		v := (&views{}).of((&rules.Set{}).Judge(many(accounts * 100)))
+		v := (&views{}).of((&rules.Set{}).Judge(many(accounts, 1, "eu-west-1")))
 		for _, b := range v.Matrix.Blocks {
 			got = append(got, len(b))
 		}

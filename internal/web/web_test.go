@@ -505,38 +505,57 @@ func TestNotEncodable(t *testing.T) {
 	}
 }
 
-// many is a snapshot of so many pools.
-func many(n int) *inventory.Snapshot {
+// many is a snapshot of so many accounts, each with so many pools in each of
+// the regions.
+func many(accounts, pools int, regions ...string) *inventory.Snapshot {
 	now := time.Now()
 	var readings []inventory.Reading
-	for a := range n / 100 {
-		r := inventory.Reading{Target: inventory.Target{AccountID: fmt.Sprintf("%012d", a), AccountName: fmt.Sprintf("account-%d", a), Region: "eu-west-1"}}
-		for i := range 100 {
-			r.Pools = append(r.Pools, inventory.UserPool{
-				ID: fmt.Sprintf("eu-west-1_%dx%d", a, i), Name: fmt.Sprintf("pool-%d", i), Listed: now,
-				Settings: &inventory.Settings{Described: now, Sender: inventory.NewSender(r.Target.Key(), inventory.EmailConfiguration{Mode: inventory.ModeDefault})},
-			})
+	for a := range accounts {
+		for _, region := range regions {
+			r := inventory.Reading{Target: inventory.Target{AccountID: fmt.Sprintf("%012d", a), AccountName: fmt.Sprintf("account-%d", a), Region: region}, PoolsListed: now}
+			for i := range pools {
+				r.Pools = append(r.Pools, inventory.UserPool{
+					ID: fmt.Sprintf("%s_%dx%d", region, a, i), Name: fmt.Sprintf("pool-%d", i), Listed: now,
+					Settings: &inventory.Settings{Described: now, Sender: inventory.NewSender(r.Target.Key(), inventory.EmailConfiguration{Mode: inventory.ModeDefault})},
+				})
+			}
+			readings = append(readings, r)
 		}
-		readings = append(readings, r)
 	}
 	return inventory.New(now, readings, inventory.Policy{})
 }
 
-// BenchmarkPage is the first page, a filtered and a sorted one of 100,000 pools.
+// BenchmarkPage shows pages of 100,000 pools in 50 accounts and three regions:
+// the first one after an account has changed, and others.
 func BenchmarkPage(b *testing.B) {
 	o := options(b)
-	s := many(100_000)
-	judged := (&rules.Set{}).Judge(s)
+	s := many(50, 667, "eu-central-1", "eu-west-1", "us-east-1")
+	set := &rules.Set{}
+	judged := set.Judge(s)
 	o.View = func() *rules.Judgement { return judged }
 	h := Handler(o)
-	for _, path := range []string{"/", "/?q=pool-77&account=000000000123", "/?sort=-name"} {
+	show := func(b *testing.B, path string) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), "GET", path, nil))
+		if w.Code != http.StatusOK {
+			b.Fatal(w.Code, path)
+		}
+	}
+	b.Run("first", func(b *testing.B) {
+		show(b, "/")
+		for b.Loop() {
+			each := slices.Clone(judged.Each)
+			each[7] = set.Evaluate(s.Accounts[7])
+			judged = set.Join(s, each)
+			show(b, "/")
+		}
+	})
+	for _, path := range []string{
+		"/", "/?q=pool-77&account=000000000023", "/?sort=-name", "/targets", "/pools/000000000049/us-east-1/us-east-1_49x600", "/accounts/000000000049/us-east-1",
+	} {
 		b.Run(path, func(b *testing.B) {
 			for b.Loop() {
-				w := httptest.NewRecorder()
-				h.ServeHTTP(w, httptest.NewRequestWithContext(b.Context(), "GET", path, nil))
-				if w.Code != http.StatusOK {
-					b.Fatal(w.Code)
-				}
+				show(b, path)
 			}
 		})
 	}
