@@ -185,6 +185,8 @@ func TestStatusPage(t *testing.T) {
 		{path: "/identities/100000000001/eu-west-1/exmaple.com"},
 		{path: "/targets"},
 		{path: "/rules"},
+		{path: "/runbooks"},
+		{path: "/runbooks/identity-missing"},
 	}
 	for _, p := range pages {
 		b.look(url, p)
@@ -252,7 +254,7 @@ func estate() *inventory.Snapshot {
 				Start:  now, End: now.Add(3 * time.Second), Next: now.Add(time.Minute), Calls: n, PoolsListed: now, IdentitiesListed: now,
 				Outcomes:   []inventory.Outcome{{API: "cognito-idp", LastSuccess: now}, {API: "ses", LastSuccess: now}, {API: "sts", LastSuccess: now}},
 				SES:        &inventory.SESState{Confirmed: now, Sandbox: inventory.Known(n%37 == 5), SendingEnabled: inventory.Yes, Enforcement: "HEALTHY", Quota: inventory.SendQuota(50000, float64(n*80))},
-				Identities: []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes}},
+				Identities: []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes, Details: &inventory.IdentityDetails{}, Detailed: now}},
 			}
 			for p := range 10 {
 				e := inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:" + region + ":" + k.AccountID + ":identity/example.com", From: "no-reply@example.com"}

@@ -30,6 +30,8 @@ type Account struct {
 	PoolsUnknown bool
 	// Incomplete says that not every pool of the account is known with its mode.
 	Incomplete bool
+
+	policy Policy // that it was judged by
 }
 
 // Moves reports whether the verdicts or forecasts of the account depend on the
@@ -199,7 +201,7 @@ func Unjudged(at time.Time, readings []Reading) *Account {
 func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 	readings = slices.Clone(readings)
 	slices.SortStableFunc(readings, func(a, b Reading) int { return a.Target.Key().Compare(b.Target.Key()) })
-	a := &Account{At: at}
+	a := &Account{At: at, policy: policy}
 	listed := false
 	for i := range readings {
 		r := &readings[i]

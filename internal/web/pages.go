@@ -363,7 +363,8 @@ func (s *site) pool(w http.ResponseWriter, r *http.Request) {
 		*row
 		List      []shown
 		Confirmed time.Time
-	}{found, list(found.Findings, found.Path()), v.confirmed(found)})
+		Curve     *curve // nil when nothing was counted
+	}{found, list(found.Findings, found.Path()), v.confirmed(found), v.curve(found)})
 }
 
 // reading returns what was read of the account and region, nil without anything.
