@@ -45,8 +45,8 @@ check-metrics: bin/promtool ## Have promtool check the metrics of the demo
 	scripts/check-metrics bin/promtool
 
 check-rules: bin/promtool ## Have promtool check and test the alerts
-	bin/promtool check rules rules/prometheus/alerts.yaml
-	bin/promtool test rules rules/prometheus/tests.yaml
+	bin/promtool check rules rules/prometheus/*.yaml
+	bin/promtool test rules rules/prometheus/tests/*.yaml
 
 image: ## Build the container image with docker
 	docker build -t $(IMAGE) --build-arg VERSION="$$(cat VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" \

@@ -100,7 +100,7 @@ func TestNamesInFiles(t *testing.T) {
 	for _, f := range append(slices.Clone(Families), SelfFamilies()...) {
 		labels[namespace+"_"+f.Name] = f.Labels
 	}
-	alerts, err := os.ReadFile("../rules/prometheus/alerts.yaml")
+	alerts, err := os.ReadFile("../rules/prometheus/recording.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -279,15 +279,15 @@ func TestChartValues(t *testing.T) {
 // helm-sync copies.
 func TestChartFiles(t *testing.T) {
 	originals := map[string]string{}
-	for _, pattern := range []string{"../rules/prometheus/alerts.yaml", "../dashboards/*.json"} {
+	for _, pattern := range []string{"../rules/prometheus/*.yaml", "../dashboards/*.json"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range names {
-			copied := filepath.Base(name)
+			copied := "alerts/" + filepath.Base(name)
 			if strings.HasSuffix(name, ".json") {
-				copied = "dashboards/" + copied
+				copied = "dashboards/" + filepath.Base(name)
 			}
 			originals[copied] = name
 		}

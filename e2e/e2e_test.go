@@ -29,12 +29,15 @@ func TestEndToEnd(t *testing.T) {
 	customers := s.pool(ctx, t, "staging", "customers")
 	trial := s.pool(ctx, t, "sandbox", "trial")
 	scratch := s.pool(ctx, t, "sandbox", "scratch")
+	caused := func(account, cause, alert string, more ...string) map[string]string {
+		return with(map[string]string{"alertname": alert, "account_id": account, "cause": cause, "severity": "critical"}, more...)
+	}
 	alerts := []map[string]string{
-		with(customers, "alertname", "CognitoSESPoolBlocked", "reason", "sandbox", "severity", "critical"),
-		with(trial, "alertname", "CognitoSESDefaultQuotaReached", "severity", "critical"),
-		{"alertname": "CognitoSESExporterTargetDown", "account_id": "100000000002", "region": "us-east-1", "api": "cognito-idp", "severity": "warning"},
-		with(customers, "alertname", "CognitoSESPoolFinding", "rule", "developer-in-sandbox", "severity", "critical"),
-		with(trial, "alertname", "CognitoSESPoolFinding", "rule", "default-quota-reached", "severity", "critical"),
+		caused("100000000002", "ses_account/eu-west-1", "CognitoSESPoolsBlocked", "reason", "sandbox"),
+		caused("100000000003", "default_quota/eu-west-1", "CognitoSESPoolsBlocked", "reason", "default_quota_reached"),
+		{"alertname": "CognitoSESExporterAccountFailing", "account_id": "100000000002", "severity": "warning"},
+		caused("100000000002", "ses_account/eu-west-1", "CognitoSESFinding", "rule", "developer-in-sandbox"),
+		caused("100000000003", "default_quota/eu-west-1", "CognitoSESFinding", "rule", "default-quota-reached"),
 	}
 
 	await(ctx, t, "Prometheus knows a mode from before", func() error {

@@ -23,7 +23,7 @@ import (
 	"time"
 )
 
-const alertsFile = "../rules/prometheus/alerts.yaml"
+const alertFiles = "../rules/prometheus/*.yaml"
 
 // The exporter reads what the demo does, as often as it may. Its day of the
 // default quota began twelve hours ago, so that none ends during the test.
@@ -43,7 +43,7 @@ default_quota: {reset: "%s"}
 // The exporter is scraped twice, like two that read the same accounts.
 const prometheusConfig = `
 global: {scrape_interval: 1s, evaluation_interval: 1s}
-rule_files: [alerts.yaml]
+rule_files: ["rules-*.yaml"]
 alerting: {alertmanagers: [{static_configs: [{targets: ["%[1]s"]}]}]}
 scrape_configs:
   - {job_name: one, static_configs: [{targets: ["%[2]s"]}]}
@@ -95,15 +95,22 @@ func start(ctx context.Context, t *testing.T) (context.Context, *stack) {
 // minutes.
 func (s *stack) copyAlerts(t *testing.T) {
 	t.Helper()
-	data, err := os.ReadFile(alertsFile)
+	names, err := filepath.Glob(alertFiles)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hold := regexp.MustCompile(`(?m)^(\s+for:).*$`)
-	if !hold.Match(data) {
-		t.Fatalf("%s: no alert has a line with for", alertsFile)
+	hold, found := regexp.MustCompile(`(?m)^(\s+(?:keep_firing_)?for:).*$`), 0
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found += len(hold.FindAll(data, -1))
+		s.write(t, "rules-"+filepath.Base(name), "%s", hold.ReplaceAllString(string(data), "$1 1s"))
 	}
-	s.write(t, "alerts.yaml", "%s", hold.ReplaceAllString(string(data), "$1 1s"))
+	if found == 0 {
+		t.Fatalf("%s: no alert has a line with for", alertFiles)
+	}
 }
 
 func (s *stack) write(t *testing.T, name, format string, args ...any) {

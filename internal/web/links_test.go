@@ -56,7 +56,7 @@ func TestLinks(t *testing.T) {
 
 const withRunbooks = `
 rules:
-  - {id: has-text, severity: info, for_each: pool, summary: A, remedy: B, when: 'false', runbook: "# Mine\n\n<b onclick=x>bold</b> [good](https://example.com/a) [bad](javascript:alert(1)) [rel](/etc) [up](../exporter.md#target-down) [here](#mine) ![img](https://example.com/i.png)"}
+  - {id: has-text, severity: info, for_each: pool, summary: A, remedy: B, when: 'false', runbook: "# Mine\n\n<b onclick=x>bold</b> [good](https://example.com/a) [bad](javascript:alert(1)) [rel](/etc) [up](../exporter.md#account-failing) [here](#mine) ![img](https://example.com/i.png)"}
   - {id: has-url, severity: info, for_each: pool, summary: A, remedy: B, when: 'false', runbook: "https://wiki.example.com/page"}
   - {id: has-none, severity: info, for_each: pool, summary: "A *b* <i>c</i> [d](https://e)", remedy: Fix_it_now., when: 'false'}
   - {id: sending-disabled, severity: info, for_each: pool, summary: A, remedy: B, when: 'false', runbook: Another text}
@@ -77,13 +77,13 @@ func TestRunbooks(t *testing.T) {
 		hasNot []string
 	}{
 		{"/runbooks", 200, []string{`href="/runbooks/has-none"`, `href="/runbooks/exporter"`, `href="/runbooks/identity-missing"`}, nil},
-		{"/runbooks/exporter", 200, []string{`<h2 id="target-down">`, "<table>"}, []string{"alerts.yaml)"}},
+		{"/runbooks/exporter", 200, []string{`<h2 id="account-failing">`, "<table>"}, nil},
 		{"/runbooks/bounce-rate-critical", 200, []string{`href="/runbooks/enforcement-shutdown"`}, nil},
 		{"/runbooks/enforcement-shutdown", 200, []string{`href="/runbooks/own-ses-identity#what-update-user-pool-does"`}, nil},
 		{"/runbooks/own-ses-identity", 200, []string{`id="what-update-user-pool-does"`}, nil},
 		{
 			"/runbooks/has-text", 200,
-			[]string{"<h1", "Mine", `<a href="https://example.com/a">good</a>`, "bad rel", `href="/runbooks/exporter#target-down"`, `<a href="#mine">here</a>`, "img"},
+			[]string{"<h1", "Mine", `<a href="https://example.com/a">good</a>`, "bad rel", `href="/runbooks/exporter#account-failing"`, `<a href="#mine">here</a>`, "img"},
 			[]string{"<b", "javascript", `href="/etc"`, "i.png"},
 		},
 		{"/runbooks/has-url", 302, nil, nil},
