@@ -24,7 +24,7 @@ func TestEndToEnd(t *testing.T) {
 	}
 	ctx, cancel := context.WithDeadline(t.Context(), deadline.Add(-15*time.Second)) // for the processes to end
 	defer cancel()
-	ctx, s := start(ctx, t)
+	ctx, s := start(ctx, t, demo())
 
 	customers := s.pool(ctx, t, "staging", "customers")
 	trial := s.pool(ctx, t, "sandbox", "trial")

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,7 +41,6 @@ request_budgets: {cognito-idp: 15, ses: 1, cloudwatch: 25, cloudtrail: 2}
 default_quota: {reset: "%s"}
 `
 
-// The exporter is scraped twice, like two that read the same accounts.
 const prometheusConfig = `
 global: {scrape_interval: 1s, evaluation_interval: 1s}
 rule_files: ["rules-*.yaml"]
@@ -52,7 +52,7 @@ scrape_configs:
 
 const alertmanagerConfig = `
 route: {receiver: test, group_by: ["..."], group_wait: 1s, group_interval: 1s}
-receivers: [{name: test, webhook_configs: [{url: "%s", send_resolved: true}]}]
+receivers: [{name: test, webhook_configs: [{url: "WEBHOOK", send_resolved: true}]}]
 `
 
 // stack is everything that runs, each by its host and port.
@@ -61,11 +61,26 @@ type stack struct {
 	sim, exporter, prometheus, alertmngr string
 	hook                                 *webhook
 	stop                                 context.CancelCauseFunc
+	halt                                 func() // ends the exporter
+}
+
+// setup is what runs, and with which files.
+type setup struct {
+	fleet                              string        // empty for the demo's
+	exporter, prometheus, alertmanager string        // configurations
+	minute                             time.Duration // what a minute of the alerts' waiting is
+}
+
+// demo is the setup of the demo. The exporter is scraped twice, like two that
+// read the same accounts.
+func demo() setup {
+	reset := time.Now().UTC().Add(12 * time.Hour).Truncate(time.Hour).Format("15:04")
+	return setup{exporter: fmt.Sprintf(exporterConfig, reset), prometheus: prometheusConfig, alertmanager: alertmanagerConfig, minute: 200 * time.Millisecond}
 }
 
 // start runs everything until the test ends, and waits until it is ready. The
-// context that it returns ends when something that runs does.
-func start(ctx context.Context, t *testing.T) (context.Context, *stack) {
+// context that it returns ends when something that runs does by itself.
+func start(ctx context.Context, t *testing.T, with setup) (context.Context, *stack) {
 	t.Helper()
 	ctx, stop := context.WithCancelCause(ctx)
 	s := &stack{stop: stop, dir: t.TempDir(), sim: address(t), exporter: address(t), prometheus: address(t), alertmngr: address(t), hook: listen(t)}
@@ -75,15 +90,18 @@ func start(ctx context.Context, t *testing.T) (context.Context, *stack) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("Building failed: %v\n%s", err, out)
 	}
-	s.copyAlerts(t)
-	reset := time.Now().UTC().Add(12 * time.Hour).Truncate(time.Hour).Format("15:04")
-	s.write(t, "exporter.yaml", exporterConfig, reset)
-	s.write(t, "prometheus.yml", prometheusConfig, s.alertmngr, s.exporter)
-	s.write(t, "alertmanager.yml", alertmanagerConfig, s.hook.url)
+	s.copyAlerts(t, with.minute)
+	s.write(t, "exporter.yaml", "%s", with.exporter)
+	s.write(t, "prometheus.yml", with.prometheus, s.alertmngr, s.exporter)
+	s.write(t, "alertmanager.yml", "%s", strings.ReplaceAll(with.alertmanager, "WEBHOOK", s.hook.url))
 
-	s.run(ctx, t, filepath.Join(s.dir, "awssim"), nil, s.sim, "/_faults", "--listen="+s.sim, "--no-quotas", "--no-delays")
-	aws := []string{"AWS_ENDPOINT_URL=http://" + s.sim, "AWS_ACCESS_KEY_ID=AKIATEST", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION=eu-west-1"}
-	s.run(ctx, t, filepath.Join(s.dir, "exporter"), aws, s.exporter, "/-/ready", "--config.file=exporter.yaml", "--web.listen-address="+s.exporter)
+	sim := []string{"--listen=" + s.sim, "--no-quotas", "--no-delays"}
+	if with.fleet != "" {
+		s.write(t, "fleet.yaml", "%s", with.fleet)
+		sim = append(sim, "--fleet=fleet.yaml")
+	}
+	s.run(ctx, t, filepath.Join(s.dir, "awssim"), nil, s.sim, "/_faults", sim...)
+	s.halt = s.export(ctx, t)
 	s.run(ctx, t, find(t, "prometheus-alertmanager", "alertmanager"), nil, s.alertmngr, "/-/ready",
 		"--config.file=alertmanager.yml", "--storage.path=alertmanager", "--web.listen-address="+s.alertmngr, "--cluster.listen-address=")
 	s.run(ctx, t, find(t, "prometheus"), nil, s.prometheus, "/-/ready",
@@ -91,22 +109,33 @@ func start(ctx context.Context, t *testing.T) (context.Context, *stack) {
 	return ctx, s
 }
 
-// copyAlerts copies the alerts that users get, with seconds in place of their
-// minutes.
-func (s *stack) copyAlerts(t *testing.T) {
+// export runs the exporter.
+func (s *stack) export(ctx context.Context, t *testing.T) (halt func()) {
+	t.Helper()
+	aws := []string{"AWS_ENDPOINT_URL=http://" + s.sim, "AWS_ACCESS_KEY_ID=AKIATEST", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION=eu-west-1"}
+	return s.run(ctx, t, filepath.Join(s.dir, "exporter"), aws, s.exporter, "/-/ready",
+		"--config.file=exporter.yaml", "--web.listen-address="+s.exporter, "--web.external-url=http://"+s.exporter, "--web.enable-lifecycle")
+}
+
+// copyAlerts copies the alerts that users get, with other minutes.
+func (s *stack) copyAlerts(t *testing.T, minute time.Duration) {
 	t.Helper()
 	names, err := filepath.Glob(alertFiles)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hold, found := regexp.MustCompile(`(?m)^(\s+(?:keep_firing_)?for:).*$`), 0
+	hold, found := regexp.MustCompile(`(?m)^(\s+(?:keep_firing_)?for:) (\d+)m$`), 0
 	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		found += len(hold.FindAll(data, -1))
-		s.write(t, "rules-"+filepath.Base(name), "%s", hold.ReplaceAllString(string(data), "$1 1s"))
+		s.write(t, "rules-"+filepath.Base(name), "%s", hold.ReplaceAllStringFunc(string(data), func(line string) string {
+			m := hold.FindStringSubmatch(line)
+			n, _ := strconv.Atoi(m[2]) // It has digits only.
+			return fmt.Sprintf("%s %dms", m[1], (time.Duration(n) * minute).Milliseconds())
+		}))
 	}
 	if found == 0 {
 		t.Fatalf("%s: no alert has a line with for", alertFiles)
@@ -122,7 +151,7 @@ func (s *stack) write(t *testing.T, name, format string, args ...any) {
 
 // run starts a process that lives as long as the test, waits until the path
 // answers, and shows what it wrote if the test fails.
-func (s *stack) run(ctx context.Context, t *testing.T, program string, env []string, host, path string, args ...string) {
+func (s *stack) run(ctx context.Context, t *testing.T, program string, env []string, host, path string, args ...string) (halt func()) {
 	t.Helper()
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var log bytes.Buffer
@@ -137,11 +166,16 @@ func (s *stack) run(ctx context.Context, t *testing.T, program string, env []str
 	go func() {
 		defer close(ended)
 		_ = cmd.Wait() // How it ended is in its state.
-		s.stop(fmt.Errorf("%s ended: %v", filepath.Base(program), cmd.ProcessState))
+		if running.Err() == nil {
+			s.stop(fmt.Errorf("%s ended: %v", filepath.Base(program), cmd.ProcessState))
+		}
 	}()
-	t.Cleanup(func() {
+	halt = func() {
 		cancel()
 		<-ended
+	}
+	t.Cleanup(func() {
+		halt()
 		if t.Failed() {
 			t.Logf("%s wrote:\n%s", filepath.Base(program), log.Bytes()[max(0, log.Len()-4000):])
 		}
@@ -149,6 +183,7 @@ func (s *stack) run(ctx context.Context, t *testing.T, program string, env []str
 	await(ctx, t, filepath.Base(program)+" is ready", func() error {
 		return call(ctx, http.MethodGet, "http://"+host+path, nil, nil)
 	})
+	return halt
 }
 
 func find(t *testing.T, names ...string) string {
@@ -241,13 +276,22 @@ func (s *stack) drive(ctx context.Context, t *testing.T, method, path string, in
 type webhook struct {
 	url string
 
-	mu     sync.Mutex
-	alerts map[string]alert // as they were last heard of, by fingerprint
+	mu       sync.Mutex
+	alerts   map[string]alert // as they were last heard of, by fingerprint
+	messages []message
+}
+
+// message is a notification.
+type message struct {
+	path   string // of the receiver
+	bytes  int
+	Alerts []alert `json:"alerts"`
 }
 
 type alert struct {
 	Status      string            `json:"status"` // firing or resolved
 	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
 	Fingerprint string            `json:"fingerprint"`
 }
 
@@ -255,15 +299,19 @@ func listen(t *testing.T) *webhook {
 	t.Helper()
 	w := &webhook{alerts: map[string]alert{}}
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		var message struct {
-			Alerts []alert `json:"alerts"`
+		m := message{path: r.URL.Path}
+		data, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = json.Unmarshal(data, &m)
 		}
-		if err := json.NewDecoder(r.Body).Decode(&message); err != nil {
+		if err != nil {
 			t.Errorf("A notification that cannot be read: %v", err)
 		}
+		m.bytes = len(data)
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		for _, a := range message.Alerts {
+		w.messages = append(w.messages, m)
+		for _, a := range m.Alerts {
 			w.alerts[a.Fingerprint] = a
 		}
 	}))
