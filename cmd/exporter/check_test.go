@@ -162,6 +162,9 @@ func TestCheckJSON(t *testing.T) {
 
 func TestCheckSARIF(t *testing.T) {
 	_, out, _ := checkDemo(t, "--output=sarif")
+	if !strings.Contains(out, `"markdown": "# `) || strings.Contains(out, "helpUri") {
+		t.Error("the rules do not bring their runbooks")
+	}
 	r, err := sarif.FromBytes([]byte(out))
 	if err != nil {
 		t.Fatal(err)

@@ -193,9 +193,12 @@ func (r *report) sarif(w io.Writer) error {
 	levels := map[rules.Severity]string{rules.Critical: "error", rules.Warning: "warning", rules.Info: "note"}
 	described, results := []object{}, []object{}
 	for _, rule := range r.rules {
+		help := object{"text": cmp.Or(rule.Remedy, rule.Summary)}
+		if runbook := runbookOf(rule); runbook != "" {
+			help["markdown"] = runbook
+		}
 		described = append(described, object{
-			"id": rule.ID, "shortDescription": object{"text": rule.Summary}, "help": object{"text": cmp.Or(rule.Remedy, rule.Summary)},
-			"helpUri":              website + "/blob/main/docs/runbooks/" + rule.ID + ".md",
+			"id": rule.ID, "shortDescription": object{"text": rule.Summary}, "help": help,
 			"defaultConfiguration": object{"level": levels[rule.Severity]},
 		})
 	}

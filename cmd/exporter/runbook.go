@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -21,12 +22,7 @@ func runbook(id string, load func() (*settings, error), stdout, stderr io.Writer
 	all := s.rules.Rules()
 	text, ok := docs.Runbook(id)
 	if i := slices.IndexFunc(all, func(r rules.Rule) bool { return r.ID == id }); i >= 0 {
-		if all[i].Runbook != "" {
-			text = all[i].Runbook
-		} else if !ok {
-			text = all[i].Summary + "\n\n" + all[i].Remedy
-		}
-		ok = true
+		text, ok = cmp.Or(runbookOf(all[i]), all[i].Summary+"\n\n"+all[i].Remedy), true
 	}
 	if !ok {
 		known := docs.Runbooks()
@@ -39,4 +35,10 @@ func runbook(id string, load func() (*settings, error), stdout, stderr io.Writer
 	}
 	_, _ = fmt.Fprintln(stdout, strings.TrimSpace(text))
 	return exitOK
+}
+
+// runbookOf returns the rule's runbook as Markdown; empty without one.
+func runbookOf(r rules.Rule) string {
+	builtin, _ := docs.Runbook(r.ID)
+	return cmp.Or(r.Runbook, builtin)
 }
