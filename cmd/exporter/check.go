@@ -57,7 +57,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 		return fail(exitUnjudged, ctx.Err())
 	}
 	r := newReport(s.rules.Judge(inventory.New(time.Now(), readings, plan.Quota)), f)
-	r.Unreadable = append(r.Unreadable, notFound(plan.Fleet.Members)...)
+	r.Unreadable = withNotFound(r.Unreadable, plan.Fleet.Members)
 	for _, u := range r.Unreadable {
 		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, plain(u.Message))
 	}
@@ -84,11 +84,16 @@ type unreadable struct {
 	Message     string `json:"message"`
 }
 
-// notFound lists the accounts whose regions could not all be found.
-func notFound(members []inventory.Member) (all []unreadable) {
+// withNotFound adds the accounts whose regions could not all be found, unless
+// what was read of them has failed for the same cause.
+func withNotFound(all []unreadable, members []inventory.Member) []unreadable {
 	for _, m := range members {
-		if m.Failure != nil {
-			all = append(all, unreadable{AccountID: m.ID, AccountName: m.Name, API: "account", Class: string(m.Failure.Class), Message: strings.TrimSpace(m.Failure.Message)})
+		if m.Failure == nil {
+			continue
+		}
+		u := unreadable{AccountID: m.ID, AccountName: m.Name, API: "account", Class: string(m.Failure.Class), Message: strings.TrimSpace(m.Failure.Message)}
+		if !slices.ContainsFunc(all, func(o unreadable) bool { return o.AccountID == u.AccountID && o.Message == u.Message }) {
+			all = append(all, u)
 		}
 	}
 	return all

@@ -528,4 +528,8 @@ func TestCheckOrganization(t *testing.T) {
 	if code != exitUnjudged || !strings.Contains(errs, "not read: ListRegions in account 100000000002") {
 		t.Errorf("regions denied: exit code %d, %s", code, errs)
 	}
+	code, _, errs = runCheck(t, f, []awssim.Fault{{Kind: "deny", Operation: "AssumeRole", Account: "100000000002"}}, companyConfig)
+	if code != exitUnjudged || strings.Count(errs, "not read: AssumeRole in account 100000000002") != 1 {
+		t.Errorf("without the role: exit code %d, %s", code, errs)
+	}
 }

@@ -436,6 +436,42 @@ func TestPendingRegions(t *testing.T) {
 	})
 }
 
+// TestConfigureListsAgain lists the organization again at once, and does not
+// use a listing that began before.
+func TestConfigureListsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{accounts: active("1"), took: 10 * time.Second}
+		f := run(t, w, Config{Organization: organization(Regions{Listed: []string{"eu-west-1"}})})
+		time.Sleep(5 * time.Second)
+		elsewhere := Config{Organization: organization(Regions{Listed: []string{"us-east-1"}})}
+		f.Configure(elsewhere)
+		f.Announced()
+		time.Sleep(6 * time.Second)
+		if v := f.View(); !v.Pending || len(v.Targets) > 0 {
+			t.Errorf("what was listed for another configuration is used: %s", targets(v))
+		}
+		time.Sleep(10 * time.Second)
+		expect(t, "listed", f, "1/us-east-1", "1:")
+		if n := w.calls("list"); n != 2 {
+			t.Errorf("listed %d times", n)
+		}
+		f.Configure(elsewhere)
+		f.Announced()
+		time.Sleep(time.Second)
+		if n := w.calls("list"); n != 3 {
+			t.Errorf("listed %d times after a reload", n)
+		}
+		expect(t, "while it is listed again", f, "1/us-east-1", "1:")
+		f.Configure(Config{})
+		f.Announced()
+		time.Sleep(2 * time.Hour)
+		expect(t, "without an organization", f, "", "")
+		if v := f.View(); v.Organization != nil || v.Pending || w.calls("list") != 3 {
+			t.Errorf("%+v, listed %d times", v, w.calls("list"))
+		}
+	})
+}
+
 // TestOnceFails returns why the organization cannot be listed.
 func TestOnceFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
