@@ -41,7 +41,7 @@ type account struct {
 	session *session // nil for the ambient credentials
 
 	mu         sync.Mutex             // guards what follows; no call is made while it is held
-	places     map[string]*place      // by region
+	places     map[string]*memory     // by region
 	calls      map[string]*sharedCall // those under way, by operation
 	owner      string                 // whose the ambient credentials are; empty until STS has said so
 	regions    map[string]bool        // those that are on; nil until they were listed once
@@ -68,7 +68,7 @@ func (r *Reader) account(t inventory.Target) *account {
 
 // newAccount makes an account in the region's partition.
 func (r *Reader) newAccount(conf Account, region string) *account {
-	a := &account{reader: r, conf: conf, region: r.stsRegion(region), places: map[string]*place{}, calls: map[string]*sharedCall{}}
+	a := &account{reader: r, conf: conf, region: r.stsRegion(region), places: map[string]*memory{}, calls: map[string]*sharedCall{}}
 	if conf.RoleARN != "" {
 		a.session = newSession(sts.NewFromConfig(a.config(inventory.APISTS, a.region, nil)), conf)
 	}
@@ -104,39 +104,52 @@ func (a *account) config(api, region string, budgets budgets) aws.Config {
 	return cfg
 }
 
-// place is an account in one region: the clients, with the request budgets that
-// they share, and what outlives a pass.
+// place is an account in one region, for one pass. Its clients are made for the
+// pass, since those of some thousand targets would be most of the memory, and
+// most of the time no pass is in progress.
 type place struct {
 	cognito    *cognitoidentityprovider.Client
 	ses        *sesv2.Client
 	cloudwatch *cloudwatch.Client
 	cloudtrail *cloudtrail.Client
+	*memory
+}
+
+// memory is what outlives a pass over an account in one region: the request
+// budgets, which its clients share, and what later passes need not ask again.
+type memory struct {
 	budgets    budgets
 	appClients appClients
 
 	failedDetails map[string]bool // by ID, the pools of which one could not be read lately
 }
 
-// in returns the account in a region, made at its first use.
+// in returns the account in a region.
 func (a *account) in(region string) *place {
+	m := a.remember(region)
+	return &place{
+		cognito:    cognitoidentityprovider.NewFromConfig(a.config(inventory.APICognito, region, m.budgets)),
+		ses:        sesv2.NewFromConfig(a.config(inventory.APISES, region, m.budgets)),
+		cloudwatch: cloudwatch.NewFromConfig(a.config(inventory.APICloudWatch, region, m.budgets)),
+		cloudtrail: cloudtrail.NewFromConfig(a.config(inventory.APICloudTrail, region, m.budgets)),
+		memory:     m,
+	}
+}
+
+// remember returns the memory of a region, made at its first use.
+func (a *account) remember(region string) *memory {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	p, ok := a.places[region]
+	m, ok := a.places[region]
 	if !ok {
-		budgets := newBudgets(a.reader.opts.Load().Budgets)
-		p = &place{
-			cognito:    cognitoidentityprovider.NewFromConfig(a.config(inventory.APICognito, region, budgets)),
-			ses:        sesv2.NewFromConfig(a.config(inventory.APISES, region, budgets)),
-			cloudwatch: cloudwatch.NewFromConfig(a.config(inventory.APICloudWatch, region, budgets)),
-			cloudtrail: cloudtrail.NewFromConfig(a.config(inventory.APICloudTrail, region, budgets)),
-			budgets:    budgets,
-			appClients: appClients{listed: map[string]bool{}, pools: map[string]string{}},
-
+		m = &memory{
+			budgets:       newBudgets(a.reader.opts.Load().Budgets),
+			appClients:    appClients{listed: map[string]bool{}, pools: map[string]string{}},
 			failedDetails: map[string]bool{},
 		}
-		a.places[region] = p
+		a.places[region] = m
 	}
-	return p
+	return m
 }
 
 // setBudgets changes the request budgets.

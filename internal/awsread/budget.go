@@ -93,6 +93,15 @@ func (b *budget) set(perSecond rate.Limit, burst int) {
 	b.grow(now)
 }
 
+// budgeted are the operations that AWS counts by account and region.
+func budgeted() map[string][]string {
+	all := Operations()
+	for _, api := range []string{"account", inventory.APIOrganizations, inventory.APISTS} {
+		delete(all, api)
+	}
+	return all
+}
+
 // budgets are those of an account in a region, by operation.
 type budgets map[string]*budget
 
@@ -101,7 +110,7 @@ type budgets map[string]*budget
 // SES counts every operation by itself.
 func newBudgets(rates map[string]float64) budgets {
 	all := budgets{}
-	for api, operations := range Operations() {
+	for api, operations := range budgeted() {
 		shared, details := newBudget(bucket(rates, api)), newBudget(bucket(rates, api))
 		for _, operation := range operations {
 			switch {
@@ -119,7 +128,7 @@ func newBudgets(rates map[string]float64) budgets {
 
 // set changes the configured rates.
 func (all budgets) set(rates map[string]float64) {
-	for api, operations := range Operations() {
+	for api, operations := range budgeted() {
 		for _, operation := range operations {
 			all[operation].set(bucket(rates, api))
 		}
