@@ -236,9 +236,12 @@ func TestOrganization(t *testing.T) {
 		}
 
 		forum := facts(o.of(t, "100000000003"))
-		o.patch(t, `{"accounts": [{"id": "100000000006", "name": "news", "regions": {"eu-central-1": {"pools": [{"name": "readers"}]}}}]}`)
+		o.patch(t, `{"accounts": [{"id": "100000000006", "name": "news", "regions": {"eu-central-1": {"pools": [{"name": "readers", "mode": "DEVELOPER", "source_arn": "arn:aws:ses:eu-central-1:100000000006:identity/gone.example"}]}}}]}`)
 		time.Sleep(10*time.Minute + 30*time.Second)
 		check("one joined", "4 4 0 0 1 1", both[:len("forum/us-east-1/forum")]+" news/eu-central-1/readers"+both[len("forum/us-east-1/forum"):])
+		if len(ofName(o.of(t, "100000000006"), "cognito_ses_problem")) == 0 {
+			t.Error("the new account has no problem, although an identity is missing")
+		}
 		if now := facts(o.of(t, "100000000003")); !maps.Equal(now, forum) {
 			t.Errorf("another account's facts have changed:\n%s", difference(text(forum), text(now)))
 		}
