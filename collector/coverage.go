@@ -76,7 +76,7 @@ func (p *plan) complete(ambient string) error {
 
 // shownStates are the states of coverage that are counted, beside expected.
 var shownStates = []inventory.Coverage{
-	inventory.CoverageRead, inventory.CoverageDenied, inventory.CoverageFailing, inventory.CoverageExcluded, inventory.CoverageSuspended,
+	inventory.CoverageRead, inventory.CoverageDenied, inventory.CoverageFailing, inventory.CoveragePending, inventory.CoverageExcluded, inventory.CoverageSuspended,
 }
 
 // fleetFamilies are the metrics of which accounts there are.
@@ -84,7 +84,7 @@ var fleetFamilies = []Family{
 	{
 		Name: "exporter_accounts", Labels: []string{"state"}, Unit: "accounts",
 		Help: "How many accounts there are by state. expected: to be read; of these read: every call of the last passes succeeded, denied: AWS refuses the role or a permission, failing: calls fail otherwise, " +
-			"and the rest is still to be read. excluded: kept out by a filter of the organization, suspended: not active in the organization. The page /accounts says which.",
+			"pending: still to be read for the first time. excluded: kept out by a filter of the organization, suspended: not active in the organization. The page /accounts says which.",
 		Total: func(t *totals, emit Emit) {
 			n, expected := map[inventory.Coverage]int{}, 0
 			for _, m := range t.coverage {
