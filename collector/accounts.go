@@ -67,6 +67,22 @@ var accountFamilies = []Family{
 	},
 	reputation("bounce", "Reputation.BounceRate", func(r *inventory.Reputation) *float64 { return r.BounceRatio }),
 	reputation("complaint", "Reputation.ComplaintRate", func(r *inventory.Reputation) *float64 { return r.ComplaintRatio }),
+	statistics("delivery_attempts", "How many e-mails SES sent", "DeliveryAttempts", func(s *inventory.SendStatistics) int { return s.Attempts }),
+	statistics("bounces", "How many e-mails bounced", "Bounces", func(s *inventory.SendStatistics) int { return s.Bounces }),
+	statistics("complaints", "How many e-mails recipients marked as spam", "Complaints", func(s *inventory.SendStatistics) int { return s.Complaints }),
+	statistics("rejects", "How many e-mails SES rejected because of a virus", "Rejects", func(s *inventory.SendStatistics) int { return s.Rejects }),
+}
+
+func statistics(name, what, field string, value func(*inventory.SendStatistics) int) Family {
+	return Family{
+		Name: "account_" + name, Unit: "e-mails", Labels: accountLabels,
+		Help: what + " in the last 24 hours. From SES GetSendStatistics, " + field + ", read every 15 minutes where user pools send through the account. Absent when unknown.",
+		Samples: eachAccount(func(a *inventory.SESAccount, emit Emit) {
+			if a.Statistics != nil {
+				emit(float64(value(a.Statistics)), accountValues(a.Target)...)
+			}
+		}),
+	}
 }
 
 func accountQuota(name, unit, help string, value amount) Family {

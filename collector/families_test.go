@@ -86,6 +86,7 @@ func familyWorld(t *testing.T) *rules.Judgement {
 			Quota: inventory.SendQuota(200, 150), RateKnown: true, MaxSendRate: 1,
 		},
 		Reputation: &inventory.Reputation{Confirmed: noon, BounceRatio: &bounce, ComplaintRatio: &complaint},
+		Statistics: &inventory.SendStatistics{Confirmed: noon, Attempts: 150, Bounces: 7, Complaints: 2, Rejects: 1},
 		Identities: []inventory.Identity{
 			{
 				Name: "example.com", Confirmed: noon, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes, Detailed: noon,

@@ -185,7 +185,7 @@ func TestFacts(t *testing.T) {
 			"string(pool.quota.used_ratio)": "0.25", "string(pool.quota.unlimited)": "false", "string(pool.quota_exhaustion)": "undetermined",
 			"string(pool.runs_out_before_reset)": "false", "string(pool.failures.throttled)": "undetermined", "string(pool.ses.sandbox)": "true",
 			"string(pool.ses.sending_enabled)": "true", "pool.ses.enforcement": "PROBATION", "pool.ses.review": "PENDING",
-			"string(pool.ses.bounce_ratio)": "undetermined", "string(pool.facts_age_seconds)": "60",
+			"string(pool.ses.bounce_ratio)": "undetermined", "string(pool.ses.rejects)": "undetermined", "string(pool.facts_age_seconds)": "60",
 			"string(pool.blocked_by.sandbox)": "true", "string(pool.blocked_by.identity_missing)": "false", "string(pool.blocked_by.unsupported_region)": "false",
 			"string(pool.blocked_by.default_quota_reached)": "false", "string(pool.blocked_by.send_quota_reached)": "false",
 			"string(pool == pool)": "true", "string(has(pool.ses.sandbox) && !has(pool.ses.bounce_ratio))": "true", "string(has(pool.quota) && has(pool.tags))": "true",
@@ -213,7 +213,11 @@ func TestFacts(t *testing.T) {
 		}},
 		"reputation": {settings: developer, ses: ses(), change: func(p *inventory.Pool) {
 			p.Reputation = &inventory.Reputation{BounceRatio: new(0.01)}
-		}, facts: map[string]string{"string(pool.ses.bounce_ratio)": "0.01", "string(pool.ses.complaint_ratio)": "undetermined"}},
+			p.Statistics = &inventory.SendStatistics{Attempts: 40, Bounces: 3, Complaints: 2, Rejects: 1}
+		}, facts: map[string]string{
+			"string(pool.ses.delivery_attempts)": "40", "string(pool.ses.bounces)": "3", "string(pool.ses.complaints)": "2", "string(pool.ses.rejects)": "1",
+			"string(pool.ses.bounce_ratio)": "0.01", "string(pool.ses.complaint_ratio)": "undetermined",
+		}},
 		"SES half known": {settings: developer, ses: unheard, facts: map[string]string{
 			"pool.ses.enforcement": "undetermined", "pool.ses.review": "undetermined", "string(pool.ses.sandbox)": "undetermined", "string(pool.quota.limit)": "undetermined",
 			"string(pool.blocked_by.account_shutdown)": "undetermined", "string(pool.blocked_by.send_quota_reached)": "undetermined", "pool.quota.kind": "send",

@@ -280,7 +280,26 @@ var poolSESType = newType(
 	fact{name: "review", typ: cel.StringType, doc: "status of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Review) })},
 	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *poolView) any { return bounce(v.Reputation) })},
 	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *poolView) any { return complaint(v.Reputation) })},
+	fact{name: "delivery_attempts", typ: cel.IntType, doc: "e-mails that SES sent in the last 24 hours", not: "`send_statistics` are not read, or not yet", read: of(func(v *poolView) any {
+		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Attempts })
+	})},
+	fact{name: "bounces", typ: cel.IntType, doc: "e-mails of the last 24 hours that bounced", not: "`send_statistics` are not read, or not yet", read: of(func(v *poolView) any {
+		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Bounces })
+	})},
+	fact{name: "complaints", typ: cel.IntType, doc: "e-mails of the last 24 hours that recipients marked as spam", not: "`send_statistics` are not read, or not yet", read: of(func(v *poolView) any {
+		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Complaints })
+	})},
+	fact{name: "rejects", typ: cel.IntType, doc: "e-mails of the last 24 hours that SES did not send because it found a virus", not: "`send_statistics` are not read, or not yet", read: of(func(v *poolView) any {
+		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Rejects })
+	})},
 )
+
+func counted(s *inventory.SendStatistics, n func(*inventory.SendStatistics) int) any {
+	if s == nil {
+		return nil
+	}
+	return whole(n(s))
+}
 
 func bounce(r *inventory.Reputation) any {
 	if r == nil {
@@ -516,6 +535,18 @@ var accountType = newType(
 	fact{name: "quota", of: accountQuotaType, doc: "the send quota, over a rolling 24 hours", read: of(func(v *accountView) any { return &v.quotaFacts })},
 	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return bounce(v.Reputation) })},
 	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return complaint(v.Reputation) })},
+	fact{name: "delivery_attempts", typ: cel.IntType, doc: "e-mails that SES sent in the last 24 hours", not: "`send_statistics` are not read, or not yet", read: of(func(v *accountView) any {
+		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Attempts })
+	})},
+	fact{name: "bounces", typ: cel.IntType, doc: "e-mails of the last 24 hours that bounced", not: "`send_statistics` are not read, or not yet", read: of(func(v *accountView) any {
+		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Bounces })
+	})},
+	fact{name: "complaints", typ: cel.IntType, doc: "e-mails of the last 24 hours that recipients marked as spam", not: "`send_statistics` are not read, or not yet", read: of(func(v *accountView) any {
+		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Complaints })
+	})},
+	fact{name: "rejects", typ: cel.IntType, doc: "e-mails of the last 24 hours that SES did not send because it found a virus", not: "`send_statistics` are not read, or not yet", read: of(func(v *accountView) any {
+		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Rejects })
+	})},
 	fact{name: "pools", typ: cel.IntType, doc: "how many DEVELOPER pools send through it, of those that could be described", read: of(func(v *accountView) any { return whole(v.Pools) })},
 	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *accountView) any { return age(v.at, v.Confirmed) })},
 )

@@ -115,12 +115,19 @@ func TestFindings(t *testing.T) {
 			quota(0)(r)
 			r.Pools[0].Confirmed = now.Add(-time.Hour)
 		}, want: "facts-stale"},
-		"denied by a policy":  {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{Policies: policies}), want: "sending-policy-missing"},
-		"MAIL FROM rejects":   {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{MailFrom: inventory.MailFrom{Domain: "m.example.com", Status: "FAILED", RejectOnFailure: inventory.Yes}}), want: "mail-from-rejects"},
-		"set is missing":      {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{ConfigurationSet: "gone"}), want: "configuration-set-missing"},
-		"set is off":          {settings: own, change: details(inventory.No, inventory.IdentityDetails{ConfigurationSet: "paused"}), want: "configuration-set-disabled"},
-		"set is on":           {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{ConfigurationSet: "paused"})},
-		"DKIM failed":         {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{DKIM: inventory.DKIM{Status: "FAILED"}}), want: "dkim-failed"},
+		"denied by a policy": {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{Policies: policies}), want: "sending-policy-missing"},
+		"MAIL FROM rejects":  {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{MailFrom: inventory.MailFrom{Domain: "m.example.com", Status: "FAILED", RejectOnFailure: inventory.Yes}}), want: "mail-from-rejects"},
+		"set is missing":     {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{ConfigurationSet: "gone"}), want: "configuration-set-missing"},
+		"set is off":         {settings: own, change: details(inventory.No, inventory.IdentityDetails{ConfigurationSet: "paused"}), want: "configuration-set-disabled"},
+		"set is on":          {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{ConfigurationSet: "paused"})},
+		"DKIM failed":        {settings: own, change: details(inventory.Yes, inventory.IdentityDetails{DKIM: inventory.DKIM{Status: "FAILED"}}), want: "dkim-failed"},
+		"a bad day": {settings: own, change: func(r *inventory.Reading) {
+			r.Statistics = &inventory.SendStatistics{Confirmed: now, Attempts: 1000, Bounces: 60, Complaints: 2, Rejects: 1}
+		}, want: "bounces-last-day complaints-last-day rejects-last-day"},
+		"a bad day in a bad time": {settings: own, change: func(r *inventory.Reading) {
+			reputation(0.06, 0.002)(r)
+			r.Statistics = &inventory.SendStatistics{Confirmed: now, Attempts: 1000, Bounces: 60, Complaints: 2}
+		}, want: "bounce-rate-high complaint-rate-high"},
 		"sign-in by e-mail":   {settings: codes(own, emailOTP)},
 		"sign-in, sandbox":    {settings: codes(own, emailOTP), ses: ses(func(a *inventory.SESState) { a.Sandbox = inventory.Yes }), want: "developer-in-sandbox sign-in-blocked"},
 		"sign-in, built-in":   {settings: codes(standard(), emailOTP), change: quota(0), want: "sign-in-on-default-sender"},

@@ -173,7 +173,7 @@ func (a *app) readerOptions(c *config.Config, discovered map[string]string) awsr
 			inventory.APICognito: c.RequestBudgets.Cognito, inventory.APISES: c.RequestBudgets.SES,
 			inventory.APICloudWatch: c.RequestBudgets.CloudWatch, inventory.APICloudTrail: c.RequestBudgets.CloudTrail,
 		},
-		Quota: c.Policy(), CloudWatch: c.CloudWatch.Enabled, CloudTrail: c.CloudTrail.Enabled, Details: c.PoolDetails.Enabled, Billed: a.self.Billed,
+		Quota: c.Policy(), CloudWatch: c.CloudWatch.Enabled, CloudTrail: c.CloudTrail.Enabled, Details: c.PoolDetails.Enabled, Statistics: c.SendStatistics.Enabled, Billed: a.self.Billed,
 		DescribeMaxAge: time.Duration(c.DescribeMaxAge), RequestTimeout: time.Duration(c.RequestTimeout),
 		IdentitiesEvery: time.Duration(c.Identities.ListInterval), MetricsEvery: time.Duration(c.CloudWatch.ListInterval),
 		IdentityDetailsEvery: time.Duration(c.Identities.DetailsMaxAge),

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+	"github.com/aws/aws-sdk-go-v2/service/ses"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -110,6 +111,7 @@ func (a *account) config(api, region string, budgets budgets) aws.Config {
 type place struct {
 	cognito    *cognitoidentityprovider.Client
 	ses        *sesv2.Client
+	sesv1      *ses.Client // what version 2 does not have
 	cloudwatch *cloudwatch.Client
 	cloudtrail *cloudtrail.Client
 	*memory
@@ -130,6 +132,7 @@ func (a *account) in(region string) *place {
 	return &place{
 		cognito:    cognitoidentityprovider.NewFromConfig(a.config(inventory.APICognito, region, m.budgets)),
 		ses:        sesv2.NewFromConfig(a.config(inventory.APISES, region, m.budgets)),
+		sesv1:      ses.NewFromConfig(a.config(inventory.APISES, region, m.budgets)),
 		cloudwatch: cloudwatch.NewFromConfig(a.config(inventory.APICloudWatch, region, m.budgets)),
 		cloudtrail: cloudtrail.NewFromConfig(a.config(inventory.APICloudTrail, region, m.budgets)),
 		memory:     m,

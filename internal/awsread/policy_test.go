@@ -121,7 +121,7 @@ func everyOperation(t *testing.T) (*simulation, []awsread.Attempt) {
 	f.Accounts[0].Regions["eu-west-1"].Pools[0].MFA = "ON"
 	sim := simulate(t, awssim.Options{NoQuotas: true, Fleet: f})
 	var seen attempts
-	reader := sim.reader(t, func(o *awsread.Options) { o.Observe, o.Details = seen.observe, true })
+	reader := sim.reader(t, func(o *awsread.Options) { o.Observe, o.Details, o.Statistics = seen.observe, true, true })
 	reader.Read(t.Context(), target(hub, "shaky.example"), nil)
 	reader.Read(t.Context(), target(staging), nil)
 	reader.Read(t.Context(), inventory.Target{AccountID: hub, Region: "me-south-1"}, nil)

@@ -32,7 +32,7 @@ func Operations() map[string][]string {
 		inventory.APIOrganizations: {
 			"ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent", "ListParents", "ListRoots", "ListTagsForResource",
 		},
-		inventory.APISES: {"GetAccount", "GetConfigurationSet", "GetEmailIdentity", "ListEmailIdentities"},
+		inventory.APISES: {"GetAccount", "GetConfigurationSet", "GetEmailIdentity", "GetSendStatistics", "ListEmailIdentities"},
 		inventory.APISTS: {"AssumeRole", "GetCallerIdentity"},
 	}
 }
@@ -76,6 +76,7 @@ type Options struct {
 
 	Quota      inventory.Policy  // of the built-in sender: its days are what usage is read for
 	Details    bool              // read those of user pools
+	Statistics bool              // read those of SES accounts that pools send through
 	CloudWatch bool              // read sign-ups and the reputation of SES accounts
 	CloudTrail bool              // read the events that send e-mail
 	Billed     func(metrics int) // called with how many metrics CloudWatch bills; may be nil
@@ -210,6 +211,9 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 		if p.opts.CloudWatch {
 			p.reading.SignUps, p.reading.CallCounts, p.reading.Reputation = prev.SignUps, prev.CallCounts, prev.Reputation
 		}
+		if p.opts.Statistics {
+			p.reading.Statistics = prev.Statistics
+		}
 		if p.opts.CloudTrail {
 			p.reading.Trail = prev.Trail
 		}
@@ -264,7 +268,7 @@ func (p *pass) run(ctx context.Context) {
 	p.reading.Target.AccountID = id
 	if err != nil {
 		for api, on := range map[string]bool{
-			inventory.APIDetails: p.opts.Details, inventory.APICloudWatch: p.opts.CloudWatch, inventory.APICloudTrail: p.opts.CloudTrail,
+			inventory.APIDetails: p.opts.Details, inventory.APIStatistics: p.opts.Statistics, inventory.APICloudWatch: p.opts.CloudWatch, inventory.APICloudTrail: p.opts.CloudTrail,
 		} {
 			if _, before := p.prev.Outcome(api); before && on {
 				apis = append(apis, api)
@@ -335,6 +339,9 @@ func (p *pass) run(ctx context.Context) {
 			p.keepIdentities(ids, need.Identities, late)
 			if !late {
 				p.readConfigurationSets(ctx, need)
+			}
+			if p.opts.Statistics && !late {
+				p.readStatistics(ctx, need.Identities)
 			}
 			if p.opts.CloudWatch && !late {
 				p.readReputation(ctx, need.Identities)

@@ -603,7 +603,7 @@ func TestParseFleet(t *testing.T) {
 // TestFill checks what is assumed of what a fleet does not say.
 func TestFill(t *testing.T) {
 	f := parse(t, `accounts: [{id: "100000000001", regions: {us-east-1: , us-west-1: {ses: {review: DENIED}}, eu-west-1: {
-		ses: {production_access: true, max_send_rate: 99},
+		ses: {production_access: true, max_send_rate: 99, sent_last_24_hours: 1000, bounce_rate: 0.0126, complaint_rate: 0.002, complaints: 0},
 		identities: [{name: a.example}, {name: b.example, status: PENDING}, {name: c.example, status: TEMPORARY_FAILURE, verified: true, dkim: SUCCESS}, {name: d@example.com, sending_enabled: false}],
 		configuration_sets: [{name: on}, {name: off, sending_enabled: false}],
 		pools: [{name: a}, {name: b, auto_verified: []}]}}}]`)
@@ -611,7 +611,7 @@ func TestFill(t *testing.T) {
 	for name, want := range map[string]awssim.SES{
 		"us-east-1": {SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 200, MaxSendRate: 1},
 		"us-west-1": {SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 200, MaxSendRate: 1, Review: "DENIED"},
-		"eu-west-1": {ProductionAccess: true, SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 50000, MaxSendRate: 99, Review: "GRANTED"},
+		"eu-west-1": {ProductionAccess: true, SendingEnabled: true, Enforcement: "HEALTHY", Max24HourSend: 50000, MaxSendRate: 99, Review: "GRANTED", SentLast24Hours: 1000, BounceRate: 0.0126, ComplaintRate: 0.002, Bounces: 13},
 	} {
 		if regions[name].SES != want {
 			t.Errorf("%s: %+v, want %+v", name, regions[name].SES, want)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"regexp"
 	"slices"
@@ -75,6 +76,9 @@ type SES struct {
 	SentLast24Hours  float64 `yaml:"sent_last_24_hours"`       // recipients
 	BounceRate       float64 `yaml:"bounce_rate,omitempty"`    // 0.05 is 5 %
 	ComplaintRate    float64 `yaml:"complaint_rate,omitempty"` // likewise
+	Bounces          float64 `yaml:"bounces"`                  // of the last 24 hours; by the rate, if not given
+	Complaints       float64 `yaml:"complaints"`               // likewise
+	Rejects          float64 `yaml:"rejects,omitempty"`        // of the last 24 hours
 }
 
 // Identity is an address or domain in SES.
@@ -167,6 +171,8 @@ func (r *Region) fill(given params) {
 	fill(ses, "review", &s.Review, start.Review)
 	fill(ses, "max_24_hour_send", &s.Max24HourSend, start.Max24HourSend)
 	fill(ses, "max_send_rate", &s.MaxSendRate, start.MaxSendRate)
+	fill(ses, "bounces", &s.Bounces, math.Round(s.BounceRate*s.SentLast24Hours))
+	fill(ses, "complaints", &s.Complaints, math.Round(s.ComplaintRate*s.SentLast24Hours))
 	for n, given := range given.objects("identities") {
 		i := &r.Identities[n]
 		fill(given, "status", &i.Status, "SUCCESS")

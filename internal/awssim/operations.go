@@ -36,6 +36,7 @@ var services = map[string]*service{
 		target: "AWSCognitoIdentityProviderService", invalid: "InvalidParameterException", throttled: "TooManyRequestsException",
 	},
 	"sesv2": {iam: "ses", pageSize: "PageSize", invalid: "BadRequestException", throttled: "TooManyRequestsException", tooMany: http.StatusTooManyRequests},
+	"sesv1": {iam: "ses", version: "2010-12-01", namespace: "http://ses.amazonaws.com/doc/2010-12-01/"},
 	"cloudwatch": {
 		target: "GraniteServiceVersion20100801", version: "2010-08-01", namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/", badToken: invalidValue,
 	},
@@ -85,6 +86,7 @@ func init() { // The handlers reach back to the table.
 			"GetEmailIdentity":    {1, "", getEmailIdentity},
 			"GetConfigurationSet": {1, "", getConfigurationSet},
 		},
+		"sesv1": {"GetSendStatistics": {1, "", getSendStatistics}},
 		"cloudwatch": {
 			"ListMetrics":         {25, "", listMetrics},
 			"GetMetricData":       {50, "", getMetricData},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -25,6 +26,7 @@ import (
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	sesv1 "github.com/aws/aws-sdk-go-v2/service/ses"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
@@ -308,6 +310,11 @@ func TestOperations(t *testing.T) {
 	if count != 455*24*12+1 {
 		t.Errorf("%v values, %v", count, err)
 	}
+	sent, err := sesv1.NewFromConfig(cfg).GetSendStatistics(ctx, nil)
+	if err == nil && len(sent.SendDataPoints) > 0 {
+		sent.SendDataPoints = sent.SendDataPoints[:1]
+	}
+	shape(t, "GetSendStatistics", sent, err, `{"SendDataPoints": [{"Timestamp": "2026-03-01T11:45:00Z", "DeliveryAttempts": 1}]}`)
 	insights, err := cloudtrail.NewFromConfig(cfg).LookupEvents(ctx, &cloudtrail.LookupEventsInput{EventCategory: "insight"})
 	shape(t, "LookupEvents", insights, err, `null`)
 	events, err := cloudtrail.NewFromConfig(cfg).LookupEvents(ctx, &cloudtrail.LookupEventsInput{MaxResults: aws.Int32(1), StartTime: aws.Time(noon.Add(-time.Hour))})
@@ -437,6 +444,51 @@ accounts:
 		if mfa != nil && (mfa.MfaConfiguration != out.UserPool.MfaConfiguration || (mfa.EmailMfaConfiguration != nil) != tt.email) {
 			t.Errorf("%s: %+v, DescribeUserPool says %s", tt.id, mfa, out.UserPool.MfaConfiguration)
 		}
+	}
+}
+
+// TestSendStatistics sums the points of each day, at any time of it, and asks
+// for them as the command line does.
+func TestSendStatistics(t *testing.T) {
+	now := noon.Add(7 * time.Minute)
+	sim, cfg := start(t, awssim.Options{NoQuotas: true, Now: func() time.Time { return now }, Fleet: parse(t, `
+accounts:
+- id: "100000000001"
+  regions: {eu-west-1: {ses: {sent_last_24_hours: 1001, bounces: 50, complaints: 3, rejects: 1}}}
+`)})
+	client := sesv1.NewFromConfig(in(cfg, "eu-west-1"))
+	for range 5 {
+		out, err := client.GetSendStatistics(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		days := map[int][4]int64{}
+		for _, p := range out.SendDataPoints {
+			if p.Timestamp.After(now) || p.Timestamp.Unix()%900 != 0 {
+				t.Errorf("a point at %s", p.Timestamp)
+			}
+			d := days[int(now.Sub(*p.Timestamp)/(24*time.Hour))]
+			for i, n := range []int64{p.DeliveryAttempts, p.Bounces, p.Complaints, p.Rejects} {
+				d[i] += n
+			}
+			days[int(now.Sub(*p.Timestamp)/(24*time.Hour))] = d
+		}
+		for n := range 14 {
+			if days[n] != [4]int64{1001, 50, 3, 1} {
+				t.Errorf("%s, %d days before: %v", now, n, days[n])
+			}
+		}
+		if len(days) != 14 {
+			t.Errorf("%d days", len(days))
+		}
+		now = now.Add(5 * time.Hour)
+	}
+	if out, err := sesv1.NewFromConfig(in(cfg, "us-east-1")).GetSendStatistics(t.Context(), nil); err != nil || len(out.SendDataPoints) > 0 {
+		t.Errorf("where nothing was sent: %+v, %v", out, err)
+	}
+	w := post(t, sim, "email", "/", "", "Action=GetSendStatistics&Version=2010-12-01")
+	if w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), `<GetSendStatisticsResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><GetSendStatisticsResult><SendDataPoints><member><Bounces>`) {
+		t.Errorf("%d %.300s", w.Code, w.Body)
 	}
 }
 

@@ -114,3 +114,33 @@ func getConfigurationSet(c *call) (object, error) {
 		"DeliveryOptions": object{"TlsPolicy": "OPTIONAL"}, "ReputationOptions": object{"ReputationMetricsEnabled": false},
 	}, nil
 }
+
+const (
+	statisticsSlot = 15 * time.Minute
+	slotsOfDay     = int(24 * time.Hour / statisticsSlot)
+	statisticsDays = 14
+)
+
+// getSendStatistics answers two weeks of days that are all like the last 24
+// hours. Times in which nothing was sent have no point, and the newest comes
+// first.
+func getSendStatistics(c *call) (object, error) {
+	s, points := c.here().SES, []any{}
+	for n := range statisticsDays * slotsOfDay {
+		at := c.now.Truncate(statisticsSlot).Add(-time.Duration(n) * statisticsSlot)
+		slot := int(at.Unix()/int64(statisticsSlot/time.Second)) % slotsOfDay
+		part := func(ofDay float64) int { return int(ofDay)*(slot+1)/slotsOfDay - int(ofDay)*slot/slotsOfDay }
+		point := object{
+			"DeliveryAttempts": part(s.SentLast24Hours), "Bounces": part(s.Bounces), "Complaints": part(s.Complaints), "Rejects": part(s.Rejects),
+		}
+		for _, n := range point {
+			if n != 0 {
+				point["Timestamp"] = stamp(at)
+			}
+		}
+		if point["Timestamp"] != nil {
+			points = append(points, point)
+		}
+	}
+	return object{"SendDataPoints": points}, nil
+}

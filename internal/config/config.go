@@ -54,6 +54,7 @@ type Config struct {
 	CloudWatch     CloudWatch     `yaml:"cloudwatch"`
 	CloudTrail     Source         `yaml:"cloudtrail"`
 	PoolDetails    Source         `yaml:"pool_details"`
+	SendStatistics Source         `yaml:"send_statistics"`
 	Rules          Rules          `yaml:"rules"`
 	Alerts         Alerts         `yaml:"alerts"`
 }
@@ -156,6 +157,7 @@ func defaults() *Config {
 		DefaultQuota:   DefaultQuota{Limit: 50, Scope: inventory.ScopeAccountRegion, Reset: "09:00"},
 		CloudWatch:     CloudWatch{Enabled: true},
 		PoolDetails:    Source{Enabled: true},
+		SendStatistics: Source{Enabled: true},
 		ReadyAfter:     model.Duration(time.Minute),
 		Rules:          Rules{Builtin: true},
 		Alerts:         Alerts{BlindRatio: 0.5},

@@ -73,6 +73,9 @@ func (r Reading) Fresh(oldest time.Time) Reading {
 	if r.Reputation != nil && stale(r.Reputation.Confirmed.Add(ReputationInterval)) {
 		r.Reputation = nil
 	}
+	if r.Statistics != nil && stale(r.Statistics.Confirmed.Add(StatisticsInterval)) {
+		r.Statistics = nil
+	}
 	return r
 }
 
@@ -126,6 +129,9 @@ func (r *Reading) OldestAfter(t time.Time) time.Time {
 	if r.Reputation != nil {
 		see(r.Reputation.Confirmed.Add(ReputationInterval))
 	}
+	if r.Statistics != nil {
+		see(r.Statistics.Confirmed.Add(StatisticsInterval))
+	}
 	return oldest
 }
 
@@ -147,7 +153,8 @@ func (r *Reading) SameFacts(o *Reading) bool {
 			a.Confirmed = b.Confirmed
 			return a == b
 		}) &&
-		sameSES(r.SES, o.SES) && sameSignUps(r.SignUps, o.SignUps) && sameCalls(r.CallCounts, o.CallCounts) && sameTrail(r.Trail, o.Trail) && sameReputation(r.Reputation, o.Reputation)
+		sameSES(r.SES, o.SES) && sameSignUps(r.SignUps, o.SignUps) && sameCalls(r.CallCounts, o.CallCounts) && sameTrail(r.Trail, o.Trail) && sameReputation(r.Reputation, o.Reputation) &&
+		sameStatistics(r.Statistics, o.Statistics)
 }
 
 func sameSES(a, b *SESState) bool {

@@ -118,8 +118,9 @@ func (a *Account) Renewed(readings []Reading) *Account {
 type SESAccount struct {
 	Target Target
 	SESState
-	Reputation *Reputation // nil when unknown
-	Pools      int         // DEVELOPER pools that send through it, of those that could be described
+	Reputation *Reputation     // nil when unknown
+	Statistics *SendStatistics // likewise
+	Pools      int             // DEVELOPER pools that send through it, of those that could be described
 }
 
 // UsedIdentity is an identity that exists, and how many pools send as it.
@@ -149,9 +150,10 @@ type Pool struct {
 	// identity's default one. Empty without one or when unknown.
 	ConfigurationSet string
 
-	SES        *SESState   // that a DEVELOPER pool sends through; nil for others or when unknown
-	Reputation *Reputation // of that SES account; nil for others or when unknown
-	Quota      Quota       // that applies to the pool's e-mail
+	SES        *SESState       // that a DEVELOPER pool sends through; nil for others or when unknown
+	Reputation *Reputation     // of that SES account; nil for others or when unknown
+	Statistics *SendStatistics // likewise
+	Quota      Quota           // that applies to the pool's e-mail
 
 	// What a pool with the built-in sender sent since the quota's day began, by
 	// source: the sign-ups that CloudWatch counts, and the e-mails that
@@ -242,7 +244,7 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 	}
 	for _, r := range a.Readings {
 		if r.SES != nil {
-			a.SES = append(a.SES, SESAccount{Target: r.Target, SESState: *r.SES, Reputation: r.Reputation, Pools: sendThrough[r.Target.Region]})
+			a.SES = append(a.SES, SESAccount{Target: r.Target, SESState: *r.SES, Reputation: r.Reputation, Statistics: r.Statistics, Pools: sendThrough[r.Target.Region]})
 		}
 		for _, i := range r.Identities {
 			if !i.Missing {
@@ -263,6 +265,7 @@ type linker struct {
 type sesFacts struct {
 	state      *SESState
 	reputation *Reputation
+	statistics *SendStatistics
 	identities map[string]Identity         // by canonical name
 	complete   bool                        // a name that is not in identities does not exist
 	sets       map[string]ConfigurationSet // by name, those that are known
@@ -271,7 +274,7 @@ type sesFacts struct {
 
 func (l *linker) index(r *Reading) {
 	f := sesFacts{
-		state: r.SES, reputation: r.Reputation, identities: make(map[string]Identity, len(r.Identities)), complete: !r.IdentitiesListed.IsZero(),
+		state: r.SES, reputation: r.Reputation, statistics: r.Statistics, identities: make(map[string]Identity, len(r.Identities)), complete: !r.IdentitiesListed.IsZero(),
 		sets: make(map[string]ConfigurationSet, len(r.ConfigurationSets)),
 	}
 	o, _ := r.Outcome(APISES)
@@ -434,7 +437,7 @@ func (l *linker) account(p *Pool) {
 	developer := p.mode(ModeDeveloper)
 	if region := p.Settings.SESRegion(); region != "" {
 		facts := l.ses[region]
-		p.SES, p.Reputation = facts.state, facts.reputation
+		p.SES, p.Reputation, p.Statistics = facts.state, facts.reputation, facts.statistics
 	}
 	if p.SES == nil {
 		p.addAll(developer.And(Unknown), Sandbox, SendingDisabled, AccountShutdown)

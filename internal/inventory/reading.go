@@ -66,6 +66,8 @@ const (
 	// APIDetails are the calls of cognito-idp that tell [Details]. Their failure
 	// says nothing of the others.
 	APIDetails = "cognito-idp-details"
+	// APIStatistics is version 1 of SES's API, which tells [SendStatistics] alone.
+	APIStatistics = "ses-statistics"
 
 	// APIExporter stands for the exporter itself: it has an outcome only when a
 	// pass or what follows from it failed for a reason of the exporter's own.
@@ -163,6 +165,8 @@ type Reading struct {
 	CallCounts *CallCounts // likewise
 	Trail      *Trail      // likewise
 	Reputation *Reputation // likewise
+
+	Statistics *SendStatistics // likewise
 }
 
 // Outcome returns the outcome of api, if it was called. The receiver may be nil.

@@ -58,13 +58,20 @@ type (
 		OnFailure string `json:"on_failure,omitempty"`
 	}
 	apiSES struct {
-		Sandbox        *bool    `json:"sandbox,omitempty"`
-		SendingEnabled *bool    `json:"sending_enabled,omitempty"`
-		Enforcement    string   `json:"enforcement_status"`
-		Review         string   `json:"production_review,omitempty"`
-		ReviewCase     string   `json:"review_case,omitempty"`
-		Bounce         *float64 `json:"bounce_ratio,omitempty"`
-		Complaint      *float64 `json:"complaint_ratio,omitempty"`
+		Sandbox        *bool          `json:"sandbox,omitempty"`
+		SendingEnabled *bool          `json:"sending_enabled,omitempty"`
+		Enforcement    string         `json:"enforcement_status"`
+		Review         string         `json:"production_review,omitempty"`
+		ReviewCase     string         `json:"review_case,omitempty"`
+		Bounce         *float64       `json:"bounce_ratio,omitempty"`
+		Complaint      *float64       `json:"complaint_ratio,omitempty"`
+		LastDay        *apiStatistics `json:"last_24_hours,omitempty"`
+	}
+	apiStatistics struct {
+		Attempts   int `json:"delivery_attempts"`
+		Bounces    int `json:"bounces"`
+		Complaints int `json:"complaints"`
+		Rejects    int `json:"rejects"`
 	}
 	apiQuota struct {
 		Kind       string     `json:"kind"` // default or send
@@ -187,7 +194,7 @@ func (v *view) poolJSON(r *row) apiPool {
 	}
 	out.Undecided = r.Unsure()
 	if p.SES != nil {
-		out.SES = sesJSON(p.SES, p.Reputation)
+		out.SES = sesJSON(p.SES, p.Reputation, p.Statistics)
 	}
 	out.Quota = quotaJSON(&p.Quota)
 	for source, n := range map[string]*float64{"cloudwatch": p.SentCloudWatch, "cloudtrail": p.SentCloudTrail} {
@@ -201,10 +208,13 @@ func (v *view) poolJSON(r *row) apiPool {
 	return out
 }
 
-func sesJSON(s *inventory.SESState, r *inventory.Reputation) *apiSES {
+func sesJSON(s *inventory.SESState, r *inventory.Reputation, n *inventory.SendStatistics) *apiSES {
 	out := &apiSES{Sandbox: tri(s.Sandbox), SendingEnabled: tri(s.SendingEnabled), Enforcement: s.Enforcement, Review: s.Review, ReviewCase: s.ReviewCase}
 	if r != nil {
 		out.Bounce, out.Complaint = r.BounceRatio, r.ComplaintRatio
+	}
+	if n != nil {
+		out.LastDay = &apiStatistics{n.Attempts, n.Bounces, n.Complaints, n.Rejects}
 	}
 	return out
 }
@@ -230,7 +240,7 @@ func (a *sesAccount) json() apiAccount {
 		Pools: a.Here, Identities: []apiIdentity{}, SendThrough: []apiPoolRef{}, Findings: append([]*rules.Finding{}, a.Findings...),
 	}
 	if a.SES != nil {
-		out.SES, out.SendQuota = sesJSON(&a.SES.SESState, a.Reputation), quotaJSON(&a.SES.Quota)
+		out.SES, out.SendQuota = sesJSON(&a.SES.SESState, a.Reputation, a.Statistics), quotaJSON(&a.SES.Quota)
 	}
 	if a.Default != nil {
 		out.DefaultQuota = quotaJSON(a.Default)

@@ -385,10 +385,11 @@ func (v *view) reading(k inventory.Key) *inventory.Reading {
 type sesAccount struct {
 	Target     inventory.Target
 	Reading    *inventory.Reading
-	Here       *count                // pools of the account and region; nil when they were never listed
-	SES        *inventory.SESAccount // nil when unknown
-	Reputation *inventory.Reputation // likewise
-	Findings   []*rules.Finding      // that belong to the SES account, the default quota or the target
+	Here       *count                    // pools of the account and region; nil when they were never listed
+	SES        *inventory.SESAccount     // nil when unknown
+	Reputation *inventory.Reputation     // likewise
+	Statistics *inventory.SendStatistics // likewise
+	Findings   []*rules.Finding          // that belong to the SES account, the default quota or the target
 	Identities []inventory.UsedIdentity
 	Listed     bool             // whether Identities are all that there are
 	Default    *inventory.Quota // of Cognito's built-in sender; nil when no pool here uses it
@@ -419,7 +420,7 @@ func (v *view) sesAccount(k inventory.Key) *sesAccount {
 	}
 	for i := range a.SES {
 		if a.SES[i].Target.Region == k.Region {
-			out.SES, out.Reputation = &a.SES[i], a.SES[i].Reputation
+			out.SES, out.Reputation, out.Statistics = &a.SES[i], a.SES[i].Reputation, a.SES[i].Statistics
 		}
 	}
 	for i := range a.Identities {

@@ -69,6 +69,7 @@ func world() *inventory.Snapshot {
 			Quota: inventory.SendQuota(50000, 12500), RateKnown: true, MaxSendRate: 14,
 		},
 		Reputation:       &inventory.Reputation{Confirmed: now, BounceRatio: &bounce},
+		Statistics:       &inventory.SendStatistics{Confirmed: now, Attempts: 12500, Bounces: 31, Complaints: 1},
 		IdentitiesListed: now,
 		Identities: []inventory.Identity{{Name: "example.com", Confirmed: now, Status: "SUCCESS", Verified: inventory.Yes, SendingEnabled: inventory.Yes, Detailed: now, Details: &inventory.IdentityDetails{
 			ConfigurationSet: "login", DKIM: inventory.DKIM{Status: "PENDING", Records: []inventory.DNSRecord{{Name: "<b>._domainkey.example.com", Type: "CNAME", Value: "t.dkim.amazonses.com"}}},
@@ -162,6 +163,8 @@ func TestRoutes(t *testing.T) {
 		{unread(t), "GET", own + "eu-west-1_own", 200, `What is not known`},
 		{unread(t), "GET", "/api/v1" + own + "eu-west-1_own", 200, `"undecided":["sending_policy_missing","mail_from_rejects","configuration_set_missing","configuration_set_disabled"]`},
 		{options(t), "GET", own + "eu-west-1_own", 200, `Codes by e-mail at sign-in</dt><dd>yes: <code>EMAIL_OTP</code></dd>`},
+		{options(t), "GET", own + "eu-west-1_own", 200, `in the last 24 hours: 31 bounces, 1 complaint, 0 rejects.`},
+		{options(t), "GET", "/api/v1" + own + "eu-west-1_own", 200, `"last_24_hours":{"delivery_attempts":12500,"bounces":31,"complaints":1,"rejects":0}`},
 		{options(t), "GET", own + "eu-west-1_missing", 200, `Codes by e-mail at sign-in</dt><dd>yes: e-mail MFA</dd>`},
 		{options(t), "GET", own + "eu-west-1_missing", 200, `could not be sent</dt><dd>off</dd>`},
 		{options(t), "GET", own + "eu-west-1_own", 200, `could not be sent</dt><dd>on</dd>`},

@@ -24,6 +24,7 @@ data "aws_iam_policy_document" "read" {
       "ses:GetAccount",
       "ses:GetConfigurationSet",
       "ses:GetEmailIdentity",
+      "ses:GetSendStatistics",
       "ses:ListEmailIdentities",
     ]
     resources = ["*"]
