@@ -46,6 +46,9 @@ func familyWorld(t *testing.T) *rules.Judgement {
 				Tier: "PLUS", Tags: map[string]string{"env": "prod", "hidden": "x"}, AutoVerified: []string{"phone_number", "email"},
 				Recovery: "verified_email", EmailOTP: id == "own",
 			}
+			if id == "own" {
+				up.Replica = inventory.Replica{Replicated: true, Role: inventory.Secondary, Status: inventory.ReplicaActive, Confirmed: noon}
+			}
 			switch id {
 			case "lambda": // Of an MFA whose factors are not known.
 				up.Settings.MFA = inventory.Yes

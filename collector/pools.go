@@ -30,8 +30,8 @@ func verifies(s *inventory.Settings) string {
 // poolFamilies are the metrics of user pools.
 var poolFamilies = []Family{
 	{
-		Name: "pool_info", Tagged: true, Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region", "mode_source", "verifies", "recovery", "configuration_set"),
-		Help: "Facts about a user pool that rarely change; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn; mode_source is absent where AWS leaves EmailConfiguration.EmailSendingAccount out, which means COGNITO_DEFAULT, and stated otherwise; verifies is what sign-up verifies, none if nothing, from AutoVerifiedAttributes; recovery is how users recover a forgotten password, by priority, from AccountRecoverySetting; configuration_set is the SES configuration set that its e-mail passes, from EmailConfiguration.ConfigurationSet or else SES GetEmailIdentity, ConfigurationSetName. Configured pool tags are labels tag_*.",
+		Name: "pool_info", Tagged: true, Labels: with(poolLabels, "pool_name", "account_name", "tier", "identity", "identity_region", "mode_source", "replica_role", "replica_status", "verifies", "recovery", "configuration_set"),
+		Help: "Facts about a user pool that rarely change; always 1. From Cognito DescribeUserPool; identity is the SES identity it sends as, from EmailConfiguration.SourceArn; mode_source is absent where AWS leaves EmailConfiguration.EmailSendingAccount out, which means COGNITO_DEFAULT, and stated otherwise; replica_role and replica_status are of a pool with replicas, from ListUserPoolReplicas; verifies is what sign-up verifies, none if nothing, from AutoVerifiedAttributes; recovery is how users recover a forgotten password, by priority, from AccountRecoverySetting; configuration_set is the SES configuration set that its e-mail passes, from EmailConfiguration.ConfigurationSet or else SES GetEmailIdentity, ConfigurationSetName. Configured pool tags are labels tag_*.",
 		Samples: func(v *accountView, emit Emit) {
 			for i := range v.Pools {
 				p := &v.Pools[i]
@@ -41,7 +41,7 @@ var poolFamilies = []Family{
 				} else {
 					modeSource = string(settings.ModeSource())
 				}
-				emit(1, v.appendOwnTags(append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion, modeSource, verifies(p.Settings), settings.Recovery, p.ConfigurationSet), p)...)
+				emit(1, v.appendOwnTags(append(poolValues(p), p.Name, p.Target.AccountName, settings.Tier, p.Identity, p.IdentityRegion, modeSource, p.Replica.Role, p.Replica.Status, verifies(p.Settings), settings.Recovery, p.ConfigurationSet), p)...)
 			}
 		},
 	},
@@ -85,7 +85,7 @@ var poolFamilies = []Family{
 	},
 	{
 		Name: "pool_ready", Labels: poolLabels,
-		Help:    "Whether the pool can send to any external recipient right now, judged from Cognito DescribeUserPool and SES GetAccount, ListEmailIdentities, GetEmailIdentity and GetConfigurationSet. Absent when a fact that could decide is unknown, or with a CustomEmailSender Lambda function.",
+		Help:    "Whether the pool can send to any external recipient right now, judged from Cognito DescribeUserPool and SES GetAccount, ListEmailIdentities, GetEmailIdentity and GetConfigurationSet. Absent when a fact that could decide is unknown, with a CustomEmailSender Lambda function, or for a replica that is not active.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) { emitTri(emit, p.Ready, poolValues(p)...) }),
 	},
 	{

@@ -218,7 +218,7 @@ func quotaType[T any](path string, get func(*T) *inventory.Quota) *objectType {
 	}
 	return newType(
 		path,
-		fact{name: "kind", typ: cel.StringType, doc: "`default` or `send`; `none` when a CustomEmailSender Lambda function sends the pool's e-mail", not: "the mode is unknown", read: of(func(v *T) any { return textOrUnknown(string(get(v).Kind)) })},
+		fact{name: "kind", typ: cel.StringType, doc: "`default` or `send`; `none` when a CustomEmailSender Lambda function sends the pool's e-mail, or for a replica that is not active", not: "the mode is unknown", read: of(func(v *T) any { return textOrUnknown(string(get(v).Kind)) })},
 		fact{name: "limit", typ: cel.DoubleType, doc: "e-mails; infinite when unlimited", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Limit) })},
 		fact{name: "used", typ: cel.DoubleType, doc: "e-mails, at least", not: "usage or limit is unknown", read: known(func(q *inventory.Quota) any { return number(q.Used) })},
 		fact{name: "used_upper", typ: cel.DoubleType, doc: "e-mails, at most; for `send` the same as `used`", not: "nothing that could be read bounds the usage", read: of(func(v *T) any {
@@ -243,6 +243,8 @@ type poolView struct {
 	ses        object
 	failures   object
 	blockedBy  object
+	primary    object
+	secondary  object
 }
 
 func newPoolView(at time.Time) *poolView {
@@ -252,6 +254,8 @@ func newPoolView(at time.Time) *poolView {
 	v.ses = object{kind: poolSESType, from: v}
 	v.failures = object{kind: failuresType, from: v}
 	v.blockedBy = object{kind: blockedByType, from: v}
+	v.primary = object{kind: primaryType, from: v}
+	v.secondary = object{kind: secondaryType, from: v}
 	return v
 }
 
@@ -368,6 +372,42 @@ func blockedFacts() []fact {
 	return facts
 }
 
+// replicaFact returns what AWS says of the pool as a replica.
+func replicaFact(v *poolView, fact string) any {
+	if v.Replica.Replicated {
+		return textOrUnknown(fact)
+	}
+	return text("")
+}
+
+var (
+	primaryType   = replicaType("pool.primary", func(v *poolView) *inventory.Pool { return v.Primary })
+	secondaryType = replicaType("pool.secondary", func(v *poolView) *inventory.Pool { return v.Secondary })
+)
+
+// replicaType is the type of the facts of a pool's other replica, which get
+// returns, or nil without one.
+func replicaType(path string, get func(*poolView) *inventory.Pool) *objectType {
+	const none = "there is none, it is not read, or it could not be described"
+	other := func(read func(*inventory.Pool) any) func(any) any {
+		return of(func(v *poolView) any {
+			if p := get(v); p != nil && p.Settings != nil {
+				return read(p)
+			}
+			return nil
+		})
+	}
+	return newType(
+		path,
+		fact{name: "region", typ: cel.StringType, doc: "of the replica", not: none, read: other(func(p *inventory.Pool) any { return text(p.Target.Region) })},
+		fact{name: "mode", typ: cel.StringType, doc: "as `pool.mode`", not: none, read: other(func(p *inventory.Pool) any { return textOrUnknown(string(p.Mode())) })},
+		fact{name: "identity", typ: cel.StringType, doc: "as `pool.identity`", not: none, read: other(func(p *inventory.Pool) any { return text(p.Identity) })},
+		fact{name: "identity_region", typ: cel.StringType, doc: "as `pool.identity_region`", not: none, read: other(func(p *inventory.Pool) any { return text(p.IdentityRegion) })},
+		fact{name: "identity_verified", typ: cel.BoolType, doc: "as `pool.identity_verified`", not: none, read: other(func(p *inventory.Pool) any { return tri(p.Verified) })},
+		fact{name: "ready", typ: cel.BoolType, doc: "as `pool.ready`", not: none, read: other(func(p *inventory.Pool) any { return tri(p.Ready) })},
+	)
+}
+
 // setting reads a fact of DescribeUserPool.
 func setting(read func(*inventory.Settings) any) func(any) any {
 	return of(func(v *poolView) any {
@@ -419,6 +459,11 @@ var poolType = newType(
 	fact{name: "mode_source", typ: cel.StringType, doc: "`absent` where AWS leaves EmailSendingAccount out, which means `COGNITO_DEFAULT`; else `stated`", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(string(s.ModeSource())) })},
 	fact{name: "tier", typ: cel.StringType, doc: "feature plan such as `ESSENTIALS`", not: "the pool could not be described, or AWS does not say", read: setting(func(s *inventory.Settings) any { return textOrUnknown(s.Tier) })},
 	fact{name: "custom_sender", typ: cel.BoolType, doc: "whether a CustomEmailSender Lambda function sends the pool's e-mail", not: "the pool could not be described", read: of(func(v *poolView) any { return tri(v.CustomSender()) })},
+	fact{name: "replica_role", typ: cel.StringType, doc: "`PRIMARY` or `SECONDARY`; empty for a pool without replicas", not: "AWS does not say", read: of(func(v *poolView) any { return replicaFact(v, v.Replica.Role) })},
+	fact{name: "replica_status", typ: cel.StringType, doc: "`CREATING`, `INACTIVE`, `ACTIVE` or `DELETING`; empty for a pool without replicas. One that is not active has no verdict", not: "AWS does not say", read: of(func(v *poolView) any { return replicaFact(v, v.Replica.Status) })},
+	fact{name: "primary", of: primaryType, doc: "the primary of a secondary", read: of(func(v *poolView) any { return &v.primary })},
+	fact{name: "secondary", of: secondaryType, doc: "the secondary of a primary", read: of(func(v *poolView) any { return &v.secondary })},
+	fact{name: "behind_primary", typ: cel.BoolType, doc: "whether a secondary could not take over the e-mail of its primary: the primary is `DEVELOPER` and it is not, its SourceArn names another identity, or the identity is verified for the primary only; false for other pools, and while the replica is made or deleted", not: "role, status, settings or the primary are unknown", read: of(func(v *poolView) any { return tri(v.BehindPrimary()) })},
 	fact{name: "source_arn", typ: cel.StringType, doc: "of the identity; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.SourceARN) })},
 	fact{name: "from", typ: cel.StringType, doc: "the FROM address; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.From) })},
 	fact{name: "reply_to", typ: cel.StringType, doc: "the REPLY-TO address; may be empty", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any { return text(s.ReplyTo) })},

@@ -69,6 +69,13 @@ func TestFindings(t *testing.T) {
 	policies := inventory.ParseSendingPolicies(map[string]string{
 		"no": `{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "ses:*", "Resource": "*"}}`,
 	})
+	// replica makes the pool the secondary of one with its own SES.
+	replica := func(status string) func(*inventory.Reading) {
+		return func(r *inventory.Reading) {
+			quota(0)(r)
+			r.Pools[0].Replica = inventory.Replica{Replicated: true, Role: inventory.Secondary, Status: status, Confirmed: now}
+		}
+	}
 	tests := map[string]struct {
 		settings *inventory.Settings
 		ses      *inventory.SESState // healthy without one
@@ -137,6 +144,11 @@ func TestFindings(t *testing.T) {
 		}), want: "recovery-by-sms-only"},
 		"recovery by nothing":    {settings: codes(own, func(s *inventory.Settings) { s.AutoVerified = nil }), want: "recovery-unverified"},
 		"recovery by legacy way": {settings: codes(own, func(s *inventory.Settings) { s.Recovery = inventory.LegacyRecovery })},
+		"replica":                {settings: own, change: replica(inventory.ReplicaActive)},
+		"replica behind":         {settings: standard(), change: replica(inventory.ReplicaActive), want: "replica-behind-primary"},
+		"standby behind":         {settings: production, change: replica(inventory.ReplicaInactive), want: "replica-behind-primary"},
+		"standby that is broken": {settings: developer("eu-west-1:"+account+":identity/example.org", "a@example.org"), change: replica(inventory.ReplicaInactive), want: "replica-behind-primary"},
+		"replica being made":     {settings: production, change: replica(inventory.ReplicaCreating)},
 		"not described":          {want: "facts-stale"},
 	}
 	rules, all := loadBuiltin(t), map[string]bool{}
@@ -159,6 +171,12 @@ func TestFindings(t *testing.T) {
 		elsewhere := inventory.Reading{Target: inventory.Target{AccountID: account, Region: "eu-central-1"}, SES: healthy(), Identities: r.Identities, IdentitiesListed: now}
 		if test.change != nil {
 			test.change(&r)
+		}
+		if r.Pools[0].Replica.Replicated {
+			elsewhere.Pools = []inventory.UserPool{{
+				ID: r.Pools[0].ID, Settings: own, Confirmed: now,
+				Replica: inventory.Replica{Replicated: true, Role: inventory.Primary, Status: inventory.ReplicaActive, Confirmed: now},
+			}}
 		}
 		snap := inventory.New(now, []inventory.Reading{r, elsewhere}, policy)
 		found := map[string]bool{}

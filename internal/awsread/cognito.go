@@ -61,6 +61,10 @@ func (p *pass) readPools(ctx context.Context) {
 			}
 			up := inventory.UserPool{ID: kept(id, before.ID), Name: kept(aws.ToString(d.Name), before.Name), LastModified: modified, Listed: now}
 			up.Details, up.Past = before.Details, before.Past
+			if up.Replica.Replicated = len(d.ReplicaRegions) > 0; up.Replica.Replicated {
+				up.Replica = before.Replica
+				up.Replica.Replicated = true
+			}
 			if s := before.Settings; s != nil {
 				up.Settings, up.Confirmed = s, before.Confirmed
 				// Without a date there is nothing to tell whether they are current.
@@ -87,9 +91,54 @@ func (p *pass) readPools(ctx context.Context) {
 		}
 	}
 	p.describe(ctx, pools)
+	p.readReplicas(ctx, pools)
 	slices.SortFunc(pools, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(gone, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
 	p.reading.Pools, p.reading.Gone = pools, gone
+}
+
+// readReplicas asks for the roles and states of the listed pools that are
+// replicated. Nothing in the list tells whether they are current.
+func (p *pass) readReplicas(ctx context.Context, pools []inventory.UserPool) {
+	for i := range pools {
+		up := &pools[i]
+		if !up.Replica.Replicated || up.Listed.Before(p.reading.Start) {
+			continue
+		}
+		role, status, err := p.replicaOf(ctx, up.ID)
+		switch class := classOf(err); {
+		case err == nil:
+			up.Replica.Role, up.Replica.Status, up.Replica.Confirmed = role, status, time.Now()
+		case class == inventory.NotFound: // Deleted since the listing: the next one will tell.
+		default:
+			p.fail(ctx, inventory.APICognito, "ListUserPoolReplicas", err)
+			if class == inventory.Denied || ctx.Err() != nil {
+				return // As would be the others.
+			}
+		}
+	}
+}
+
+// replicaOf returns the role and status of a pool in the target's region.
+func (p *pass) replicaOf(ctx context.Context, id string) (role, status string, err error) {
+	token := ""
+	in := &cognitoidentityprovider.ListUserPoolReplicasInput{UserPoolId: aws.String(id)}
+	for first := true; first || token != ""; first = false {
+		page, err := p.place.cognito.ListUserPoolReplicas(ctx, in)
+		if err == nil && repeats(page.NextToken, &token) {
+			err = errMalformed
+		}
+		if err != nil {
+			return "", "", err
+		}
+		in.NextToken = page.NextToken
+		for _, r := range page.UserPoolReplicas {
+			if aws.ToString(r.RegionName) == p.reading.Target.Region {
+				return known(inventory.ReplicaRoles(), string(r.Role), ""), known(inventory.ReplicaStatuses(), string(r.Status), ""), nil
+			}
+		}
+	}
+	return "", "", fmt.Errorf("%w: of user pool %s there is no replica in the region", errMalformed, id)
 }
 
 // kept returns a text that outlives the answer that it is from: the one of

@@ -118,7 +118,9 @@ func TestOperations(t *testing.T) {
 func everyOperation(t *testing.T) (*simulation, []awsread.Attempt) {
 	t.Helper()
 	f := fleet(t)
-	f.Accounts[0].Regions["eu-west-1"].Pools[0].MFA = "ON"
+	regions := f.Accounts[0].Regions
+	regions["eu-west-1"].Pools[0].MFA = "ON"
+	regions["eu-central-1"] = &awssim.Region{SES: awssim.SES{Enforcement: "HEALTHY"}, Pools: []awssim.Pool{{ID: regions["eu-west-1"].Pools[0].ID}}}
 	sim := simulate(t, awssim.Options{NoQuotas: true, Fleet: f})
 	var seen attempts
 	reader := sim.reader(t, func(o *awsread.Options) { o.Observe, o.Details, o.Statistics = seen.observe, true, true })

@@ -28,7 +28,7 @@ func Operations() map[string][]string {
 		"account":               {"ListRegions"},
 		inventory.APICloudTrail: {"LookupEvents"},
 		inventory.APICloudWatch: {"GetMetricData", "ListMetrics"},
-		inventory.APICognito:    {"DescribeUserPool", "GetLogDeliveryConfiguration", "GetUserPoolMfaConfig", "ListUserPoolClients", "ListUserPools"},
+		inventory.APICognito:    {"DescribeUserPool", "GetLogDeliveryConfiguration", "GetUserPoolMfaConfig", "ListUserPoolClients", "ListUserPoolReplicas", "ListUserPools"},
 		inventory.APIOrganizations: {
 			"ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent", "ListParents", "ListRoots", "ListTagsForResource",
 		},

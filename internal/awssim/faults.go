@@ -149,10 +149,10 @@ func (f *Fault) in(v any) any {
 	}
 }
 
-// like returns value in the form of old: in each place of a list, and as a number
+// like returns value in the form of old: in each place of a list, unless it is nil, and as a number
 // that is none where NaN or Infinity stands for a number or a time.
 func like(old, value any) any {
-	if all, ok := old.([]any); ok {
+	if all, ok := old.([]any); ok && value != nil {
 		return list(all, func(old any) any { return like(old, value) })
 	}
 	var number double

@@ -161,6 +161,7 @@ func TestRequestsUnderWayStay(t *testing.T) {
 		time.Sleep(time.Second)
 		stuck.send("/large")
 		idle.get("/")
+		time.Sleep(time.Second)
 		silent := n.dial() // It sends nothing.
 		for i, tt := range []struct {
 			gone  *client

@@ -13,7 +13,8 @@ func (r Reading) Fresh(oldest time.Time) Reading {
 	stale := func(confirmed time.Time) bool { return confirmed.Before(oldest) }
 	old := func(read time.Time) bool { return stale(read.Add(r.DetailsEvery)) }
 	if slices.ContainsFunc(r.Pools, func(p UserPool) bool {
-		return stale(p.Listed) || p.Settings != nil && stale(p.Confirmed) || p.Details != nil && p.Details.any(old)
+		return stale(p.Listed) || p.Settings != nil && stale(p.Confirmed) || p.Details != nil && p.Details.any(old) ||
+			!p.Replica.Confirmed.IsZero() && stale(p.Replica.Confirmed)
 	}) {
 		pools := make([]UserPool, 0, len(r.Pools))
 		for _, p := range r.Pools {
@@ -25,6 +26,9 @@ func (r Reading) Fresh(oldest time.Time) Reading {
 				p = p.Replaced(time.Time{})
 			}
 			p.Details = p.Details.fresh(old)
+			if stale(p.Replica.Confirmed) {
+				p.Replica = Replica{Replicated: p.Replica.Replicated}
+			}
 			pools = append(pools, p)
 		}
 		r.Pools = pools
@@ -92,6 +96,7 @@ func (r *Reading) OldestAfter(t time.Time) time.Time {
 	for i := range r.Pools {
 		see(r.Pools[i].Listed)
 		see(r.Pools[i].Confirmed)
+		see(r.Pools[i].Replica.Confirmed)
 		if d := r.Pools[i].Details; d != nil {
 			for _, detail := range []Detail{d.EmailMFA, d.NotificationLog} {
 				if !detail.Read.IsZero() {
@@ -142,7 +147,7 @@ func (r *Reading) SameFacts(o *Reading) bool {
 		r.PoolsListed.IsZero() == o.PoolsListed.IsZero() && r.IdentitiesListed.IsZero() == o.IdentitiesListed.IsZero() &&
 		slices.EqualFunc(r.Pools, o.Pools, func(a, b UserPool) bool {
 			return a.ID == b.ID && a.Name == b.Name && a.Settings == b.Settings && a.LastModified.Equal(b.LastModified) && len(a.Past) == len(b.Past) &&
-				a.EmailMFA() == b.EmailMFA() && a.NotificationLog() == b.NotificationLog()
+				a.EmailMFA() == b.EmailMFA() && a.NotificationLog() == b.NotificationLog() && a.Replica.same(b.Replica)
 		}) &&
 		slices.EqualFunc(r.Gone, o.Gone, func(a, b UserPool) bool { return a.ID == b.ID && len(a.Past) == len(b.Past) }) &&
 		slices.EqualFunc(r.Identities, o.Identities, func(a, b Identity) bool {

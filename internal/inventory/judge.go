@@ -155,6 +155,10 @@ type Pool struct {
 	Statistics *SendStatistics // likewise
 	Quota      Quota           // that applies to the pool's e-mail
 
+	// Primary and Secondary are the other replicas of the pool, if it has any and
+	// they are read; neither is the pool itself.
+	Primary, Secondary *Pool
+
 	// What a pool with the built-in sender sent since the quota's day began, by
 	// source: the sign-ups that CloudWatch counts, and the e-mails that
 	// CloudTrail is certain of. Nil when unknown.
@@ -242,6 +246,7 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 			}
 		}
 	}
+	linkReplicas(a.Pools)
 	for _, r := range a.Readings {
 		if r.SES != nil {
 			a.SES = append(a.SES, SESAccount{Target: r.Target, SESState: *r.SES, Reputation: r.Reputation, Statistics: r.Statistics, Pools: sendThrough[r.Target.Region]})
@@ -321,7 +326,8 @@ func (l *linker) link(t Target, up *UserPool) Pool {
 	l.identity(&p)
 	l.account(&p)
 	l.ledger.apply(&p)
-	if p.Settings.CustomSender { // It sends by means that are not visible from here.
+	idle := up.Replica.Idle()
+	if p.Settings.CustomSender || idle == Yes { // It sends by means that are not visible from here, or not at all.
 		p.Quota = Quota{Kind: QuotaNone, Known: true, Limit: math.Inf(1), Bounded: Yes}
 		p.clear()
 		return p
@@ -341,6 +347,7 @@ func (l *linker) link(t Target, up *UserPool) Pool {
 	} else {
 		p.conclude(DefaultQuotaReached) // Nobody is asked how much of it is used.
 	}
+	p.Ready = p.Ready.And(idle.Not())
 	return p
 }
 
@@ -351,7 +358,7 @@ func (l *linker) identity(p *Pool) {
 	switch {
 	case s.SourceARN == "":
 		if s.Mode != ModeDefault {
-			p.add(IdentityMissing, p.mode(ModeDeveloper))
+			p.add(IdentityMissing, p.sendsBySES())
 		}
 		return
 	case s.Identity.Name == "": // It is not the ARN of an identity.
@@ -434,7 +441,7 @@ func refused(p *Pool, region string, identity *Identity) Tri {
 
 // account finds the SES account that a DEVELOPER pool sends through.
 func (l *linker) account(p *Pool) {
-	developer := p.mode(ModeDeveloper)
+	developer := p.sendsBySES()
 	if region := p.Settings.SESRegion(); region != "" {
 		facts := l.ses[region]
 		p.SES, p.Reputation, p.Statistics = facts.state, facts.reputation, facts.statistics
@@ -449,12 +456,12 @@ func (l *linker) account(p *Pool) {
 	p.add(AccountShutdown, p.SES.shutDown())
 }
 
-// mode reports whether the pool is in the mode.
-func (p *Pool) mode(m Mode) Tri {
+// sendsBySES reports whether the pool's mode is DEVELOPER.
+func (p *Pool) sendsBySES() Tri {
 	if p.Settings.Mode == ModeUnknown {
 		return Unknown
 	}
-	return Known(p.Settings.Mode == m)
+	return Known(p.Settings.Mode == ModeDeveloper)
 }
 
 // shutDown reports whether AWS has shut the account's sending down.

@@ -13,7 +13,7 @@ const (
 	QuotaUnknown QuotaKind = ""        // the pool's mode is not known
 	QuotaDefault QuotaKind = "default" // the built-in sender's, of a fixed day
 	QuotaSend    QuotaKind = "send"    // of an SES account, over a rolling 24 hours
-	QuotaNone    QuotaKind = "none"    // a Lambda function sends the e-mail
+	QuotaNone    QuotaKind = "none"    // a Lambda function sends the e-mail, or nothing does: a replica that is not active
 )
 
 // Quota is a limit on e-mails and how much of it is used. The zero value knows

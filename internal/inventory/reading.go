@@ -218,6 +218,7 @@ type UserPool struct {
 	Past []Past
 
 	Details *Details // nil as long as none was read
+	Replica Replica
 }
 
 // withTags returns the pool with the tags of its account that it lacks.

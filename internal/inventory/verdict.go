@@ -65,7 +65,8 @@ func Reasons() []Reason { return slices.Clone(reasons[:]) }
 type Verdict struct {
 	// Ready says whether the pool can send to any external recipient: No as soon
 	// as one reason holds, Unknown when what is unknown could decide, and with a
-	// CustomEmailSender Lambda function, whose means are not visible.
+	// CustomEmailSender Lambda function, whose means are not visible. A replica
+	// that is not active has no verdict: Unknown, and no reason holds.
 	Ready Tri
 	holds [len(reasons)]Tri // by index of reasons
 }

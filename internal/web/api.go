@@ -21,6 +21,9 @@ type (
 		AccountName     string                          `json:"account_name,omitempty"`
 		Region          string                          `json:"region"`
 		Mode            string                          `json:"mode"`
+		ReplicaRole     string                          `json:"replica_role,omitempty"`
+		ReplicaStatus   string                          `json:"replica_status,omitempty"`
+		BehindPrimary   *bool                           `json:"behind_primary,omitempty"` // of a replicated pool
 		ModeSource      inventory.ModeSource            `json:"mode_source,omitempty"`
 		UnknownMode     string                          `json:"unknown_mode,omitempty"` // as AWS states it
 		Tier            string                          `json:"tier,omitempty"`
@@ -181,6 +184,9 @@ func (v *view) poolJSON(r *row) apiPool {
 		Mode: string(p.Mode()), CustomSender: tri(p.CustomSender()), Identity: p.Identity, IdentityRegion: p.IdentityRegion,
 		SignInEmail: tri(p.SignInEmail()), NotificationLog: tri(p.NotificationLog()), Verified: tri(p.Verified), IdentityError: p.IdentityError, Ready: tri(p.Ready), Blocked: append([]inventory.Reason{}, p.Blocked()...), Failures: p.Failures,
 		LastModified: when(p.LastModified), Findings: append([]*rules.Finding{}, r.Findings...),
+	}
+	if p.Replica.Replicated {
+		out.ReplicaRole, out.ReplicaStatus, out.BehindPrimary = p.Replica.Role, p.Replica.Status, tri(p.BehindPrimary())
 	}
 	if s := p.Settings; s != nil {
 		out.Tier, out.Tags, out.AutoVerified, out.Confirmed = s.Tier, s.Tags, s.AutoVerified, when(v.confirmed(r))

@@ -47,6 +47,7 @@ var functions = template.FuncMap{
 	"runbook":  runbookPath,
 	"plural":   plural,
 	"failing":  failing,
+	"poolPath": func(p *inventory.Pool) string { return pathTo("pools", p.Target.AccountID, p.Target.Region, p.ID) },
 	"account":  func(t inventory.Target) string { return accountPath(t.Key()) },
 	"identity": func(t inventory.Target, name string) string { return identityPath(t.Key(), name) },
 }

@@ -266,6 +266,48 @@ func TestReplica(t *testing.T) {
 	}
 }
 
+// TestReplicaStatus checks what is said of a primary and its idle secondary.
+func TestReplicaStatus(t *testing.T) {
+	now := time.Now()
+	const id, account = "eu-west-1_replica", "111122223333"
+	reading := func(region, role, status string, mode inventory.Mode) inventory.Reading {
+		return inventory.Reading{
+			Target: inventory.Target{AccountID: account, Region: region}, PoolsListed: now,
+			Pools: []inventory.UserPool{{
+				ID: id, Name: "replica", Listed: now, Replica: inventory.Replica{Replicated: true, Role: role, Status: status, Confirmed: now},
+				Settings: &inventory.Settings{Described: now, Sender: inventory.NewSender(inventory.Key{AccountID: account, Region: region}, inventory.EmailConfiguration{Mode: mode})},
+			}},
+		}
+	}
+	o := options(t)
+	judged := o.View().Rules.Judge(inventory.New(now, []inventory.Reading{
+		reading("eu-central-1", inventory.Secondary, inventory.ReplicaInactive, inventory.ModeDefault),
+		reading("eu-west-1", inventory.Primary, inventory.ReplicaActive, inventory.ModeDeveloper),
+		reading("eu-west-2", "", "", inventory.ModeDefault),
+	}, inventory.Policy{}))
+	o.View = func() *rules.Judgement { return judged }
+	for path, want := range map[string][]string{
+		"/pools/" + account + "/eu-central-1/" + id: {
+			"SECONDARY, INACTIVE: it sends no e-mail, and has no verdict", `the primary is <a href="/pools/` + account + `/eu-west-1/` + id + `">in eu-west-1</a>`,
+			"Its mode or identity is behind", "not known", "replica-behind-primary", "mode COGNITO_DEFAULT without an identity; the primary in eu-west-1 has mode DEVELOPER",
+		},
+		"/pools/" + account + "/eu-west-1/" + id:           {"PRIMARY, ACTIVE", `the secondary is <a href="/pools/` + account + `/eu-central-1/` + id + `">in eu-central-1</a>`},
+		"/pools/" + account + "/eu-west-2/" + id:           {"role not known, status not known"},
+		"/api/v1/pools/" + account + "/eu-central-1/" + id: {`"replica_role":"SECONDARY","replica_status":"INACTIVE","behind_primary":true`, `"blocked":[]`},
+		"/api/v1/pools/" + account + "/eu-west-1/" + id:    {`"replica_role":"PRIMARY","replica_status":"ACTIVE","behind_primary":false`, `"ready":false`},
+	} {
+		body := ask(t, o, "GET", path).Body.String()
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %q in\n%s", path, text, body)
+			}
+		}
+		if strings.Contains(path, "central") && strings.Contains(body, `"ready"`) {
+			t.Errorf("%s has a verdict: %s", path, body)
+		}
+	}
+}
+
 // TestModes checks what is said of a pool whose mode AWS leaves out, and of one
 // whose mode is new.
 func TestModes(t *testing.T) {

@@ -14,6 +14,7 @@ data "aws_iam_policy_document" "read" {
       "cognito-idp:GetLogDeliveryConfiguration",
       "cognito-idp:GetUserPoolMfaConfig",
       "cognito-idp:ListUserPoolClients",
+      "cognito-idp:ListUserPoolReplicas",
       "cognito-idp:ListUserPools",
     ]
     resources = ["*"]
