@@ -248,14 +248,7 @@ func (p *pass) describe(ctx context.Context, pools []inventory.UserPool) {
 // describeOne describes a pool, and leaves it to the caller when a throttled
 // call is made again.
 func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool) error {
-	out, err := p.place.cognito.DescribeUserPool(ctx, &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(up.ID)},
-		hasty)
-	if err == nil && (out.UserPool == nil || aws.ToString(out.UserPool.Id) != up.ID) {
-		err = errMalformed
-	}
-	if err == nil {
-		err = p.foreign(out.UserPool)
-	}
+	described, err := p.ask(ctx, up.ID, hasty)
 	if err != nil {
 		return err
 	}
@@ -263,7 +256,7 @@ func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool) error {
 	if modified.IsZero() {
 		modified = now // Nothing says that the settings were in force before.
 	}
-	next := settingsOf(p.reading.Target.Key(), out.UserPool, modified, now)
+	next := settingsOf(p.reading.Target.Key(), described, modified, now)
 	if s := up.Settings; s != nil && !s.Modified.Equal(next.Modified) {
 		day, _ := p.opts.Quota.Window(now)
 		*up = up.Replaced(day)
@@ -274,6 +267,21 @@ func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool) error {
 	}
 	p.putDescribed(*up)
 	return nil
+}
+
+// ask asks what the pool with the ID is like.
+func (p *pass) ask(ctx context.Context, id string, how func(*cognitoidentityprovider.Options)) (*types.UserPoolType, error) {
+	out, err := p.place.cognito.DescribeUserPool(ctx, &cognitoidentityprovider.DescribeUserPoolInput{UserPoolId: aws.String(id)}, how)
+	if err == nil && (out.UserPool == nil || aws.ToString(out.UserPool.Id) != id) {
+		err = errMalformed
+	}
+	if err == nil {
+		err = p.foreign(out.UserPool)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out.UserPool, nil
 }
 
 // recoveryOf returns the mechanisms by priority, of which 1 is the first.
