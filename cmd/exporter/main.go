@@ -41,9 +41,9 @@ const (
 const (
 	exitOK       = 0
 	exitFailure  = 1 // configuration, listening or serving failed
-	exitFindings = 1 // check: at least one finding is severe enough
-	exitUnjudged = 2 // check: a target could not be read
-	exitUsage    = 3 // wrong flags; check: wrong configuration
+	exitFindings = 1 // check: at least one finding is severe enough; propose: a check failed, nothing fits, or the pool is not as proposed
+	exitUnjudged = 2 // check, propose: what has to be known could not be read
+	exitUsage    = 3 // wrong flags; check, propose: wrong configuration or files
 )
 
 func main() {
@@ -73,6 +73,7 @@ type flags struct {
 	runbook     string // that is to be printed
 	command     string
 	check       checkFlags
+	propose     proposeFlags
 	web         toolkit.FlagConfig
 	log         promslog.Config
 }
@@ -111,6 +112,7 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	check.Flag("rule", "Judge by this rule only; may be repeated.").StringsVar(&f.check.rules)
 	app.Command("runbook", "Print the runbook of a rule, or of the alerts on the exporter (exporter), as Markdown.").
 		Arg("rule", "The rule's id.").Required().StringVar(&f.runbook)
+	f.propose.add(app)
 	promslogflag.AddFlags(app, &f.log)
 	if f.command, err = app.Parse(args); err == nil {
 		f.shard, err = fleet.ParseShard(*share)
@@ -149,11 +151,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 		_, _ = fmt.Fprintln(stdout, "The configuration is valid.")
 		return exitOK
 	}
-	if f.command == "runbook" {
+	switch f.command {
+	case "runbook":
 		return runbook(f.runbook, load, stdout, stderr)
-	}
-	if f.command == "check" {
+	case "check":
 		return check(ctx, f, load, logger, stdout, stderr)
+	case "propose":
+		return runPropose(ctx, f, load, logger, stdout, stderr)
 	}
 	if err := serve(ctx, f, load, logger, hup); err != nil {
 		_, _ = fmt.Fprintf(stderr, "%s: %v\n", name, err)

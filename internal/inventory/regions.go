@@ -136,6 +136,10 @@ var sesRegionTable = map[string]sesRegions{
 	"af-south-1":     inRegion("af-south-1"),
 }
 
+// SESRegions returns the SES regions that AWS lets DEVELOPER pools of the region
+// send through, the one to prefer first. Empty when AWS does not say.
+func SESRegions(region string) []string { return slices.Clone(sesRegionTable[region].allowed) }
+
 // mayUse reports whether a pool in region may send through SES in ses.
 // everywhere says that its SourceArn has an asterisk for the region, which the
 // built-in sender demands of an own FROM in an alternate region.

@@ -67,3 +67,19 @@ func TestMayUse(t *testing.T) {
 		}
 	}
 }
+
+func TestSESRegions(t *testing.T) {
+	for region, want := range map[string][]string{
+		"eu-central-1": {"eu-central-1", "us-east-1", "us-west-2", "eu-west-1"}, "eu-west-3": {"eu-west-3"}, "eu-central-2": {"eu-central-1"}, "us-gov-west-1": nil,
+	} {
+		got := SESRegions(region)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", region, got, want)
+		}
+		if len(got) > 0 {
+			if got[0] = "changed"; SESRegions(region)[0] == "changed" {
+				t.Errorf("%s: the table was given away", region)
+			}
+		}
+	}
+}
