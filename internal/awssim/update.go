@@ -191,6 +191,11 @@ func (c *call) settings(p *Pool) object {
 			after[name] = plainValue(value)
 		}
 	}
+	for name, value := range p.Settings {
+		if value == nil { // As if this AWS did not have it yet.
+			delete(after, name)
+		}
+	}
 	if len(p.Tags) > 0 {
 		after["UserPoolTags"] = plainValue(p.Tags)
 	}

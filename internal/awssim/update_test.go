@@ -31,6 +31,7 @@ accounts:
           SmsAuthenticationMessage: Your code is {####}
           AliasAttributes: [email]
           NewSetting: {On: true}
+          IssuerConfiguration: null
     eu-central-1:
       pools: [{id: eu-west-1_Full00001, tags: {env: dr}, settings: {SmsConfiguration: {SnsCallerArn: "arn:aws:iam::100000000001:role/sms"}}}]
 `
@@ -117,6 +118,7 @@ func TestUpdateUserPoolResets(t *testing.T) {
 		"recovery":       {func(in map[string]any) { delete(in, "AccountRecoverySetting") }, []string{"AccountRecoverySetting"}, "AccountRecoverySetting", nil},
 		"an unheard one": {func(in map[string]any) { delete(in, "NewSetting") }, []string{"NewSetting"}, "NewSetting", nil},
 		"tags":           {func(in map[string]any) { delete(in, "UserPoolTags") }, nil, "UserPoolTags", map[string]any{"env": "prod"}},
+		"not there yet":  {func(map[string]any) {}, nil, "IssuerConfiguration", nil},
 		"name":           {func(in map[string]any) { delete(in, "PoolName") }, nil, "Name", "full"},
 		"new name":       {func(in map[string]any) { in["PoolName"] = "other" }, []string{"Name"}, "Name", "other"},
 		"read only":      {func(in map[string]any) { delete(in, "AliasAttributes"); in["Status"] = "Enabled" }, nil, "AliasAttributes", []any{"email"}},
