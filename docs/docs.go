@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-//go:embed runbooks/*.md own-ses-identity.md
+//go:embed runbooks/*.md own-ses-identity.md propose.md
 var files embed.FS
 
 // pages that runbooks lead to.
-var pages = []string{"own-ses-identity"}
+var pages = []string{"own-ses-identity", "propose"}
 
 // Runbook returns the Markdown of a rule's runbook, of the one on the exporter,
 // or of a page that runbooks lead to.

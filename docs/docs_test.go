@@ -11,7 +11,7 @@ func TestRunbooks(t *testing.T) {
 	if !slices.Contains(ids, "exporter") || !slices.Contains(ids, "sending-disabled") || slices.Contains(ids, "own-ses-identity") {
 		t.Errorf("there are the runbooks %v", ids)
 	}
-	for _, id := range append(ids, "own-ses-identity") {
+	for _, id := range append(ids, "own-ses-identity", "propose") {
 		if text, ok := Runbook(id); !ok || !strings.HasPrefix(text, "# ") {
 			t.Errorf("%s: %v %.20q", id, ok, text)
 		}

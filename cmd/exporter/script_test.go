@@ -16,7 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"exporter": main})
+	testscript.Main(m, map[string]func(){"exporter": main, name: main})
 }
 
 // TestScript runs the program as a user would; each script in testdata says

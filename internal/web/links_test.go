@@ -115,7 +115,7 @@ func TestRunbooks(t *testing.T) {
 
 // TestRunbooksLeadSomewhere follows every link of every runbook.
 func TestRunbooksLeadSomewhere(t *testing.T) {
-	for _, id := range append(docs.Runbooks(), "own-ses-identity") {
+	for _, id := range append(docs.Runbooks(), "own-ses-identity", "propose") {
 		page := "/runbooks/" + id
 		body := ask(t, options(t), "GET", page).Body.String()
 		_, body, _ = strings.Cut(body, "<main")
