@@ -25,9 +25,9 @@ const chart = "helm/cognito-ses-exporter/"
 
 // statement is one of an IAM policy, which writes lists of one as the one.
 type statement struct {
-	Sid, Effect string
-	Action      any
-	Resource    string
+	Sid, Effect      string
+	Action, Resource any
+	Condition        any `json:",omitempty"`
 }
 
 func (s statement) actions() []string {
@@ -85,8 +85,8 @@ func TestPolicyOnlyReads(t *testing.T) {
 	for _, name := range []string{"iam", "discovery"} {
 		p := parsePolicy(t, "aws/"+name+"-policy.json")
 		for _, s := range p.Statement {
-			if s.Effect != "Allow" || s.Resource != "*" {
-				t.Errorf("%s: effect %s, resource %s", s.Sid, s.Effect, s.Resource)
+			if s.Effect != "Allow" || s.Resource != "*" || s.Condition != nil {
+				t.Errorf("%s: effect %s, resource %v, condition %v", s.Sid, s.Effect, s.Resource, s.Condition)
 			}
 		}
 		for _, a := range p.actions() {
@@ -118,9 +118,12 @@ func TestPoliciesAllowWhatIsCalled(t *testing.T) {
 }
 
 // TestPartitions checks that the files that are used as they are name no
-// partition. The trust policy is an example, with an account to be replaced.
+// partition. The trust policies are examples, with an account to be replaced.
 func TestPartitions(t *testing.T) {
-	for _, name := range []string{"aws/iam-policy.json", "aws/hub-policy.json", "aws/member-role.yaml", "aws/terraform/main.tf", "aws/terraform/variables.tf"} {
+	for _, name := range []string{
+		"aws/iam-policy.json", "aws/hub-policy.json", "aws/discovery-policy.json", "aws/member-role.yaml", "aws/organization.yaml",
+		"aws/terraform/main.tf", "aws/terraform/variables.tf", "aws/terraform/outputs.tf",
+	} {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -131,48 +134,181 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
-func TestCloudFormation(t *testing.T) {
-	template := parse[map[string]any](t, "aws/member-role.yaml")
-	b, err := json.Marshal(template)
+// role is an IAM role of a template.
+type role struct {
+	Type       string
+	Properties struct {
+		RoleName                 string
+		PermissionsBoundary      any
+		AssumeRolePolicyDocument any
+		Policies                 []struct{ PolicyDocument policy }
+	}
+}
+
+// templateRole returns the role of a template, checked to have these policies:
+// its own, and the trust of trust-policy.json with the hub's organization.
+func templateRole(t *testing.T, template map[string]any, name, policyFile string, organization any) role {
+	t.Helper()
+	b, err := json.Marshal(template["Resources"].(map[string]any)[name])
 	if err != nil {
 		t.Fatal(err)
 	}
-	var v struct {
-		Parameters map[string]any
-		Resources  struct {
-			Role struct {
-				Type       string
-				Properties struct {
-					AssumeRolePolicyDocument any
-					Policies                 []struct{ PolicyDocument policy }
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
+	var r role
+	if err := json.Unmarshal(b, &r); err != nil {
 		t.Fatal(err)
 	}
-	if len(template["Resources"].(map[string]any)) != 1 || len(v.Resources.Role.Properties.Policies) != 1 {
-		t.Fatal("more or less than one role with one policy")
+	if r.Type != "AWS::IAM::Role" || len(r.Properties.Policies) != 1 {
+		t.Fatalf("%s: type %q, %d policies", name, r.Type, len(r.Properties.Policies))
 	}
-	if got, want := v.Resources.Role.Properties.Policies[0].PolicyDocument, parsePolicy(t, "aws/iam-policy.json"); !reflect.DeepEqual(got, want) {
-		t.Errorf("got:\n%v\nwant, as in iam-policy.json:\n%v", got, want)
+	if got, want := r.Properties.Policies[0].PolicyDocument, parsePolicy(t, policyFile); !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: got:\n%v\nwant, as in %s:\n%v", name, got, policyFile, want)
 	}
 	trust := parse[map[string]any](t, "aws/trust-policy.json")
 	s := trust["Statement"].([]any)[0].(map[string]any)
 	s["Principal"] = map[string]any{"AWS": "HubRoleArn"}
-	s["Condition"] = map[string]any{"StringEquals": map[string]any{"sts:ExternalId": "ExternalId"}}
-	if got := v.Resources.Role.Properties.AssumeRolePolicyDocument; !reflect.DeepEqual(got, any(trust)) {
-		t.Errorf("trust:\n%v\nwant, as in trust-policy.json:\n%v", got, trust)
+	s["Condition"] = map[string]any{"StringEquals": map[string]any{"sts:ExternalId": "ExternalId", "aws:PrincipalOrgID": organization}}
+	if got := r.Properties.AssumeRolePolicyDocument; !reflect.DeepEqual(got, any(trust)) {
+		t.Errorf("%s: trust:\n%v\nwant, as in trust-policy.json:\n%v", name, got, trust)
+	}
+	boundary := []any{"Bounded", "arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/${PermissionsBoundary}", "AWS::NoValue"}
+	if got := r.Properties.PermissionsBoundary; !reflect.DeepEqual(got, any(boundary)) {
+		t.Errorf("%s: boundary %v, want %v", name, got, boundary)
+	}
+	return r
+}
+
+func TestCloudFormation(t *testing.T) {
+	template := parse[map[string]any](t, "aws/member-role.yaml")
+	if len(template["Resources"].(map[string]any)) != 1 {
+		t.Error("more than one role")
+	}
+	templateRole(t, template, "Role", "aws/iam-policy.json", []any{"InOrganization", "OrganizationId", "AWS::NoValue"})
+}
+
+// TestStackSet checks that every account of the organization gets the member
+// role, also those that join later, and the hub the role that lists them.
+func TestStackSet(t *testing.T) {
+	template := parse[map[string]any](t, "aws/organization.yaml")
+	if len(template["Resources"].(map[string]any)) != 2 {
+		t.Error("not one role and one stack set")
+	}
+	templateRole(t, template, "DiscoveryRole", "aws/discovery-policy.json", "OrganizationId")
+	v := parse[struct {
+		Parameters map[string]map[string]any
+		Resources  struct {
+			Members struct {
+				Type       string
+				Properties struct {
+					PermissionModel string `yaml:"PermissionModel"`
+					AutoDeployment  struct {
+						Enabled bool `yaml:"Enabled"`
+						Retain  bool `yaml:"RetainStacksOnAccountRemoval"`
+					} `yaml:"AutoDeployment"`
+					Capabilities []string `yaml:"Capabilities"`
+					Parameters   []struct {
+						Key   string `yaml:"ParameterKey"`
+						Value string `yaml:"ParameterValue"`
+					} `yaml:"Parameters"`
+					TemplateBody string `yaml:"TemplateBody"`
+				} `yaml:"Properties"`
+			} `yaml:"Members"`
+		} `yaml:"Resources"`
+	}](t, "aws/organization.yaml")
+	p := v.Resources.Members.Properties
+	if p.PermissionModel != "SERVICE_MANAGED" || !p.AutoDeployment.Enabled || p.AutoDeployment.Retain || !slices.Equal(p.Capabilities, []string{"CAPABILITY_NAMED_IAM"}) {
+		t.Errorf("accounts that join do not get the role: %+v", p)
+	}
+	if p.TemplateBody != read(t, "aws/member-role.yaml") {
+		t.Error("the stack set's template is not member-role.yaml; copy it")
+	}
+	member := parse[struct {
+		Parameters map[string]map[string]any `yaml:"Parameters"`
+	}](t, "aws/member-role.yaml").Parameters
+	var given []string
+	for _, g := range p.Parameters {
+		given = append(given, g.Key)
+		if g.Key != g.Value {
+			t.Errorf("parameter %s is given %s", g.Key, g.Value)
+		}
+	}
+	want := slices.DeleteFunc(slices.Collect(maps.Keys(member)), func(k string) bool { return k == "RoleName" }) // The hub policy knows the default alone.
+	same(t, "the stack set", given, want)
+}
+
+// TestHubMayAssume checks that the hub policy names the roles that templates
+// and documentation create, in every partition and account.
+func TestHubMayAssume(t *testing.T) {
+	s := parsePolicy(t, "aws/hub-policy.json").Statement[0]
+	var want []any
+	member := parse[struct {
+		Parameters map[string]map[string]any `yaml:"Parameters"`
+	}](t, "aws/member-role.yaml").Parameters["RoleName"]["Default"].(string)
+	discovery := templateRole(t, parse[map[string]any](t, "aws/organization.yaml"), "DiscoveryRole", "aws/discovery-policy.json", "OrganizationId").Properties.RoleName
+	for _, name := range []string{member, discovery} {
+		want = append(want, "arn:*:iam::*:role/"+name)
+		if !strings.Contains(read(t, "aws/README.md"), "create-role --role-name "+name+" ") {
+			t.Errorf("the README does not create %s", name)
+		}
+	}
+	if !reflect.DeepEqual(s.Resource, any(want)) {
+		t.Errorf("the hub may assume %v, want %v", s.Resource, want)
+	}
+	example := read(t, "../config.example.yaml")
+	for _, line := range []string{"role_arn: arn:aws:iam::111122223333:role/" + discovery + "\n", "member_role_name: " + member + "\n"} {
+		if !strings.Contains(example, line) {
+			t.Errorf("config.example.yaml lacks %s", line)
+		}
+	}
+}
+
+// TestSourceConditions checks that what only requests of AWS services have is
+// asked only of them: a role that asks the hub for it could not be assumed.
+func TestSourceConditions(t *testing.T) {
+	for _, name := range []string{"trust-policy.json", "hub-policy.json", "member-role.yaml", "organization.yaml", "terraform/main.tf"} {
+		if strings.Contains(read(t, "aws/"+name), "aws:Source") {
+			t.Errorf("%s asks the hub for what only AWS services have", name)
+		}
+	}
+	hub := read(t, "aws/hub-trust-policy.json")
+	for _, key := range []string{`"Service"`, `"aws:SourceAccount"`, `"aws:SourceArn"`} {
+		if !strings.Contains(hub, key) {
+			t.Errorf("hub-trust-policy.json lacks %s", key)
+		}
 	}
 }
 
 func TestTerraform(t *testing.T) {
+	for name, file := range map[string]string{"read": "iam-policy.json", "list": "discovery-policy.json"} {
+		if got, want := terraformStatements(t, name), parsePolicy(t, "aws/"+file).Statement; !reflect.DeepEqual(got, want) {
+			t.Errorf("got:\n%v\nwant, as in %s:\n%v", got, file, want)
+		}
+	}
 	main := read(t, "aws/terraform/main.tf")
-	_, document, _ := strings.Cut(main, `data "aws_iam_policy_document" "read" {`)
+	for resource, n := range map[string]int{
+		`resource "aws_iam_role" `: 2, "permissions_boundary = local.boundary\n": 2, "= data.aws_iam_policy_document.trust[0].json\n": 2,
+		`variable = "sts:ExternalId"`: 1, `variable = "aws:PrincipalOrgID"`: 1, `variable = "aws:ResourceOrgID"`: 1,
+	} {
+		if got := strings.Count(main, resource); got != n {
+			t.Errorf("main.tf has %s %d times, want %d", resource, got, n)
+		}
+	}
+	documented := tableKeys(read(t, "aws/terraform/README.md"))
+	var declared []string
+	for _, file := range []string{"variables.tf", "outputs.tf"} {
+		for _, m := range regexp.MustCompile(`(?m)^(?:variable|output) "(\w+)" \{`).FindAllStringSubmatch(read(t, "aws/terraform/"+file), -1) {
+			declared = append(declared, m[1])
+		}
+	}
+	same(t, "the README of the module", documented, declared)
+}
+
+// terraformStatements returns the statements of a policy document of the module.
+func terraformStatements(t *testing.T, name string) []statement {
+	t.Helper()
+	_, document, _ := strings.Cut(read(t, "aws/terraform/main.tf"), `data "aws_iam_policy_document" "`+name+`" {`)
 	document, _, ok := strings.Cut(document, "\n}\n")
 	if !ok {
-		t.Fatal("no policy document named read")
+		t.Fatalf("no policy document named %s", name)
 	}
 	var (
 		got    []statement
@@ -193,18 +329,7 @@ func TestTerraform(t *testing.T) {
 		}
 		got = append(got, s)
 	}
-	if want := parsePolicy(t, "aws/iam-policy.json").Statement; !reflect.DeepEqual(got, want) {
-		t.Errorf("got:\n%v\nwant, as in iam-policy.json:\n%v", got, want)
-	}
-
-	documented := tableKeys(read(t, "aws/terraform/README.md"))
-	var declared []string
-	for _, file := range []string{"variables.tf", "outputs.tf"} {
-		for _, m := range regexp.MustCompile(`(?m)^(?:variable|output) "(\w+)" \{`).FindAllStringSubmatch(read(t, "aws/terraform/"+file), -1) {
-			declared = append(declared, m[1])
-		}
-	}
-	same(t, "the README of the module", documented, declared)
+	return got
 }
 
 // tableKeys returns what stands in backquotes in the first column of tables.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
@@ -91,7 +92,12 @@ func TestPolicies(t *testing.T) {
 func TestOperations(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		sim, seen := everyOperation(t)
+		allowed := slices.Concat(actions(t, "iam-policy.json"), actions(t, "hub-policy.json"), actions(t, "discovery-policy.json"))
 		for _, c := range sim.Calls() {
+			service := strings.NewReplacer("sesv1", "ses", "sesv2", "ses").Replace(c.Service) // Both versions have one prefix.
+			if action := service + ":" + c.Operation; !slices.Contains(allowed, action) && c.Operation != "GetCallerIdentity" {
+				t.Errorf("%s was called, and no policy allows it", action)
+			}
 			if !slices.ContainsFunc(seen, func(a awsread.Attempt) bool { return a.Operation == c.Operation }) {
 				t.Errorf("%s was not observed", c.Operation)
 			}

@@ -1,8 +1,17 @@
 data "aws_partition" "this" {}
 
+data "aws_caller_identity" "this" {}
+
 locals {
-  member = var.hub_role_arn != null
-  hub    = length(var.member_account_ids) > 0
+  member    = var.hub_role_arn != null
+  discovery = local.member && var.discovery_role_name != null
+  hub       = var.hub_role_name != null || length(var.member_account_ids) > 0
+
+  # Every account of the organization, unless they are listed.
+  member_account_ids = length(var.member_account_ids) > 0 ? var.member_account_ids : ["*"]
+
+  roles    = "arn:${data.aws_partition.this.partition}:iam::"
+  boundary = var.permissions_boundary == null ? null : "${local.roles}${data.aws_caller_identity.this.account_id}:policy/${var.permissions_boundary}"
 }
 
 # The statements of ../iam-policy.json; a test compares them.
@@ -61,16 +70,25 @@ data "aws_iam_policy_document" "trust" {
       variable = "sts:ExternalId"
       values   = [var.external_id]
     }
+    dynamic "condition" {
+      for_each = var.organization_id[*]
+      content {
+        test     = "StringEquals"
+        variable = "aws:PrincipalOrgID"
+        values   = [condition.value]
+      }
+    }
   }
 }
 
 resource "aws_iam_role" "member" {
   count = local.member ? 1 : 0
 
-  name               = var.role_name
-  description        = "Read by cognito-ses-exporter"
-  assume_role_policy = data.aws_iam_policy_document.trust[0].json
-  tags               = var.tags
+  name                 = var.role_name
+  description          = "Read by cognito-ses-exporter"
+  assume_role_policy   = data.aws_iam_policy_document.trust[0].json
+  permissions_boundary = local.boundary
+  tags                 = var.tags
 
   lifecycle {
     precondition {
@@ -88,15 +106,58 @@ resource "aws_iam_role_policy" "read" {
   policy = data.aws_iam_policy_document.read.json
 }
 
+# The statement of ../discovery-policy.json; a test compares them.
+data "aws_iam_policy_document" "list" {
+  statement {
+    sid = "ListAccounts"
+    actions = [
+      "organizations:ListAccounts",
+      "organizations:ListAccountsForParent",
+      "organizations:ListOrganizationalUnitsForParent",
+      "organizations:ListParents",
+      "organizations:ListRoots",
+      "organizations:ListTagsForResource",
+    ]
+    resources = ["*"]
+  }
+}
+
+resource "aws_iam_role" "discovery" {
+  count = local.discovery ? 1 : 0
+
+  name                 = var.discovery_role_name
+  description          = "Lists the organization's accounts for cognito-ses-exporter"
+  assume_role_policy   = data.aws_iam_policy_document.trust[0].json
+  permissions_boundary = local.boundary
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "list" {
+  count = local.discovery ? 1 : 0
+
+  name   = "list"
+  role   = aws_iam_role.discovery[0].name
+  policy = data.aws_iam_policy_document.list.json
+}
+
 data "aws_iam_policy_document" "assume" {
   count = local.hub ? 1 : 0
 
   statement {
     sid     = "AssumeExporterRoles"
     actions = ["sts:AssumeRole"]
-    resources = [
-      for id in var.member_account_ids : "arn:${data.aws_partition.this.partition}:iam::${id}:role/${var.role_name}"
-    ]
+    resources = concat(
+      [for id in local.member_account_ids : "${local.roles}${id}:role/${var.role_name}"],
+      var.discovery_role_arn[*],
+    )
+    dynamic "condition" {
+      for_each = var.organization_id[*]
+      content {
+        test     = "StringEquals"
+        variable = "aws:ResourceOrgID"
+        values   = [condition.value]
+      }
+    }
   }
 }
 
@@ -111,6 +172,10 @@ resource "aws_iam_role_policy" "hub_assume" {
     precondition {
       condition     = var.hub_role_name != null
       error_message = "member_account_ids needs hub_role_name."
+    }
+    precondition {
+      condition     = length(var.member_account_ids) > 0 || var.organization_id != null
+      error_message = "hub_role_name needs member_account_ids or organization_id."
     }
   }
 }

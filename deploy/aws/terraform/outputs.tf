@@ -6,8 +6,13 @@ output "role_arn" {
 output "member_role_arns" {
   description = "The roles that the hub role may assume, by account."
   value = {
-    for id in var.member_account_ids : id => "arn:${data.aws_partition.this.partition}:iam::${id}:role/${var.role_name}"
+    for id in var.member_account_ids : id => "${local.roles}${id}:role/${var.role_name}"
   }
+}
+
+output "discovery_role_arn" {
+  description = "For organization.role_arn; null without discovery_role_name."
+  value       = one(aws_iam_role.discovery[*].arn)
 }
 
 output "read_policy_json" {

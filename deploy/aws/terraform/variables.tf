@@ -10,7 +10,7 @@ variable "hub_role_arn" {
 }
 
 variable "external_id" {
-  description = "The external id that the exporter sends: accounts[].external_id of its configuration. Required with hub_role_arn."
+  description = "The external id that the exporter sends: accounts[].external_id or organization.external_id of its configuration. Required with hub_role_arn."
   type        = string
   default     = null
   sensitive   = true
@@ -28,7 +28,7 @@ variable "role_name" {
 }
 
 variable "member_account_ids" {
-  description = "The accounts whose member role the hub role may assume. The hub policy is attached if the list is not empty."
+  description = "The accounts whose member role the hub role may assume. If it is empty, those of the organization organization_id."
   type        = list(string)
   default     = []
 
@@ -39,19 +39,53 @@ variable "member_account_ids" {
 }
 
 variable "hub_role_name" {
-  description = "Name of the existing role that the exporter runs as. Required with member_account_ids."
+  description = "Name of the existing role that the exporter runs as. The hub policy is attached to it if it is given."
   type        = string
   default     = null
 }
 
 variable "read_hub_account" {
-  description = "Whether the hub role may read its own account as well; with member_account_ids."
+  description = "Whether the hub role may read its own account as well; with hub_role_name."
   type        = bool
   default     = true
 }
 
 variable "tags" {
-  description = "Tags of the member role."
+  description = "Tags of the roles."
   type        = map(string)
   default     = {}
+}
+
+variable "organization_id" {
+  description = "The organization that the hub's account and the accounts that are read have to be members of. It becomes a condition of what the module creates."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.organization_id == null || can(regex("^o-[a-z0-9]{10,32}$", var.organization_id))
+    error_message = "organization_id must be the id of an organization, such as o-exampleorgid."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "Name, with its path, of the account's managed policy that bounds what the roles may do."
+  type        = string
+  default     = null
+}
+
+variable "discovery_role_name" {
+  description = "Name of the role that lists the accounts of the organization. It is created if it is given, with hub_role_arn, in the management account or a delegated administrator's."
+  type        = string
+  default     = null
+}
+
+variable "discovery_role_arn" {
+  description = "ARN of the role that lists the accounts, organization.role_arn of the configuration. The hub role may assume it if it is given."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.discovery_role_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/.+$", var.discovery_role_arn))
+    error_message = "discovery_role_arn must be the ARN of an IAM role."
+  }
 }
