@@ -114,7 +114,7 @@ func checkVolume(p *inventory.Pool, before *inventory.Pool, policy inventory.Pol
 		case before.Settings.SendsDefault() && policy.Limit > 0:
 			volume, known = policy.Limit, true
 			c.Text = fmt.Sprintf("The built-in sender sent at most %.0f a day.", volume)
-		case before.SES != nil && before.Quota.Known:
+		case before.Quota.Kind == inventory.QuotaSend && before.Quota.Known:
 			volume, known = before.Quota.Used, true
 			c.Text = fmt.Sprintf("The present SES account sent %.0f, for all its senders together.", volume)
 		default:

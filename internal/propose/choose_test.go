@@ -142,6 +142,10 @@ func TestManyIdentities(t *testing.T) {
 	if !ok || len(nothing.Reasons) != maxReasons+1 || nothing.Reasons[maxReasons] != fmt.Sprintf("and %d more", maxCandidates+1-maxReasons) {
 		t.Errorf("%v", err)
 	}
+	_, err = wish.Choose(now, d, []inventory.Reading{region("eu-central-1", names[:maxReasons]...)}, inventory.Policy{})
+	if nothing, ok := errors.AsType[*NothingFits](err); !ok || len(nothing.Reasons) != maxReasons {
+		t.Errorf("%v", err)
+	}
 	for i, name := range names {
 		names[i] = name[1:]
 	}
@@ -195,6 +199,62 @@ func TestValidate(t *testing.T) {
 	} {
 		if err := w.Validate(); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%+v: %v, want %s", w, err, want)
+		}
+	}
+}
+
+func TestValidWishes(t *testing.T) {
+	for _, w := range []Wish{
+		{},
+		{Mode: inventory.ModeDefault},
+		{Mode: inventory.ModeDeveloper, From: "a@a.example"},
+		{Mode: inventory.ModeDefault, From: "a@a.example", Identity: identity("eu-west-1", "a.example")},
+	} {
+		if err := w.Validate(); err != nil {
+			t.Errorf("%+v: %v", w, err)
+		}
+	}
+}
+
+// TestAllChecks lists the checks of a pool that passes them, without and with a
+// configuration set.
+func TestAllChecks(t *testing.T) {
+	set := func(r *inventory.Reading) {
+		r.ConfigurationSets = []inventory.ConfigurationSet{{Name: "s", SendingEnabled: inventory.Yes, Confirmed: now}}
+	}
+	const sets = "The configuration set exists; The configuration set is enabled for sending; "
+	for configurationSet, want := range map[string]string{"": "", "s": sets} {
+		wish := Wish{Mode: inventory.ModeDeveloper, ConfigurationSet: &configurationSet}
+		p, err := wish.Choose(now, pool("eu-west-1", inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: identity("eu-west-1", "b.example"), From: "x@b.example"}),
+			[]inventory.Reading{with(region("eu-west-1", "a.example"), set)}, inventory.Policy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, c := range p.Checks {
+			names = append(names, c.Name)
+		}
+		want = "The identity exists; The identity is verified; The identity belongs to the pool's account; The pool may send through the identity's region; " +
+			"The From address belongs to the identity; The identity's sending policies let Cognito send; The identity's MAIL FROM domain works; " + want +
+			"SES has production access; Sending is enabled in SES; AWS has not shut down sending in SES; The send quota is not used up; " +
+			"The send quota is enough for the pool's e-mail; The service-linked role AWSServiceRoleForAmazonCognitoIdpEmailService exists"
+		if got := strings.Join(names, "; "); got != want {
+			t.Errorf("%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+// TestVolumeOfTheBuiltInSender compares the send quota with the default quota,
+// where its limit is known.
+func TestVolumeOfTheBuiltInSender(t *testing.T) {
+	for limit, want := range map[float64]State{0: Unknown, 50: Passed, 49901: Unknown} {
+		p, err := Wish{Mode: inventory.ModeDeveloper}.Choose(now, pool("eu-west-1", builtin), []inventory.Reading{region("eu-west-1", "a.example")}, inventory.Policy{Limit: limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(p.Checks, func(c Check) bool { return c.Name == "The send quota is enough for the pool's e-mail" })
+		if p.Checks[i].State != want {
+			t.Errorf("limit %v: %+v, want %s", limit, p.Checks[i], want)
 		}
 	}
 }
