@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -115,6 +116,7 @@ type world struct {
 	accounts []inventory.OrganizationAccount
 	err      error
 	on       map[string][]string // regions that are on, by account; those of no other can be listed
+	partial  map[string][]string // those that come with an error, by account
 	pools    map[inventory.Key]bool
 	broken   map[inventory.Key]error // what looking for pools fails with
 	asked    map[string]int
@@ -155,6 +157,9 @@ func (w *world) Regions(_ context.Context, t inventory.Target) ([]string, error)
 	}
 	w.roles[t.AccountID] = t.Role + " " + t.Region
 	on := w.on[t.AccountID]
+	if partial := w.partial[t.AccountID]; partial != nil {
+		return partial, &inventory.Failure{Class: inventory.Denied, Message: "no permission in " + t.AccountID}
+	}
 	if on == nil {
 		return nil, &inventory.Failure{Class: inventory.Denied, Message: "no role in " + t.AccountID}
 	}
@@ -165,7 +170,10 @@ func (w *world) HasPools(_ context.Context, t inventory.Target) (bool, error) {
 	w.count("pools " + t.AccountID + " " + t.Region)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.pools[t.Key()], w.broken[t.Key()]
+	if err := w.broken[t.Key()]; err != nil {
+		return false, err
+	}
+	return w.pools[t.Key()], nil
 }
 
 func (w *world) change(f func()) {
@@ -183,8 +191,41 @@ func (w *world) calls(what string) int {
 // run runs a fleet of the world with the configuration.
 func run(t *testing.T, w *world, c Config) *Fleet {
 	t.Helper()
+	return logged(t, w, c, slog.DiscardHandler)
+}
+
+// messages is a log of which the messages are counted.
+type messages struct {
+	slog.Handler
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (m *messages) Enabled(context.Context, slog.Level) bool { return true }
+
+func (m *messages) Handle(_ context.Context, r slog.Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.n[r.Message]++
+	return nil
+}
+
+func (m *messages) count(part string) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for message, times := range m.n {
+		if strings.Contains(message, part) {
+			n += times
+		}
+	}
+	return n
+}
+
+// logged does as run, with a log.
+func logged(t *testing.T, w *world, c Config, log slog.Handler) *Fleet {
+	t.Helper()
 	var f *Fleet
-	f = New(Options{Source: w, Logger: slog.New(slog.DiscardHandler), Changed: func() { f.Announced() }})
+	f = New(Options{Source: w, Logger: slog.New(log), Changed: func() { f.Announced() }})
 	f.Configure(c)
 	f.Announced()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -315,6 +356,148 @@ func TestDiscovery(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		expect(t, "one left, one joined", f, "1/us-east-1 3/eu-west-1 4/eu-west-1", "1: 3: 4:")
 	})
+}
+
+// TestLog says everything once: when it begins, and when it is over.
+func TestLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &messages{Handler: slog.DiscardHandler, n: map[string]int{}}
+		w := &world{
+			accounts: active("1", "2"), on: map[string][]string{"1": {"eu-west-1", "eu-new-9"}, "2": {"eu-new-9", "eu-west-1"}},
+			broken: map[inventory.Key]error{{AccountID: "1", Region: "eu-west-1"}: errors.New("no")},
+		}
+		f := logged(t, w, Config{Organization: organization(Regions{Auto: true}), IdleInterval: time.Hour}, log)
+		check := func(when string, want map[string]int) {
+			t.Helper()
+			for part, n := range want {
+				if got := log.count(part); got != n {
+					t.Errorf("%s: the log says %q %d times, want %d", when, part, got, n)
+				}
+			}
+		}
+		time.Sleep(3 * time.Hour)
+		check("at first", map[string]int{"have changed": 0, "failed": 0, "does not know": 1, "could not be searched": 1})
+		w.change(func() { w.err, w.on["1"], w.broken = errors.New("no"), nil, nil })
+		time.Sleep(3 * time.Hour)
+		check("broken", map[string]int{"organization failed": 1, "works again": 0, "could not be listed": 1, "listed again": 0, "could not be searched": 1})
+		w.change(func() { w.err, w.on["1"], w.accounts = nil, []string{"eu-west-1"}, active("1", "2", "3") })
+		time.Sleep(3 * time.Hour)
+		check("works", map[string]int{"organization failed": 1, "works again": 1, "could not be listed": 2, "listed again": 1, "have changed": 1, "does not know": 1})
+		if v := f.View(); len(v.Members) != 3 {
+			t.Errorf("%+v", v.Members)
+		}
+	})
+}
+
+// TestOverrides reads a listed account whatever the organization says of it,
+// and no account of it that is not active.
+func TestOverrides(t *testing.T) {
+	o := organization(Regions{Listed: []string{"eu-west-1"}})
+	o.Exclude.IDs = []string{"3"}
+	c := Config{Organization: o}
+	var discovered []inventory.OrganizationAccount
+	for i, state := range []string{"ACTIVE", "SUSPENDED", "ACTIVE", "PENDING_ACTIVATION", "PENDING_CLOSURE", "CLOSED", "UNKNOWN"} {
+		a := active(strconv.Itoa(i + 1))[0]
+		a.State = state
+		discovered = append(discovered, a)
+	}
+	coverage := func() string {
+		var all []string
+		for _, e := range c.entries(discovered) {
+			all = append(all, e.ID+":"+string(e.member.Coverage)+e.member.Why)
+		}
+		return strings.Join(all, " ")
+	}
+	const others = "4:suspendedits state in the organization is PENDING_ACTIVATION 5:suspendedits state in the organization is PENDING_CLOSURE " +
+		"6:suspendedits state in the organization is CLOSED 7:suspendedits state in the organization is UNKNOWN"
+	if got, want := coverage(), "1: 2:suspendedits state in the organization is SUSPENDED 3:excludedorganization.exclude.ids has it "+others; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	c.Accounts = []Account{{ID: "2"}, {ID: "3"}, {ID: "8"}}
+	if got, want := coverage(), "1: 2: 3: "+others+" 8:"; got != want {
+		t.Errorf("listed: %s\nwant\n%s", got, want)
+	}
+	shards := 0
+	for i := range 3 {
+		c.Shard = Shard{i, 3}
+		shards += len(c.entries(discovered))
+	}
+	if shards != 8 {
+		t.Errorf("%d accounts in three shards, want 8", shards)
+	}
+}
+
+// TestClocks counts how often is asked: for an account's regions every hour, and
+// into an empty region as configured.
+func TestClocks(t *testing.T) {
+	for _, tt := range []struct {
+		regions      Regions
+		lists, looks int
+	}{{Regions{}, 5, 0}, {Regions{Auto: true}, 5, 9}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := &world{on: map[string][]string{"1": {"eu-west-1"}}}
+			run(t, w, Config{Accounts: []Account{{ID: "1", Regions: tt.regions}}, IdleInterval: 30 * time.Minute})
+			time.Sleep(4*time.Hour + time.Minute)
+			if lists, looks := w.calls("regions 1"), w.calls("pools 1 eu-west-1"); lists != tt.lists || looks != tt.looks {
+				t.Errorf("%+v: %d lists, %d searches, want %d and %d", tt.regions, lists, looks, tt.lists, tt.looks)
+			}
+		})
+	}
+}
+
+// TestPartialRegions takes the regions that come with an error as long as it
+// knows nothing better.
+func TestPartialRegions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{
+			on: map[string][]string{"2": {"eu-west-1", "sa-east-1"}}, partial: map[string][]string{"1": {"us-east-1"}},
+			broken: map[inventory.Key]error{{AccountID: "1", Region: "us-east-1"}: &inventory.Failure{Class: inventory.Timeout, Message: "slow"}},
+		}
+		auto := Regions{Auto: true}
+		f := run(t, w, Config{Accounts: []Account{{ID: "1", Regions: auto}, {ID: "2"}}, IdleInterval: time.Hour})
+		time.Sleep(time.Minute)
+		expect(t, "at first", f, "2/eu-west-1 2/sa-east-1", "1:!denied 2:")
+		w.change(func() { w.partial["2"], w.broken = []string{"us-east-1"}, nil })
+		time.Sleep(2 * time.Hour)
+		expect(t, "later", f, "2/eu-west-1 2/sa-east-1", "1:!denied 2:!denied")
+		f.Configure(Config{Accounts: []Account{{ID: "2", Regions: Regions{Listed: []string{"eu-west-1"}}}}})
+		f.Announced()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if len(f.places) > 0 {
+			t.Errorf("what is known of the regions of %d accounts is kept", len(f.places))
+		}
+	})
+}
+
+// TestBackOff waits longer after every failure, and begins anew after a success.
+func TestBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, p, e := New(Options{Logger: slog.New(slog.DiscardHandler)}), &place{}, &entry{Account: Account{ID: "1"}}
+		denied := &inventory.Failure{Class: inventory.Denied}
+		var waits []time.Duration
+		for _, failure := range []*inventory.Failure{denied, denied, denied, nil, denied} {
+			f.found(p, e, []string{"eu-west-1"}, failure)
+			waits = append(waits, time.Until(p.due))
+		}
+		if got := fmt.Sprint(waits); got != "[5m0s 10m0s 20m0s 1h0m0s 5m0s]" {
+			t.Errorf("waits %s", got)
+		}
+	})
+}
+
+// TestPartlySearched is pending until every region was searched.
+func TestPartlySearched(t *testing.T) {
+	f := New(Options{})
+	f.conf = Config{Accounts: []Account{{ID: "1", Regions: Regions{Auto: true}}}}
+	f.places["1"] = &place{asked: true, on: []string{"eu-west-1", "us-east-1"}, looks: map[string]*look{"eu-west-1": {pools: true}}}
+	if v := f.View(); !v.Pending || targets(v) != "1/eu-west-1" || covered(v) != "1:pending" {
+		t.Errorf("%+v", v)
+	}
+	f.places["1"].looks["us-east-1"] = &look{}
+	if v := f.View(); v.Pending || targets(v) != "1/eu-west-1" || covered(v) != "1:" {
+		t.Errorf("%+v", v)
+	}
 }
 
 // TestHangingListing gives up a listing that hangs, and the program's end ends
