@@ -99,6 +99,9 @@ func TestNamesInFiles(t *testing.T) {
 	labels := map[string][]string{}
 	for _, f := range append(slices.Clone(Families), SelfFamilies()...) {
 		labels[namespace+"_"+f.Name] = f.Labels
+		if f.Buckets != nil {
+			labels[namespace+"_"+f.Name+"_bucket"] = append(slices.Clone(f.Labels), "le")
+		}
 	}
 	alerts, err := os.ReadFile("../rules/prometheus/recording.yaml")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,7 +33,9 @@ type dashboard struct {
 	Inputs        any      `json:"__inputs"`
 	Tags          []string `json:"tags"`
 	Links         []struct {
+		Type string   `json:"type"`
 		Tags []string `json:"tags"`
+		URL  string   `json:"url"`
 	} `json:"links"`
 	Templating struct {
 		List []variable `json:"list"`
@@ -79,12 +82,17 @@ type panel struct {
 			} `json:"thresholds"`
 		} `json:"defaults"`
 	} `json:"fieldConfig"`
-	Transformations []struct {
-		ID      string `json:"id"`
-		Options struct {
-			IndexByName map[string]int `json:"indexByName"`
-		} `json:"options"`
-	} `json:"transformations"`
+	Transformations []transformation `json:"transformations"`
+}
+
+type transformation struct {
+	ID      string `json:"id"`
+	Options struct {
+		IndexByName map[string]int `json:"indexByName"`
+		Include     struct {
+			Names []string `json:"names"`
+		} `json:"include"`
+	} `json:"options"`
 }
 
 type target struct {
@@ -128,8 +136,13 @@ func TestDashboards(t *testing.T) {
 		if d.Title == "" || d.SchemaVersion != 39 || d.Inputs != nil {
 			t.Errorf("%s: want a title, the schemaVersion 39 of Grafana 11 and no __inputs", name)
 		}
-		if len(d.Links) != 1 || !slices.Equal(d.Links[0].Tags, d.Tags) {
-			t.Errorf("%s: want one link, to the dashboards with its own tags", name)
+		if len(d.Links) == 0 || d.Links[0].Type != "dashboards" || !slices.Equal(d.Links[0].Tags, d.Tags) {
+			t.Errorf("%s: the first link is not to the dashboards with its own tags", name)
+		}
+		for _, l := range d.Links[1:] {
+			if m := address.FindStringSubmatch(l.URL); m == nil || !slices.ContainsFunc(d.Templating.List, func(v variable) bool { return v.Name == m[1] }) {
+				t.Errorf("%s: a link leads to %s, not to what a variable says", name, l.URL)
+			}
 		}
 		if len(d.Templating.List) == 0 || d.Templating.List[0].Type != "datasource" || d.Templating.List[0].Query != "prometheus" {
 			t.Errorf("%s: the first variable is not a Prometheus data source", name)
@@ -211,10 +224,13 @@ var (
 	linkVar  = regexp.MustCompile(`var-(\w+)=|\$\{(\w+):queryparam\}`)
 	metric   = regexp.MustCompile(`cognito_ses_[a-z0-9_]+`)
 	grouping = regexp.MustCompile(`\b(?:by|without|on|ignoring|group_left|group_right) \(([^)]*)\)`)
-	made     = regexp.MustCompile(`"([a-z_]+)", "(?:\$1| · )"`) // by label_replace and label_join
+	made     = regexp.MustCompile(`"([a-z_]+)", "(?:\$1| · )?"`) // by label_replace and label_join
 	legend   = regexp.MustCompile(`\{\{(\w+)\}\}`)
 	wanted   = regexp.MustCompile(`^label_values\(.*, (\w+)\)$`)
 	used     = regexp.MustCompile(`\$\{?([A-Za-z_]\w*)`)
+	address  = regexp.MustCompile(`^\$\{(\w+):raw\}[a-z/]*(?:/?\$\{\w+\})*$`)
+	view     = regexp.MustCompile(`&viewPanel=(\d+)$`)
+	cell     = regexp.MustCompile(`\$\{__data\.fields\.(\w+)`)
 )
 
 // TestLinks follows the links from one dashboard to another.
@@ -234,6 +250,9 @@ func TestLinks(t *testing.T) {
 				t.Errorf("%s: a link to %s, which is no dashboard", name, m[1])
 				continue
 			}
+			if v := view.FindStringSubmatch(m[2]); v != nil && !slices.ContainsFunc(to.Panels, func(p panel) bool { return strconv.Itoa(p.ID) == v[1] && p.Type == "table" }) {
+				t.Errorf("%s: a link to panel %s of %s, which is no table", name, v[1], m[1])
+			}
 			for _, v := range linkVar.FindAllStringSubmatch(m[2], -1) {
 				if !slices.ContainsFunc(to.Templating.List, func(x variable) bool { return x.Name == v[1]+v[2] }) {
 					t.Errorf("%s: a link to %s sets %s, which is no variable there", name, m[1], v[1]+v[2])
@@ -246,6 +265,34 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestCells fails on a link that takes a part from a column that the table
+// does not have.
+func TestCells(t *testing.T) {
+	_, texts := load(t)
+	found := 0
+	for name, text := range texts {
+		var d struct{ Panels []json.RawMessage }
+		if err := json.Unmarshal([]byte(text), &d); err != nil {
+			t.Fatal(err)
+		}
+		for _, data := range d.Panels {
+			var p panel
+			if err := json.Unmarshal(data, &p); err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range cell.FindAllSubmatch(data, -1) {
+				found++
+				if !slices.ContainsFunc(p.Transformations, func(tr transformation) bool { return slices.Contains(tr.Options.Include.Names, string(m[1])) }) {
+					t.Errorf("%s: %s: a link with the column %s, which is not there", name, p.Title, m[1])
+				}
+			}
+		}
+	}
+	if found < 3 {
+		t.Errorf("only %d links with columns", found)
+	}
+}
+
 // TestLabels fails on a label, in a query, a legend or a column, that no
 // metric of the query has, and on a variable that the dashboard does not have.
 // Selectors and the names of metrics are checked with the metric tables.
@@ -253,6 +300,9 @@ func TestLabels(t *testing.T) {
 	families := map[string][]string{}
 	for _, f := range append(slices.Clone(collector.Families), collector.SelfFamilies()...) {
 		families["cognito_ses_"+f.Name] = f.Labels
+		if f.Buckets != nil {
+			families["cognito_ses_"+f.Name+"_bucket"] = append(slices.Clone(f.Labels), "le")
+		}
 	}
 	boards, _ := load(t)
 	for name, d := range boards {
@@ -272,7 +322,7 @@ func TestLabels(t *testing.T) {
 				more = append(more, strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' })...)
 			}
 			for _, l := range more {
-				if !slices.Contains(labels, l) && !strings.HasPrefix(l, "Value #") {
+				if !slices.Contains(labels, l) && !strings.HasPrefix(l, "Value #") && !strings.HasPrefix(l, "tag_") {
 					t.Errorf("%s: %s: no metric of the query has the label %s", name, what, l)
 				}
 			}

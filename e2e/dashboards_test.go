@@ -132,6 +132,7 @@ func (s *stack) checkDashboards(ctx context.Context, t *testing.T, pools []strin
 var (
 	variable    = regexp.MustCompile(`\$(__)?[a-z]\w*`)
 	labelValues = regexp.MustCompile(`^label_values\((.*), (\w+)\)$`)
+	labelNames  = regexp.MustCompile(`^label_names\((.*)\)$`)
 	queryResult = regexp.MustCompile(`^query_result\((.*)\)$`)
 )
 
@@ -195,13 +196,25 @@ func (s *stack) options(ctx context.Context, definition, pattern string) ([]stri
 		}
 		return values, nonEmpty(values, err)
 	}
-	m := queryResult.FindStringSubmatch(definition)
-	if m == nil {
-		return nil, fmt.Errorf("%q is neither label_values nor query_result", definition)
-	}
 	re, err := regexp.Compile(strings.TrimSuffix(strings.Trim(pattern, "/"), "/g"))
 	if err != nil {
 		return nil, err
+	}
+	if m := labelNames.FindStringSubmatch(definition); m != nil {
+		found, err := s.query(ctx, m[1])
+		for _, labels := range found {
+			for name := range labels {
+				if re.MatchString(name) {
+					values = append(values, name)
+				}
+			}
+		}
+		slices.Sort(values)
+		return slices.Compact(values), nonEmpty(values, err)
+	}
+	m := queryResult.FindStringSubmatch(definition)
+	if m == nil {
+		return nil, fmt.Errorf("%q is not label_values, label_names or query_result", definition)
 	}
 	found, err := s.query(ctx, m[1])
 	for _, labels := range found {

@@ -51,7 +51,8 @@ func TestEndToEnd(t *testing.T) {
 	}))
 	s.checkDashboards(ctx, t, []string{
 		customers["user_pool_id"], scratch["user_pool_id"],
-		s.pool(ctx, t, "production", "customers")["user_pool_id"], s.pool(ctx, t, "sandbox", "launch")["user_pool_id"],
+		s.pool(ctx, t, "production", "customers")["user_pool_id"], s.pool(ctx, t, "production", "news")["user_pool_id"],
+		s.pool(ctx, t, "sandbox", "launch")["user_pool_id"],
 	})
 	for _, a := range alerts {
 		s.hook.await(ctx, t, "firing", a)

@@ -36,6 +36,7 @@ accounts:
   - {id: "100000000003", name: sandbox, role_arn: "arn:aws:iam::100000000003:role/cognito-ses-exporter", external_id: demo}
 interval: 10s
 stale_after: 1h
+tags: [env, team]
 cloudtrail: {enabled: true}
 request_budgets: {cognito-idp: 15, ses: 1, cloudwatch: 25, cloudtrail: 2}
 default_quota: {reset: "%s"}
