@@ -23,11 +23,11 @@ type progress struct {
 	mu       sync.Mutex
 	read, of int // targets
 	calls    int
-	estimate estimate
+	outlook  outlook
 }
 
 func newProgress() *progress {
-	return &progress{stop: make(chan struct{}), estimate: estimate{shares: map[inventory.Key]share{}}}
+	return &progress{stop: make(chan struct{}), outlook: outlook{shares: map[inventory.Key]share{}}}
 }
 
 // show writes the progress of reading so many targets to w until end, if w is a
@@ -80,7 +80,7 @@ func (p *progress) finished(read, of int) {
 func (p *progress) described(t inventory.Target, done, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.estimate.described(t.Key(), done, total, time.Now())
+	p.outlook.described(t.Key(), done, total, time.Now())
 }
 
 // watched tells the progress when a target is read.
@@ -93,7 +93,7 @@ func (w watched) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 	r := w.Reader.Read(ctx, t, prev)
 	w.progress.mu.Lock()
 	defer w.progress.mu.Unlock()
-	w.progress.estimate.ended(r.Target.Key())
+	w.progress.outlook.ended(r.Target.Key())
 	return r
 }
 
@@ -101,19 +101,19 @@ func (p *progress) line(now time.Time) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	line := fmt.Sprintf("targets read: %d of %d, ", p.read, p.of)
-	if done, total := p.estimate.pools(); total > 0 {
+	if done, total := p.outlook.pools(); total > 0 {
 		line += fmt.Sprintf("pools: %d of %d, ", done, total)
 	}
 	line += fmt.Sprintf("calls: %d", p.calls)
-	if left := p.estimate.left(now, p.of); left > 0 {
+	if left := p.outlook.left(now, p.of); left > 0 {
 		line += fmt.Sprintf(", about %s left", max(left.Round(time.Second), time.Second))
 	}
 	return line
 }
 
-// estimate tells how long describing pools will take. Targets are read side by
+// outlook tells how long describing pools will take. Targets are read side by
 // side, each at its own pace, so that the slowest one decides.
-type estimate struct{ shares map[inventory.Key]share }
+type outlook struct{ shares map[inventory.Key]share }
 
 // share is how far one target is.
 type share struct {
@@ -122,7 +122,7 @@ type share struct {
 	done, total int
 }
 
-func (e *estimate) described(target inventory.Key, done, total int, at time.Time) {
+func (e *outlook) described(target inventory.Key, done, total int, at time.Time) {
 	s, ok := e.shares[target]
 	if !ok || total != s.total { // The second round of check has a count of its own.
 		s = share{first: at, before: done, total: total}
@@ -134,14 +134,14 @@ func (e *estimate) described(target inventory.Key, done, total int, at time.Time
 }
 
 // ended takes note of a target that is read, also one whose pools could not be listed.
-func (e *estimate) ended(target inventory.Key) {
+func (e *outlook) ended(target inventory.Key) {
 	s := e.shares[target]
 	s.done = s.total
 	e.shares[target] = s
 }
 
 // pools returns how many pools are described, of those that are listed.
-func (e *estimate) pools() (done, total int) {
+func (e *outlook) pools() (done, total int) {
 	for _, s := range e.shares {
 		done, total = done+s.done, total+s.total
 	}
@@ -151,7 +151,7 @@ func (e *estimate) pools() (done, total int) {
 // left returns how long describing will still take; 0 while it is not known how
 // many pools each of the targets has and at what pace they are described, and
 // at the end.
-func (e *estimate) left(now time.Time, targets int) time.Duration {
+func (e *outlook) left(now time.Time, targets int) time.Duration {
 	if len(e.shares) < targets {
 		return 0
 	}

@@ -10,7 +10,7 @@ import (
 
 // TestEstimate describes the pools of several targets at their own pace and
 // asks, from the first tenth of the time on, how long the rest takes.
-func TestEstimate(t *testing.T) {
+func TestOutlook(t *testing.T) {
 	type work struct {
 		pools  int
 		listed time.Duration
@@ -43,7 +43,7 @@ func TestEstimate(t *testing.T) {
 			return 200 * time.Millisecond
 		}}},
 	} {
-		e, began := estimate{shares: map[inventory.Key]share{}}, time.Unix(0, 0)
+		e, began := outlook{shares: map[inventory.Key]share{}}, time.Unix(0, 0)
 		done, next := make([]int, len(targets)), make([]time.Duration, len(targets))
 		var whole time.Duration
 		for i, w := range targets {
@@ -86,8 +86,8 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
-func TestEstimateKnowsNothingAtFirst(t *testing.T) {
-	e, now := estimate{shares: map[inventory.Key]share{}}, time.Unix(0, 0)
+func TestOutlookKnowsNothingAtFirst(t *testing.T) {
+	e, now := outlook{shares: map[inventory.Key]share{}}, time.Unix(0, 0)
 	k := inventory.Key{AccountID: "a"}
 	if got := e.left(now, 0); got != 0 {
 		t.Errorf("without a target: %s", got)
@@ -134,8 +134,8 @@ func TestProgressLine(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	p.finished(0, 1)
-	p.estimate.described(target.Key(), 0, 100, time.Unix(0, 0))
-	p.estimate.described(target.Key(), 10, 100, time.Unix(10, 0))
+	p.outlook.described(target.Key(), 0, 100, time.Unix(0, 0))
+	p.outlook.described(target.Key(), 10, 100, time.Unix(10, 0))
 	if got, want := p.line(time.Unix(10, 0)), "targets read: 0 of 1, pools: 10 of 100, calls: 1, about 1m30s left"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
