@@ -95,14 +95,7 @@ func (r *Reader) HasPools(ctx context.Context, t inventory.Target) (bool, error)
 	if _, operation, err := a.authenticate(ctx, t.AccountID); err != nil {
 		return false, r.findFailure(t, operation, err)
 	}
-	// Most regions have none, and need no clients and budgets that stay.
-	var own budgets
-	a.mu.Lock()
-	if p := a.places[t.Region]; p != nil {
-		own = p.budgets
-	}
-	a.mu.Unlock()
-	client := cognitoidentityprovider.NewFromConfig(a.config(inventory.APICognito, t.Region, own))
+	client := a.finder(t.Region)
 	found := false
 	err := pages(func(token *string) (*string, error) {
 		out, err := client.ListUserPools(ctx, &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1), NextToken: token})
@@ -124,6 +117,44 @@ func (r *Reader) HasPools(ctx context.Context, t inventory.Target) (bool, error)
 		return false, r.findFailure(t, "ListUserPools", err)
 	}
 	return found, nil
+}
+
+// finder returns a client that looks for user pools. Most regions have none, and
+// need no clients and budgets that stay.
+func (a *account) finder(region string) *cognitoidentityprovider.Client {
+	var own budgets
+	a.mu.Lock()
+	if p := a.places[region]; p != nil {
+		own = p.budgets
+	}
+	a.mu.Unlock()
+	return cognitoidentityprovider.NewFromConfig(a.config(inventory.APICognito, region, own))
+}
+
+// CountPools returns how many user pools the target has, with one request for
+// every 60. A region that is off has none. An error is an [*inventory.Failure].
+func (r *Reader) CountPools(ctx context.Context, t inventory.Target) (int, error) {
+	a := r.account(t)
+	if _, operation, err := a.authenticate(ctx, t.AccountID); err != nil {
+		return 0, r.findFailure(t, operation, err)
+	}
+	client := a.finder(t.Region)
+	n := 0
+	err := pages(func(token *string) (*string, error) {
+		out, err := client.ListUserPools(ctx, &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(poolsPerPage), NextToken: token})
+		if err != nil {
+			return nil, err
+		}
+		n += len(out.UserPools)
+		return out.NextToken, nil
+	})
+	switch {
+	case classOf(err) == inventory.NotOffered, err != nil && isBadToken(err) && a.off(ctx, t.Region):
+		return 0, nil
+	case err != nil:
+		return 0, r.findFailure(t, "ListUserPools", err)
+	}
+	return n, nil
 }
 
 func (r *Reader) findFailure(t inventory.Target, operation string, err error) *inventory.Failure {

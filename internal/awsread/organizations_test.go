@@ -332,3 +332,33 @@ func TestHasPools(t *testing.T) {
 		}
 	})
 }
+
+// TestCountPools counts pools page by page.
+func TestCountPools(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f := fleet(t)
+		for i := range 60 {
+			f.Accounts[0].Regions["eu-west-1"].Pools = append(f.Accounts[0].Regions["eu-west-1"].Pools, awssim.Pool{Name: fmt.Sprint("more-", i)})
+		}
+		sim := simulate(t, awssim.Options{NoQuotas: true, Fleet: f})
+		r := sim.reader(t, nil)
+		for _, tt := range []struct {
+			region      string
+			want, calls int
+		}{{"eu-west-1", 63, 2}, {"eu-west-2", 0, 1}, {"me-south-1", 0, 1}} {
+			sim.ResetCalls()
+			got, err := r.CountPools(t.Context(), inventory.Target{AccountID: hub, Region: tt.region})
+			if n := sim.calls(hub, "ListUserPools"); err != nil || got != tt.want || n != tt.calls {
+				t.Errorf("%s: %d, %v with %d calls", tt.region, got, err, n)
+			}
+		}
+		sim.fault(t, awssim.Fault{Kind: "deny", Service: "cognito-idp"})
+		if got, err := r.CountPools(t.Context(), target(hub)); got != 0 || failure(t, err).Class != inventory.Denied {
+			t.Errorf("denied: %d, %v", got, err)
+		}
+		sim.fault(t)
+		if got, err := r.CountPools(t.Context(), target("100000000009")); got != 0 || failure(t, err).Class != inventory.Invalid {
+			t.Errorf("an account of other credentials: %d, %v", got, err)
+		}
+	})
+}
