@@ -169,11 +169,8 @@ func (a *app) readerOptions(c *config.Config, discovered map[string]string) awsr
 		Odd: func(shape string) {
 			a.logger.Warn("An event of CloudTrail is not as expected and may have sent an e-mail", "event", shape)
 		},
-		Budgets: map[string]float64{
-			inventory.APICognito: c.RequestBudgets.Cognito, inventory.APISES: c.RequestBudgets.SES,
-			inventory.APICloudWatch: c.RequestBudgets.CloudWatch, inventory.APICloudTrail: c.RequestBudgets.CloudTrail,
-		},
-		Quota: c.Policy(), CloudWatch: c.CloudWatch.Enabled, CloudTrail: c.CloudTrail.Enabled, Details: c.PoolDetails.Enabled, Statistics: c.SendStatistics.Enabled, Billed: a.self.Billed,
+		Budgets: budgets(c),
+		Quota:   c.Policy(), CloudWatch: c.CloudWatch.Enabled, CloudTrail: c.CloudTrail.Enabled, Details: c.PoolDetails.Enabled, Statistics: c.SendStatistics.Enabled, Billed: a.self.Billed,
 		DescribeMaxAge: time.Duration(c.DescribeMaxAge), RequestTimeout: time.Duration(c.RequestTimeout),
 		IdentitiesEvery: time.Duration(c.Identities.ListInterval), MetricsEvery: time.Duration(c.CloudWatch.ListInterval),
 		IdentityDetailsEvery: time.Duration(c.Identities.DetailsMaxAge),
@@ -183,6 +180,14 @@ func (a *app) readerOptions(c *config.Config, discovered map[string]string) awsr
 		opts.Budgets = nil
 	}
 	return opts
+}
+
+// budgets are the request budgets by API.
+func budgets(c *config.Config) map[string]float64 {
+	return map[string]float64{
+		inventory.APICognito: c.RequestBudgets.Cognito, inventory.APISES: c.RequestBudgets.SES,
+		inventory.APICloudWatch: c.RequestBudgets.CloudWatch, inventory.APICloudTrail: c.RequestBudgets.CloudTrail,
+	}
 }
 
 // mostModes is how many unknown modes are logged: whatever answers in place of

@@ -74,6 +74,7 @@ type flags struct {
 	command     string
 	check       checkFlags
 	propose     proposeFlags
+	estimate    estimateFlags
 	web         toolkit.FlagConfig
 	log         promslog.Config
 }
@@ -113,6 +114,7 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	app.Command("runbook", "Print the runbook of a rule, or of the alerts on the exporter (exporter), as Markdown.").
 		Arg("rule", "The rule's id.").Required().StringVar(&f.runbook)
 	f.propose.add(app)
+	f.estimate.add(app)
 	promslogflag.AddFlags(app, &f.log)
 	if f.command, err = app.Parse(args); err == nil {
 		f.shard, err = fleet.ParseShard(*share)
@@ -158,6 +160,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 		return check(ctx, f, load, logger, stdout, stderr)
 	case "propose":
 		return runPropose(ctx, f, load, logger, stdout, stderr)
+	case "estimate":
+		return runEstimate(ctx, f, load, logger, stdout, stderr)
 	}
 	if err := serve(ctx, f, load, logger, hup); err != nil {
 		_, _ = fmt.Fprintf(stderr, "%s: %v\n", name, err)

@@ -57,6 +57,13 @@ type Config struct {
 	SendStatistics Source         `yaml:"send_statistics"`
 	Rules          Rules          `yaml:"rules"`
 	Alerts         Alerts         `yaml:"alerts"`
+	Prices         Prices         `yaml:"prices"`
+}
+
+// Prices are what AWS charges, for an estimate of the cost.
+type Prices struct {
+	CloudWatchMetrics float64 `yaml:"cloudwatch_metrics"` // USD for 1,000 metrics that GetMetricData is asked for
+	Date              string  `yaml:"date"`               // when they were the prices, YYYY-MM or YYYY-MM-DD
 }
 
 // Alerts says what the alerts are given.
@@ -161,6 +168,7 @@ func defaults() *Config {
 		ReadyAfter:     model.Duration(time.Minute),
 		Rules:          Rules{Builtin: true},
 		Alerts:         Alerts{BlindRatio: 0.5},
+		Prices:         Prices{CloudWatchMetrics: 0.01, Date: "2026-11"},
 	}
 }
 

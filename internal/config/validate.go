@@ -30,6 +30,7 @@ var (
 const (
 	maxExternalID = 1224
 	maxAddress    = 256 // alerts carry it
+	maxPrice      = 1000
 )
 
 var (
@@ -74,9 +75,21 @@ func (d *decoder) check(c *Config) {
 	}
 	d.checkAddress(&c.Alerts.Runbooks, "runbooks")
 	d.checkAddress(&c.Alerts.Dashboards, "dashboards")
+	if p := &c.Prices.CloudWatchMetrics; d.sound(p) && !(*p >= 0 && *p <= maxPrice) {
+		d.fail(p, "cloudwatch_metrics must be at least 0 and at most %d, in USD for 1,000 metrics, not %v", maxPrice, *p)
+	}
+	if p := &c.Prices.Date; d.sound(p) && !isDate(*p) {
+		d.fail(p, "date must be like 2026-11 or 2026-11-30, not %s", yamlfile.Quote(*p))
+	}
 	if p := &c.Identities.Max; d.sound(p) && *p < 1 {
 		d.fail(p, "max must be at least 1, not %d", *p)
 	}
+}
+
+func isDate(s string) bool {
+	_, month := time.Parse("2006-01", s)
+	_, day := time.Parse(time.DateOnly, s)
+	return month == nil || day == nil
 }
 
 // checkAddress checks an address to which a path can be added.
