@@ -28,6 +28,7 @@ type app struct {
 	external string             // URL of the pages, for links
 	endpoint string             // of the simulated AWS, empty without demo
 	client   awsread.HTTPClient // of a test; nil is the SDK's own
+	budgeted bool               // of a test: the budgets count for the simulated AWS as well
 	called   func()             // after every HTTP attempt; may be nil
 
 	described func(t inventory.Target, done, total int) // see [awsread.Options]; may be nil
@@ -177,7 +178,9 @@ func (a *app) readerOptions(c *config.Config, discovered map[string]string) awsr
 	}
 	if a.endpoint != "" {
 		opts.Endpoint, opts.AccessKeyID, opts.SecretAccessKey = a.endpoint, "AKIADEMO", "demo"
-		opts.Budgets = nil
+		if !a.budgeted {
+			opts.Budgets = nil
+		}
 	}
 	return opts
 }

@@ -88,7 +88,8 @@ func estimatedFleets() []estimated {
 }
 
 // TestEstimate holds the estimate against what the simulation counts: the calls
-// of the first pass and of a day after that within 5 %, the dollars within 10 %.
+// of the first pass and of a day after that within 5 %, the dollars within 10 %,
+// the time of the start within 25 %.
 func TestEstimate(t *testing.T) {
 	for _, e := range estimatedFleets() {
 		t.Run(e.name, func(t *testing.T) {
@@ -111,7 +112,7 @@ func (e *estimated) hold(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := estimateInput(s.config)
-	in.Latency, in.Budgets = 20*time.Millisecond, nil // As the app that reads.
+	in.Latency = 20 * time.Millisecond
 	if missing, err := before.measure(t.Context(), &in, s, e.flags.mix()); err != nil || len(missing) > 0 {
 		t.Fatal(missing, err)
 	}
@@ -119,7 +120,9 @@ func (e *estimated) hold(t *testing.T) {
 
 	org.sim.ResetCalls()
 	org.run(t)
+	start := time.Now()
 	<-org.collector.Done()
+	near(t, "seconds until everything is read", figures.Times[len(figures.Times)-1].Seconds, time.Since(start).Seconds(), 0.25)
 	time.Sleep(5 * time.Second) // Before the second pass of any target.
 	near(t, "calls of the first pass", figures.First, org.counted(nil), 0.05)
 	time.Sleep(3 * time.Duration(s.config.Interval))
@@ -163,7 +166,7 @@ func newReading(t *testing.T, file string, o awssim.Options) *reading {
 	}
 	r := &reading{sim: simulate(t, o), registry: prometheus.NewRegistry()}
 	r.app = newApp(load, slog.New(slog.DiscardHandler), r.registry, false)
-	r.client, r.endpoint = r.sim, "http://aws.invalid"
+	r.client, r.endpoint, r.budgeted = r.sim, "http://aws.invalid", true
 	return r
 }
 
@@ -325,6 +328,29 @@ func TestAssumed(t *testing.T) {
 		f := estimate.Of(in)
 		if got := fmt.Sprint(in.Accounts, in.Roles, in.IdleRoles, in.RegionsAsked, in.Searched, f.Targets); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestAssumedOrganization checks what flags and configuration make of listing
+// the accounts.
+func TestAssumedOrganization(t *testing.T) {
+	for text, want := range map[string]estimate.Organization{
+		"{member_role_name: reader}": {Accounts: 40, Active: 40},
+		"{member_role_name: reader, role_arn: \"arn:aws:iam::111122223333:role/list\"}":        {Accounts: 40, Active: 40, Role: true},
+		"{member_role_name: reader, ous: true, tags: [team]}":                                  {Accounts: 40, Active: 40, Units: 7, Tags: true},
+		"{member_role_name: reader, include: {ous: [Prod]}}":                                   {Accounts: 40, Active: 40, Units: 7},
+		"{member_role_name: reader, exclude: {ous: [Prod], tags: [a]}}":                        {Accounts: 40, Active: 40, Units: 7, Tags: true},
+		"{member_role_name: reader, include: {tags: [a]}, exclude: {ids: [\"111122223333\"]}}": {Accounts: 40, Active: 40, Tags: true},
+	} {
+		c, err := config.Parse("config.yaml", []byte("regions: auto\norganization: "+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := estimateInput(c)
+		assumed(&in, c, &estimateFlags{accounts: 40, regions: 1, pools: 1, active: 1, units: 7})
+		if in.Organization == nil || *in.Organization != want {
+			t.Errorf("%s: %+v, want %+v", text, in.Organization, want)
 		}
 	}
 }

@@ -267,6 +267,7 @@ func (e *estimate) place(p Places) {
 		e.add(api, operation, driver, n*calls, n*calls, in.Interval)
 	}
 	var first, later [2]float64 // calls of Cognito and SES in one place
+	beside := 0.0               // calls for details in the first pass
 	if !p.SESOnly {
 		list := pages(p.Pools, poolsPerPage)
 		every(inventory.APICognito, "ListUserPools", "targets, each interval", list)
@@ -274,7 +275,7 @@ func (e *estimate) place(p Places) {
 		every(inventory.APICognito, "ListUserPoolReplicas", "pools with replicas, each interval", p.Replicated)
 		first[0], later[0] = list+p.Pools+p.Replicated, list+p.Replicated
 		if in.Details {
-			e.details(p, first[0])
+			beside = e.details(p, first[0])
 		}
 	}
 	if p.SES {
@@ -298,10 +299,14 @@ func (e *estimate) place(p Places) {
 		watch += e.lasts(inventory.APICloudTrail, mailEvents, 1)
 	}
 	for i, calls := range [][2]float64{first, later} {
-		seconds := max(e.lasts(inventory.APICognito, calls[0], inFlight), e.lasts(inventory.APISES, calls[1], 1)) + watch + in.Latency.Seconds()
-		driver := "the target with the most pools"
-		if e.lasts(inventory.APISES, calls[1], 1) > e.lasts(inventory.APICognito, calls[0], inFlight) {
-			driver = "the target with the most identities"
+		pools, identities := e.lasts(inventory.APICognito, calls[0], inFlight), e.lasts(inventory.APISES, calls[1], 1)
+		after := watch // What is read when the pools are known.
+		if i == 0 {
+			after = max(watch, e.lasts(inventory.APICognito, beside, inFlight))
+		}
+		seconds, driver := pools+after+in.Latency.Seconds(), "the target with the most pools"
+		if with := identities + in.Latency.Seconds(); with > seconds {
+			seconds, driver = with, "the target with the most identities"
 		}
 		if seconds > e.slow[i].Seconds {
 			e.slow[i] = Time{Driver: driver, Seconds: seconds}
@@ -311,8 +316,8 @@ func (e *estimate) place(p Places) {
 
 // details counts what takes a call for each pool after it was described; calls
 // is how many the pass makes before. What the first pass does not come to, later
-// ones do.
-func (e *estimate) details(p Places, calls float64) {
+// ones do. It returns how many one place's first pass makes.
+func (e *estimate) details(p Places, calls float64) float64 {
 	n, period := float64(p.N), e.after(e.in.DescribeAge)
 	budget := e.in.Budgets[inventory.APICognito]
 	left := (min(detailsBeside, e.in.Timeout/detailsShare).Seconds() - e.lasts(inventory.APICognito, calls, inFlight)) * budget
@@ -327,6 +332,7 @@ func (e *estimate) details(p Places, calls float64) {
 	logs := min(p.Pools, room-mfa)
 	e.add(inventory.APICognito, "GetUserPoolMfaConfig", "pools with MFA, each describe_max_age", n*mfa, n*p.MFA, period)
 	e.add(inventory.APICognito, "GetLogDeliveryConfiguration", "pools, each describe_max_age", n*logs, n*p.Pools, period)
+	return mfa + logs
 }
 
 // identities counts what is asked of identities and configuration sets.

@@ -152,6 +152,11 @@ func TestTimes(t *testing.T) {
 		{"1,000 pools", with(func(in *Input) { in.Places = []Places{{N: 1, SES: true, Pools: 1000}} }), []string{
 			"0.05 begin the first passes, targets", "202.45 longest first pass, the target with the most pools", "2.45 longest later pass, the target with the most pools", "202.50 everything read once, all of these",
 		}},
+		{"details", with(func(in *Input) {
+			in.Details, in.CloudWatch, in.Places = true, true, []Places{{N: 1, SES: true, Pools: 14, BuiltIn: 1}}
+		}), []string{
+			"0.05 begin the first passes, targets", "3.85 longest first pass, the target with the most pools", "0.20 longest later pass, the target with the most pools", "3.90 everything read once, all of these",
+		}},
 		{"30 identities", with(func(in *Input) { in.Places = []Places{{N: 1, SES: true, Pools: 1, Identities: 30}} }), []string{
 			"0.05 begin the first passes, targets", "87.93 longest first pass, the target with the most identities", "0.10 longest later pass, the target with the most pools", "87.98 everything read once, all of these",
 		}},
