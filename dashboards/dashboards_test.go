@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/collector"
 )
 
@@ -74,6 +76,7 @@ type panel struct {
 	FieldConfig struct {
 		Defaults struct {
 			Unit       string `json:"unit"`
+			NoValue    string `json:"noValue"`
 			Thresholds struct {
 				Steps []struct {
 					Color string   `json:"color"`
@@ -188,6 +191,9 @@ func checkPanel(t *testing.T, what string, p *panel) {
 	if p.FieldConfig.Defaults.Unit == "" {
 		t.Errorf("%s: no unit", what)
 	}
+	if p.FieldConfig.Defaults.NoValue == "" {
+		t.Errorf("%s: no text for when there is no value", what)
+	}
 	if len(p.FieldConfig.Defaults.Thresholds.Steps) == 0 {
 		t.Errorf("%s: no thresholds", what)
 	}
@@ -263,6 +269,11 @@ func TestLinks(t *testing.T) {
 	if links < 3 {
 		t.Errorf("only %d links", links)
 	}
+	for name, text := range texts {
+		if strings.Contains(text, "://") {
+			t.Errorf("%s: a link to a fixed address", name)
+		}
+	}
 }
 
 // TestCells fails on a link that takes a part from a column that the table
@@ -288,7 +299,7 @@ func TestCells(t *testing.T) {
 			}
 		}
 	}
-	if found < 3 {
+	if found < 10 {
 		t.Errorf("only %d links with columns", found)
 	}
 }
@@ -356,6 +367,40 @@ func TestLabels(t *testing.T) {
 				for column := range tr.Options.IndexByName {
 					check(p.Title, all.String(), column)
 				}
+			}
+		}
+	}
+}
+
+// TestLint fails on a rule of dashboard-linter that is off without a reason, or
+// for a panel that does not exist.
+func TestLint(t *testing.T) {
+	data, err := os.ReadFile(".lint")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lint map[string]map[string]struct {
+		Reason  string
+		Entries []struct{ Dashboard, Panel string }
+	}
+	if err := yaml.Unmarshal(data, &lint); err != nil {
+		t.Fatal(err)
+	}
+	if len(lint) != 1 || len(lint["exclusions"]) == 0 {
+		t.Errorf("want exclusions and nothing else, not %v", lint)
+	}
+	boards, _ := load(t)
+	for rule, off := range lint["exclusions"] {
+		if !strings.HasSuffix(off.Reason, ".") {
+			t.Errorf("%s is off without a reason in sentences", rule)
+		}
+		for _, e := range off.Entries {
+			found := false
+			for _, d := range boards {
+				found = found || d.Title == e.Dashboard && slices.ContainsFunc(d.Panels, func(p panel) bool { return p.Title == e.Panel })
+			}
+			if !found {
+				t.Errorf("%s is off for %q of %q, which does not exist", rule, e.Panel, e.Dashboard)
 			}
 		}
 	}
