@@ -60,7 +60,11 @@ func familiesText(t *testing.T, p Plan, j *rules.Judgement, counts targetCounts,
 		} else {
 			for n, a := range j.Accounts {
 				v := p.view(a, j.Each[n])
-				v.problems = rules.Problems(slices.Concat(v.findings, rules.Blocked(a)), nil)
+				found := rules.Blocked(a)
+				for i := range v.findings {
+					found = append(found, &v.findings[i])
+				}
+				v.problems = rules.Problems(found, nil)
 				f.Samples(v, Emit(emit))
 			}
 		}

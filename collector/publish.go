@@ -34,7 +34,7 @@ type piece struct {
 	rules   *rules.Set // that result is of
 	account *inventory.Account
 	result  *rules.Result
-	found   []rules.Finding   // what problems consist of: the findings that are shown, and why pools are blocked
+	found   []*rules.Finding  // what problems consist of: the findings that are shown, and why pools are blocked
 	known   []rules.Seen      // what was found earlier and cannot be known to be over
 	facts   *exposition.Piece // of pools, SES accounts, identities, quotas and findings; nil without any
 	trouble *exposition.Piece // of the problems; nil without any
@@ -297,7 +297,7 @@ func (w *work) earlier() []rules.Seen {
 	}
 	all := make([]rules.Seen, 0, len(w.before.found)+len(w.before.known))
 	for _, f := range w.before.found {
-		all = append(all, rules.Seen{Finding: f, At: w.now})
+		all = append(all, rules.Seen{Finding: *f, At: w.now})
 	}
 	for _, s := range w.before.known {
 		if w.now.Before(s.At.Add(LastKnownFor)) {
@@ -334,7 +334,7 @@ func (w *work) judge() (p *piece, err error) {
 			v := w.plan.view(p.account, p.result)
 			for i := range v.findings {
 				if v.shows(&v.findings[i]) {
-					p.found = append(p.found, v.findings[i])
+					p.found = append(p.found, &v.findings[i])
 				}
 			}
 			p.found = append(p.found, rules.Blocked(p.account)...)

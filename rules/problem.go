@@ -71,15 +71,15 @@ type Problem struct {
 
 // Blocked returns each reason why a pool is blocked as a finding that is no
 // rule's.
-func Blocked(a *inventory.Account) []Finding {
-	var all []Finding
+func Blocked(a *inventory.Account) []*Finding {
+	var all []*Finding
 	for i := range a.Pools {
 		p := &a.Pools[i]
 		for _, r := range p.Blocked() {
 			f := findingAbout(p.Target)
 			f.Reason, f.Severity, f.ForEach, f.PoolID, f.PoolName, f.Identity = r, Critical, ForPool, p.ID, p.Name, p.Identity
 			f.Cause, f.Behind = p.CauseOf(r), []PoolRef{refTo(p)}
-			all = append(all, f)
+			all = append(all, &f)
 		}
 	}
 	return all
@@ -87,7 +87,7 @@ func Blocked(a *inventory.Account) []Finding {
 
 // Problems gathers the findings of one account by rule, reason and cause, sorted. Those
 // that are known from earlier count as long as the facts do not say otherwise.
-func Problems(now []Finding, earlier []Seen) []Problem {
+func Problems(now []*Finding, earlier []Seen) []Problem {
 	type key struct {
 		rule   string
 		reason inventory.Reason
@@ -112,7 +112,7 @@ func Problems(now []Finding, earlier []Seen) []Problem {
 		p.LastKnown = p.LastKnown && lastKnown
 	}
 	for _, f := range now {
-		add(f, false)
+		add(*f, false)
 	}
 	for _, s := range earlier {
 		add(s.Finding, true)
@@ -131,7 +131,7 @@ func Problems(now []Finding, earlier []Seen) []Problem {
 // the facts of the account do not contradict: what they need is unknown. One of
 // a rule that is no longer in use, of a target that is no longer read, or about
 // how the account is read is over.
-func (s *Set) Remember(a *inventory.Account, now []Finding, before []Seen) []Seen {
+func (s *Set) Remember(a *inventory.Account, now []*Finding, before []Seen) []Seen {
 	type key struct {
 		rule, region, pool, identity string
 		reason                       inventory.Reason
@@ -143,8 +143,8 @@ func (s *Set) Remember(a *inventory.Account, now []Finding, before []Seen) []See
 		return key{f.Rule, f.Region, "", f.Identity, ""}
 	}
 	found := make(map[key]bool, len(now))
-	for i := range now {
-		found[keyOf(&now[i])] = true
+	for _, f := range now {
+		found[keyOf(f)] = true
 	}
 	var open []Seen
 	for i := range before {

@@ -65,6 +65,14 @@ func listed(problems []Problem) string {
 	return strings.Join(all, "\n")
 }
 
+func refs(findings []Finding) []*Finding {
+	var all []*Finding
+	for i := range findings {
+		all = append(all, &findings[i])
+	}
+	return all
+}
+
 func TestProblems(t *testing.T) {
 	const d, b = inventory.ModeDeveloper, inventory.ModeDefault
 	_, findings := judged(t, mustLoad(t, Options{}, problemRules), region(d, d, b, b, d))
@@ -78,21 +86,21 @@ func TestProblems(t *testing.T) {
 		"sandbox ses_account/eu-west-1: in eu-west-1 (ashop bshop eshop)",
 		"stale target/eu-west-1: Stale (ashop bshop cshop dshop eshop)",
 	}, "\n")
-	if got := listed(Problems(findings, nil)); got != want {
+	if got := listed(Problems(refs(findings), nil)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	// What some pools are known to have, and others had, is one problem.
-	var now []Finding
+	var now []*Finding
 	var earlier []Seen
-	for _, f := range findings {
+	for i, f := range findings {
 		switch {
 		case f.Rule == "sandbox" && f.PoolName != "e":
-			now = append(now, f)
+			now = append(now, &findings[i])
 		case f.Rule == "sandbox" || f.Rule == "own":
 			earlier = append(earlier, Seen{Finding: f})
 		}
 	}
-	earlier = append(earlier, Seen{Finding: now[0]})
+	earlier = append(earlier, Seen{Finding: *now[0]})
 	want = "own pool/eu-west-1/eu-west-1_1: Own (bshop) last known\nsandbox ses_account/eu-west-1: in eu-west-1 (ashop bshop eshop)"
 	if got := listed(Problems(now, earlier)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -155,7 +163,7 @@ func TestRemember(t *testing.T) {
 				s = tt.set
 			}
 			a, now := judged(t, s, r)
-			open := s.Remember(a, now, append(slices.Clone(seen), seen...))
+			open := s.Remember(a, refs(now), append(slices.Clone(seen), seen...))
 			var ids []string
 			for _, o := range open {
 				ids = append(ids, o.Rule)

@@ -30,7 +30,7 @@ func (p *pass) readPools(ctx context.Context) {
 		known[up.ID] = up
 	}
 	seen := map[string]bool{}
-	var pools []inventory.UserPool
+	pools := make([]inventory.UserPool, 0, len(known))
 	complete, token := true, ""
 	day, _ := p.opts.Quota.Window(p.reading.Start)
 	gone := p.reading.Gone
@@ -94,7 +94,7 @@ func (p *pass) readPools(ctx context.Context) {
 	p.readReplicas(ctx, pools)
 	slices.SortFunc(pools, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(gone, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
-	p.reading.Pools, p.reading.Gone = pools, gone
+	p.reading.Pools, p.reading.Gone = append([]inventory.UserPool(nil), pools...), gone // Without room to grow.
 }
 
 // readReplicas asks for the roles and states of the listed pools that are
@@ -256,7 +256,7 @@ func (p *pass) describeOne(ctx context.Context, up *inventory.UserPool) error {
 	if modified.IsZero() {
 		modified = now // Nothing says that the settings were in force before.
 	}
-	next := settingsOf(p.reading.Target.Key(), described, modified, now)
+	next := settingsOf(&p.tags, p.reading.Target.Key(), described, modified, now)
 	if s := up.Settings; s != nil && !s.Modified.Equal(next.Modified) {
 		day, _ := p.opts.Quota.Window(now)
 		*up = up.Replaced(day)
@@ -336,7 +336,7 @@ func (p *pass) takeDescribed() []inventory.UserPool {
 // settingsOf takes over what matters for e-mail. Without EmailSendingAccount
 // Cognito uses its built-in sender. A mode that this program does not know is
 // unknown.
-func settingsOf(pool inventory.Key, up *types.UserPoolType, modified, now time.Time) *inventory.Settings {
+func settingsOf(tags *tagSets, pool inventory.Key, up *types.UserPoolType, modified, now time.Time) *inventory.Settings {
 	email := inventory.EmailConfiguration{Mode: inventory.ModeDefault, ModeAbsent: true}
 	if e := up.EmailConfiguration; e != nil {
 		email.ModeAbsent = e.EmailSendingAccount == ""
@@ -373,11 +373,6 @@ func settingsOf(pool inventory.Key, up *types.UserPoolType, modified, now time.T
 	case types.UserPoolMfaTypeOn, types.UserPoolMfaTypeOptional:
 		s.MFA = inventory.Yes
 	}
-	if len(up.UserPoolTags) > 0 {
-		s.Tags = make(map[string]string, len(up.UserPoolTags))
-	}
-	for key, value := range up.UserPoolTags {
-		s.Tags[shared(key)] = shared(value)
-	}
+	s.Tags = tags.share(up.UserPoolTags)
 	return s
 }

@@ -45,6 +45,6 @@ func (r *Reader) DescribePool(ctx context.Context, t inventory.Target, id string
 	now := time.Now()
 	return Description{p.reading.Target, inventory.UserPool{
 		ID: id, Name: aws.ToString(described.Name), LastModified: modified, Listed: now, Confirmed: now,
-		Settings: settingsOf(p.reading.Target.Key(), described, modified, now),
+		Settings: settingsOf(&p.tags, p.reading.Target.Key(), described, modified, now),
 	}, body.Bytes()}, inventory.Outcome{API: inventory.APICognito, LastSuccess: now}
 }

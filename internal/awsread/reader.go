@@ -202,6 +202,7 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 		asked: map[string]failure{}, skips: map[string]bool{}, news: make(chan struct{}, 1), odd: &r.odd,
 	}
 	if prev != nil {
+		p.tags.known = prev.Pools
 		p.reading.Pools, p.reading.Gone, p.reading.PoolsListed, p.reading.SES = prev.Pools, prev.Gone, prev.PoolsListed, prev.SES
 		p.reading.Identities, p.reading.IdentitiesListed = prev.Identities, prev.IdentitiesListed
 		p.reading.ConfigurationSets = prev.ConfigurationSets
@@ -236,6 +237,7 @@ type pass struct {
 	reading inventory.Reading
 	prev    *inventory.Reading // may be nil
 	odd     *sync.Map          // the reader's
+	tags    tagSets
 	calls   atomic.Int64
 
 	described bool          // some pools had to be described

@@ -227,9 +227,12 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 		}
 		return r.Unread
 	})
+	pools := 0
 	for i := range a.Readings {
 		l.index(&a.Readings[i])
+		pools += len(a.Readings[i].Pools)
 	}
+	a.Pools = make([]Pool, 0, pools)
 	type identityKey struct{ region, name string }
 	sendAs, sendThrough := map[identityKey]int{}, map[string]int{}
 	for _, r := range a.Readings {

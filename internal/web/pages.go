@@ -188,12 +188,8 @@ func list(findings []*rules.Finding, path string) []shown {
 // problems shows findings that belong to one thing on its page, those of many
 // pools by one rule as one.
 func problems(findings []*rules.Finding) []shown {
-	values := make([]rules.Finding, 0, len(findings))
-	for _, f := range findings {
-		values = append(values, *f)
-	}
 	var all []shown
-	for _, p := range rules.Problems(values, nil) {
+	for _, p := range rules.Problems(findings, nil) {
 		all = append(all, shown{Finding: &p.Finding, Pools: len(p.Behind)})
 	}
 	slices.SortStableFunc(all, func(a, b shown) int { return rules.CompareFindings(a.Finding, b.Finding) })
