@@ -3,7 +3,9 @@ package config
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 
@@ -71,11 +73,20 @@ func (r Regions) MarshalYAML() (any, error) {
 
 const minRefresh = model.Duration(time.Minute)
 
-var (
-	memberRole = regexp.MustCompile(`^(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
-	unitPlace  = regexp.MustCompile(`^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}|[^/]{1,128}(/[^/]{1,128}){0,4})$`)
-	tagMatch   = regexp.MustCompile(`^[\p{L}\p{N}\p{Z}_.:/+\-@]{1,128}(=[\p{L}\p{N}\p{Z}_.:/=+\-@]{0,256})?$`)
-)
+var memberRole = regexp.MustCompile(`^(?:[\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
+
+// isUnit reports whether the text can be the ID of an organizational unit, or a
+// path of names of units, of which AWS allows five levels.
+func isUnit(text string) bool {
+	names := strings.Split(text, "/")
+	return len(names) <= 5 && !slices.ContainsFunc(names, func(name string) bool { return name == "" || utf8.RuneCountInString(name) > 128 })
+}
+
+// isTagMatch reports whether the text can be KEY or KEY=VALUE of a tag.
+func isTagMatch(text string) bool {
+	key, value, _ := strings.Cut(text, "=")
+	return isTagName(key) && tagText.MatchString(value) && utf8.RuneCountInString(value) <= 256
+}
 
 // checkOrganization checks the organization. globalSound says that nothing is
 // wrong with the regions for all accounts.
@@ -117,14 +128,14 @@ func (d *decoder) checkOrganization(c *Config, globalSound bool) {
 }
 
 func (d *decoder) checkFilter(f *AccountFilter) {
-	each := func(items []string, pattern *regexp.Regexp, must string) {
+	each := func(items []string, valid func(string) bool, must string) {
 		for i := range items {
-			if p := &items[i]; d.sound(p) && !pattern.MatchString(*p) {
+			if p := &items[i]; d.sound(p) && !valid(*p) {
 				d.fail(p, "%s, not %s", must, yamlfile.Quote(*p))
 			}
 		}
 	}
-	each(f.IDs, accountID, "an item of ids must be the 12 digits of an AWS account")
-	each(f.OUs, unitPlace, "an item of ous must be the ID of an organizational unit, or its path such as Workloads/Prod")
-	each(f.Tags, tagMatch, "an item of tags must be KEY or KEY=VALUE")
+	each(f.IDs, accountID.MatchString, "an item of ids must be the 12 digits of an AWS account")
+	each(f.OUs, isUnit, "an item of ous must be the ID of an organizational unit, or its path such as Workloads/Prod")
+	each(f.Tags, isTagMatch, "an item of tags must be KEY or KEY=VALUE")
 }

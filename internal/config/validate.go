@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 
@@ -24,7 +25,8 @@ var (
 	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
 	roleARN    = regexp.MustCompile(`^arn:([a-z-]+):iam::([0-9]{12}):role/(?:[!-~]+/)?[\w+=,.@-]{1,64}$`)
 	externalID = regexp.MustCompile(`^[\w+=,.@:/-]{2,}$`)
-	tagName    = regexp.MustCompile(`^[\p{L}\p{N}\p{Z}_.:/=+\-@]{1,128}$`)
+	// Without the greatest length: a class of Unicode so many times takes megabytes.
+	tagText = regexp.MustCompile(`^[\p{L}\p{N}\p{Z}_.:/=+\-@]*$`)
 )
 
 const (
@@ -318,7 +320,7 @@ func (d *decoder) checkTags(tags []string) {
 		if !d.sound(p) {
 			continue
 		}
-		if !tagName.MatchString(*p) {
+		if !isTagName(*p) {
 			d.fail(p, "a tag's name must be 1 to 128 letters, digits, spaces and _.:/=+-@, not %s", yamlfile.Quote(*p))
 			continue
 		}
@@ -352,4 +354,9 @@ func (d *decoder) checkDefaultQuota(q *DefaultQuota) {
 			d.fail(p, "reset must be a time of day in UTC such as 09:00, in steps of five minutes, not %s", yamlfile.Quote(string(*p)))
 		}
 	}
+}
+
+// isTagName reports whether AWS allows the name for a tag.
+func isTagName(name string) bool {
+	return name != "" && tagText.MatchString(name) && utf8.RuneCountInString(name) <= 128
 }
