@@ -69,7 +69,7 @@ var (
 func with(labels []string, more ...string) []string { return slices.Concat(labels, more) }
 
 func poolValues(p *inventory.Pool) []string {
-	return append(accountValues(p.Target), p.ID)
+	return append(accountValues(*p.Target), p.ID)
 }
 
 func accountValues(t inventory.Target) []string {

@@ -81,7 +81,7 @@ func (s *Set) Evaluate(a *inventory.Account) *Result {
 		for i := range a.Pools {
 			p := &a.Pools[i]
 			res.judge(run, a.At, v.load(p), func(r *compiledRule) Finding {
-				f := findingAbout(p.Target)
+				f := findingAbout(*p.Target)
 				f.PoolID, f.PoolName, f.Identity = p.ID, p.Name, p.Identity
 				f.Cause, f.Behind = r.causeOf(p), []PoolRef{refTo(p)}
 				return f

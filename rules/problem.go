@@ -76,7 +76,7 @@ func Blocked(a *inventory.Account) []*Finding {
 	for i := range a.Pools {
 		p := &a.Pools[i]
 		for _, r := range p.Blocked() {
-			f := findingAbout(p.Target)
+			f := findingAbout(*p.Target)
 			f.Reason, f.Severity, f.ForEach, f.PoolID, f.PoolName, f.Identity = r, Critical, ForPool, p.ID, p.Name, p.Identity
 			f.Cause, f.Behind = p.CauseOf(r), []PoolRef{refTo(p)}
 			all = append(all, &f)

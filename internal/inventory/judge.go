@@ -132,8 +132,8 @@ type UsedIdentity struct {
 
 // Pool is a user pool linked to what its e-mail depends on.
 type Pool struct {
-	*UserPool // shared with the reading, unless the pool lacks tags that its account has: here it has them
-	Target    Target
+	*UserPool         // shared with the reading, unless the pool lacks tags that its account has: here it has them
+	Target    *Target // shared by the pools of a reading
 
 	// Identity is the name of the identity that the pool sends as: the most
 	// specific one that exists and covers the SourceArn's, or the SourceArn's
@@ -235,9 +235,10 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 	a.Pools = make([]Pool, 0, pools)
 	type identityKey struct{ region, name string }
 	sendAs, sendThrough := map[identityKey]int{}, map[string]int{}
-	for _, r := range a.Readings {
+	for n := range a.Readings {
+		r := &a.Readings[n]
 		for i := range r.Pools {
-			p := l.link(r.Target, &r.Pools[i])
+			p := l.link(&r.Target, &r.Pools[i])
 			a.Pools = append(a.Pools, p)
 			if p.SES != nil {
 				sendThrough[p.Settings.SESRegion()]++
@@ -320,7 +321,7 @@ func (f sesFacts) resolve(name string) (wins Identity, exists, verified Tri) {
 }
 
 // link finds out what the pool's e-mail depends on and judges it.
-func (l *linker) link(t Target, up *UserPool) Pool {
+func (l *linker) link(t *Target, up *UserPool) Pool {
 	p := Pool{UserPool: up.withTags(t.AccountTags), Target: t}
 	if up.Settings == nil {
 		return p

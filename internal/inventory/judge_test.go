@@ -269,7 +269,7 @@ func TestRenewed(t *testing.T) {
 			t.Errorf("%s in %s: %s, want %s", p.ID, p.Target.Region, got, want)
 		}
 	}
-	gone := Pool{UserPool: &UserPool{ID: "c", Confirmed: now}, Target: Target{AccountID: account, Region: "eu-west-2"}}
+	gone := Pool{UserPool: &UserPool{ID: "c", Confirmed: now}, Target: &Target{AccountID: account, Region: "eu-west-2"}}
 	if got := renewed.Confirmed(&gone); !got.Equal(now) {
 		t.Errorf("a pool that is gone: %s", got)
 	}
