@@ -34,7 +34,7 @@ const (
 
 	// gcPercent trades processor time, of which little is used between passes,
 	// for memory, most of which is what is known of the pools.
-	gcPercent = 50
+	gcPercent = 40
 )
 
 // The exit codes.
