@@ -162,10 +162,12 @@ func (r *trailReading) lookUp(ctx context.Context, name string, span inventory.S
 			break
 		}
 		for _, listed := range page.Events {
-			r.add(ctx, name, span.From, listed)
+			r.add(ctx, name, span, listed)
 		}
-		if n := len(page.Events); r.failed == nil && n > 0 && page.Events[n-1].EventTime != nil {
-			reached = page.Events[n-1].EventTime.Add(time.Second) // AWS dates events to the second.
+		if n := len(page.Events); r.failed == nil && n > 0 {
+			if at := page.Events[n-1].EventTime; at != nil && during(*at, span.From, span.To) {
+				reached = at.Add(time.Second) // AWS dates events to the second.
+			}
 		}
 	}
 	if r.failed == nil {
@@ -176,12 +178,18 @@ func (r *trailReading) lookUp(ctx context.Context, name string, span inventory.S
 
 // add adds an event, unless it is known or cannot count against the quota. One
 // that is undecided is looked at again: its pool's settings may be known by now.
-func (r *trailReading) add(ctx context.Context, name string, from time.Time, listed types.Event) {
-	at := from // What has no time came in the time that was asked for.
-	if listed.EventTime != nil {
+func (r *trailReading) add(ctx context.Context, name string, span inventory.Span, listed types.Event) {
+	at := span.From // What has no time came in the time that was asked for.
+	dated := listed.EventTime != nil
+	if dated && !during(*listed.EventTime, span.From, span.To) {
+		r.pass.fail(ctx, inventory.APICloudTrail, "LookupEvents", fmt.Errorf("%w: the EventTime of event %q, %s, is %s", errValue,
+			aws.ToString(listed.EventId), name, listed.EventTime.UTC().Format(time.RFC3339)))
+		dated = false
+	}
+	if dated {
 		at = listed.EventTime.UTC()
 	}
-	if at.Before(from) || r.failed != nil {
+	if at.Before(span.From) || r.failed != nil {
 		return
 	}
 	text := aws.ToString(listed.CloudTrailEvent)
@@ -202,7 +210,7 @@ func (r *trailReading) add(ctx context.Context, name string, from time.Time, lis
 	}
 	settings := r.pools[e.PoolID].At(e.At)
 	e.Failure = record.failure(settings)
-	if e.Fate = record.fate(operation, e.Page, settings); listed.EventTime == nil && e.Fate == inventory.Sent {
+	if e.Fate = record.fate(operation, e.Page, settings); !dated && e.Fate == inventory.Sent {
 		e.Fate = inventory.Undecided
 	}
 	delete(r.events, id)

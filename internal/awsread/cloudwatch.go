@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -90,9 +89,13 @@ func (p *pass) readSignUps(ctx context.Context) {
 		next.Every = p.opts.MetricsEvery
 	}
 	for chunk := range slices.Chunk(read, queriesPerCall) {
-		if err := p.addPoints(ctx, chunk, start, now); err != nil {
+		odd, err := p.addPoints(ctx, chunk, start, now)
+		if err != nil {
 			p.fail(ctx, inventory.APICloudWatch, "GetMetricData", err)
 			return
+		}
+		if len(odd) > 0 {
+			next.Pools = slices.DeleteFunc(slices.Clone(next.Pools), func(id string) bool { return slices.Contains(odd, id) })
 		}
 	}
 	for _, s := range known {
@@ -140,8 +143,10 @@ func (p *pass) listSignUps(ctx context.Context, recent bool) ([]metric, error) {
 	return slices.Compact(all), nil
 }
 
-// addPoints reads the series on from where they were read to.
-func (p *pass) addPoints(ctx context.Context, series []inventory.SignUpSeries, start, now time.Time) error {
+// addPoints reads the series on from where they were read to. It returns the
+// pools of those that CloudWatch gives no usable answer about; they stay as they
+// are, and are read on from there next time.
+func (p *pass) addPoints(ctx context.Context, series []inventory.SignUpSeries, start, now time.Time) (odd []string, err error) {
 	from := now
 	queries := make([]types.MetricDataQuery, 0, len(series))
 	for i, s := range series {
@@ -157,23 +162,28 @@ func (p *pass) addPoints(ctx context.Context, series []inventory.SignUpSeries, s
 		from = start
 	}
 	if !from.Before(now) {
-		return nil // The day has only just begun.
+		return nil, nil // The day has only just begun.
 	}
-	points, err := p.metricData(ctx, queries, from, now, math.MaxFloat64)
+	all, err := p.metricData(ctx, queries, from, now, mostPerPoint)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range series {
 		s := &series[i]
+		if err := all[i].err; err != nil {
+			p.fail(ctx, inventory.APICloudWatch, "GetMetricData", err)
+			odd = append(odd, s.PoolID)
+			continue
+		}
 		kept := slices.DeleteFunc(slices.Clone(s.Points), func(p inventory.Point) bool { return !p.At.Before(from) })
-		for _, p := range points[i] {
+		for _, p := range all[i].points {
 			if p.N > 0 {
 				kept = append(kept, p)
 			}
 		}
 		s.Points, s.Through = kept, now
 	}
-	return nil
+	return odd, nil
 }
 
 // callsEvery is how far apart the calls are counted while they are far from the
@@ -218,14 +228,18 @@ func (p *pass) readCalls(ctx context.Context) {
 	}
 	from := start.Truncate(signUpPeriod)
 	for i, chunk := range slices.Collect(slices.Chunk(queries, queriesPerCall)) {
-		points, err := p.metricData(ctx, chunk, from, now, math.MaxFloat64)
+		all, err := p.metricData(ctx, chunk, from, now, mostPerPoint)
 		if err != nil {
 			p.fail(ctx, inventory.APICloudWatch, "GetMetricData", err)
 			return
 		}
-		for j, counted := range points {
+		for j, m := range all {
+			if m.err != nil { // All of them together are the bound.
+				p.fail(ctx, inventory.APICloudWatch, "GetMetricData", m.err)
+				return
+			}
 			n := 0.0
-			for _, point := range counted {
+			for _, point := range m.points {
 				n += point.N
 			}
 			next.ByMetric[dimensionsKey(metrics[i*queriesPerCall+j])] = n
@@ -325,14 +339,41 @@ func query(id, namespace, name, stat string, period time.Duration, dimensions ..
 	}}
 }
 
-// metricData returns the points of each query, sorted by time. Their values are
-// within 0 and most, or the answer is malformed.
-func (p *pass) metricData(ctx context.Context, queries []types.MetricDataQuery, from, to time.Time, most float64) ([][]inventory.Point, error) {
+// measured is what CloudWatch answers to one query.
+type measured struct {
+	points []inventory.Point // sorted by time
+	err    error             // why the answer is of no use; it names the metric
+}
+
+// add adds a part of the answer, which is about the time from from to to. No
+// value may be greater than most.
+func (m *measured) add(part types.MetricDataResult, from, to time.Time, most float64) {
+	switch {
+	case part.StatusCode != types.StatusCodeComplete && part.StatusCode != types.StatusCodePartialData:
+		m.err = fmt.Errorf("%w: its status is %q", errValue, part.StatusCode)
+	case len(part.Timestamps) != len(part.Values):
+		m.err = fmt.Errorf("%w: it has %d timestamps and %d values", errValue, len(part.Timestamps), len(part.Values))
+	}
+	for i := 0; m.err == nil && i < len(part.Values); i++ {
+		at, n := part.Timestamps[i].UTC(), part.Values[i]
+		switch {
+		case !during(at, from, to):
+			m.err = fmt.Errorf("%w: a timestamp is %s", errValue, at.Format(time.RFC3339))
+		case !within(n, most):
+			m.err = fmt.Errorf("%w: a value is %v", errValue, n)
+		}
+		m.points = append(m.points, inventory.Point{At: at, N: n})
+	}
+}
+
+// metricData returns the answer to each query, of which one may be of use and
+// another not.
+func (p *pass) metricData(ctx context.Context, queries []types.MetricDataQuery, from, to time.Time, most float64) ([]measured, error) {
 	index := make(map[string]int, len(queries))
 	for i, q := range queries {
 		index[aws.ToString(q.Id)] = i
 	}
-	points := make([][]inventory.Point, len(queries))
+	all := make([]measured, len(queries))
 	answered := map[string]bool{}
 	token := ""
 	pages := cloudwatch.NewGetMetricDataPaginator(p.place.cloudwatch, &cloudwatch.GetMetricDataInput{
@@ -349,16 +390,12 @@ func (p *pass) metricData(ctx context.Context, queries []types.MetricDataQuery, 
 		for _, result := range page.MetricDataResults {
 			id := aws.ToString(result.Id)
 			i, ok := index[id]
-			if !ok || len(result.Timestamps) != len(result.Values) ||
-				result.StatusCode != types.StatusCodeComplete && result.StatusCode != types.StatusCodePartialData {
+			if !ok {
 				return nil, errMalformed
 			}
 			answered[id] = true
-			for j, at := range result.Timestamps {
-				if !within(result.Values[j], most) {
-					return nil, fmt.Errorf("%w: a value is %v", errMalformed, result.Values[j])
-				}
-				points[i] = append(points[i], inventory.Point{At: at.UTC(), N: result.Values[j]})
+			if all[i].err == nil {
+				all[i].add(result, from, to, most)
 			}
 		}
 	}
@@ -368,10 +405,23 @@ func (p *pass) metricData(ctx context.Context, queries []types.MetricDataQuery, 
 	if p.opts.Billed != nil {
 		p.opts.Billed(len(queries))
 	}
-	for i := range points {
-		slices.SortFunc(points[i], func(a, b inventory.Point) int { return a.At.Compare(b.At) })
+	for i := range all {
+		m := &all[i]
+		if m.err != nil {
+			m.points, m.err = nil, fmt.Errorf("metric %s: %w", metricName(queries[i].MetricStat.Metric), m.err)
+		}
+		slices.SortFunc(m.points, func(a, b inventory.Point) int { return a.At.Compare(b.At) })
 	}
-	return points, nil
+	return all, nil
+}
+
+// metricName names a metric in errors.
+func metricName(m *types.Metric) string {
+	name := aws.ToString(m.Namespace) + " " + aws.ToString(m.MetricName)
+	if len(m.Dimensions) == 0 {
+		return name
+	}
+	return name + " with " + dimensionsKey(m.Dimensions)
 }
 
 const (
@@ -392,7 +442,7 @@ func (p *pass) readReputation(ctx context.Context, used []string) {
 		return
 	}
 	p.called(inventory.APICloudWatch)
-	points, err := p.metricData(ctx, []types.MetricDataQuery{
+	all, err := p.metricData(ctx, []types.MetricDataQuery{
 		query("bounce", "AWS/SES", "Reputation.BounceRate", "Average", reputationPeriod),
 		query("complaint", "AWS/SES", "Reputation.ComplaintRate", "Average", reputationPeriod),
 	}, now.Add(-reputationLookback), now, 1)
@@ -400,7 +450,12 @@ func (p *pass) readReputation(ctx context.Context, used []string) {
 		p.fail(ctx, inventory.APICloudWatch, "GetMetricData", err)
 		return
 	}
-	p.reading.Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: last(points[0]), ComplaintRatio: last(points[1])}
+	for _, m := range all {
+		if m.err != nil { // The other one is known all the same.
+			p.fail(ctx, inventory.APICloudWatch, "GetMetricData", m.err)
+		}
+	}
+	p.reading.Reputation = &inventory.Reputation{Confirmed: now, BounceRatio: last(all[0].points), ComplaintRatio: last(all[1].points)}
 }
 
 func last(points []inventory.Point) *float64 {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +39,8 @@ func metricData(all ...series) string {
 }
 
 // TestMetricData has answers of GetMetricData for the bounce and complaint
-// rate. What is odd about one of them makes both unknown.
+// rate. What is odd about one of them makes it unknown, and leaves the other; an
+// answer about other queries makes both unknown.
 func TestMetricData(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	one := func(id string, values ...float64) series {
@@ -52,22 +54,31 @@ func TestMetricData(t *testing.T) {
 	partial.status, odd.status, uneven.values = "PartialData", "InternalError", uneven.values[:1]
 	unsorted := one("bounce", 0.1, 0.2, 0.3)
 	unsorted.at[1], unsorted.at[2] = unsorted.at[2], unsorted.at[1]
+	ancient, early, ahead, soon := one("bounce", 0.1), one("bounce", 0.1), one("complaint", 0.1), one("complaint", 0.1)
+	ancient.at[0], early.at[0] = now.Add(-25*time.Hour-time.Second), now.Add(-25*time.Hour)
+	ahead.at[0], soon.at[0] = now.Add(time.Hour+time.Second), now.Add(time.Hour)
+	const lost, bounces, complaints = "lost", "metric AWS/SES Reputation.BounceRate: ", "metric AWS/SES Reputation.ComplaintRate: "
 	for name, tt := range map[string]struct {
 		answer            []series
 		bounce, complaint any
-		class             inventory.Class
+		message           string // a part of it; empty is a success
 	}{
-		"no points":         {[]series{one("bounce"), one("complaint")}, "nothing", "nothing", inventory.OK},
-		"the last counts":   {[]series{one("bounce", 0.1, 0.2), one("complaint", 0.3)}, 0.2, 0.3, inventory.OK},
-		"in any order":      {[]series{unsorted, one("complaint", 0)}, 0.2, 0.0, inventory.OK},
-		"in parts":          {[]series{one("bounce", 1), partial}, 1.0, 0.25, inventory.OK},
-		"a failed query":    {[]series{one("bounce", 0.1), odd}, nil, nil, inventory.Invalid},
-		"a query too few":   {[]series{one("bounce", 0.1)}, nil, nil, inventory.Invalid},
-		"another query":     {[]series{one("bounce", 0.1), one("complaint", 0.1), one("delivery", 0.1)}, nil, nil, inventory.Invalid},
-		"fewer values":      {[]series{one("bounce", 0.1), uneven}, nil, nil, inventory.Invalid},
-		"NaN":               {[]series{one("bounce", 0.1), one("complaint", math.NaN())}, nil, nil, inventory.Invalid},
-		"less than nothing": {[]series{one("bounce", -0.1), one("complaint", 0.1)}, nil, nil, inventory.Invalid},
-		"more than all":     {[]series{one("bounce", 1.01), one("complaint", 0.1)}, nil, nil, inventory.Invalid},
+		"no points":         {[]series{one("bounce"), one("complaint")}, "nothing", "nothing", ""},
+		"the last counts":   {[]series{one("bounce", 0.1, 0.2), one("complaint", 0.3)}, 0.2, 0.3, ""},
+		"in any order":      {[]series{unsorted, one("complaint", 0)}, 0.2, 0.0, ""},
+		"in parts":          {[]series{one("bounce", 1), partial}, 1.0, 0.25, ""},
+		"early and soon":    {[]series{early, soon}, 0.1, 0.1, ""},
+		"a query too few":   {[]series{one("bounce", 0.1)}, lost, lost, "malformed"},
+		"another query":     {[]series{one("bounce", 0.1), one("complaint", 0.1), one("delivery", 0.1)}, lost, lost, "malformed"},
+		"a failed query":    {[]series{one("bounce", 0.1), odd}, 0.1, "nothing", complaints},
+		"fewer values":      {[]series{one("bounce", 0.1), uneven}, 0.1, "nothing", complaints},
+		"NaN":               {[]series{one("bounce", 0.1), one("complaint", math.NaN())}, 0.1, "nothing", complaints},
+		"infinite":          {[]series{one("bounce", math.Inf(1)), one("complaint", 0.1)}, "nothing", 0.1, bounces},
+		"less than nothing": {[]series{one("bounce", -0.1), one("complaint", 0.1)}, "nothing", 0.1, bounces},
+		"more than all":     {[]series{one("bounce", 1.01), one("complaint", 0.1)}, "nothing", 0.1, bounces},
+		"odd in one part":   {[]series{one("bounce", 1.01), one("bounce", 0.1), one("complaint", 0.1)}, "nothing", 0.1, bounces},
+		"long ago":          {[]series{ancient, one("complaint", 0.1)}, "nothing", 0.1, bounces},
+		"ahead":             {[]series{one("bounce", 0.1), ahead}, 0.1, "nothing", complaints},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -79,11 +90,15 @@ func TestMetricData(t *testing.T) {
 					return http.StatusOK, metricData(tt.answer...)
 				})
 				r := sim.reader(t, func(o *awsread.Options) { o.CloudWatch, o.Quota.Reset = true, 9*time.Hour }).Read(t.Context(), target(hub), nil)
-				if got := class(t, r, inventory.APICloudWatch); got != tt.class {
-					t.Errorf("class %q, want %q: %+v", got, tt.class, r.Outcomes)
+				want := inventory.OK
+				if tt.message != "" {
+					want = inventory.Invalid
+				}
+				if o, _ := r.Outcome(inventory.APICloudWatch); o.Class != want || !strings.Contains(o.Message, tt.message) {
+					t.Errorf("outcome %+v, want %q with %q", o, want, tt.message)
 				}
 				switch got := r.Reputation; {
-				case tt.class != inventory.OK:
+				case tt.bounce == lost:
 					if got != nil {
 						t.Errorf("%+v", got)
 					}
@@ -95,10 +110,14 @@ func TestMetricData(t *testing.T) {
 	}
 }
 
-// TestSignUpsThatCountNothing has points that are no number of sign-ups.
-func TestSignUpsThatCountNothing(t *testing.T) {
-	for _, value := range []float64{math.NaN(), math.Inf(1), -1} {
-		t.Run(fmt.Sprint(value), func(t *testing.T) {
+// TestCountsThatCountNothing has points that are no number of sign-ups, or of
+// calls, and times that cannot be.
+func TestCountsThatCountNothing(t *testing.T) {
+	for _, tt := range []struct {
+		field string
+		value any
+	}{{"Values", "NaN"}, {"Values", "Infinity"}, {"Values", -1}, {"Values", 1e13}, {"Timestamps", 0}, {"Timestamps", 4e9}, {"Timestamps", 1e300}, {"Timestamps", "-Infinity"}} {
+		t.Run(fmt.Sprint(tt.field, " ", tt.value), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				f, err := awssim.Generate(awssim.GenerateOptions{Accounts: 1, Regions: []string{"eu-west-1"}, Pools: 5, Mix: "mixed", Active: 1})
 				if err != nil {
@@ -108,26 +127,62 @@ func TestSignUpsThatCountNothing(t *testing.T) {
 				time.Sleep(15 * time.Hour)
 				options := func(o *awsread.Options) { o.CloudWatch, o.Quota.Reset = true, 9*time.Hour }
 				good := sim.reader(t, options).Read(t.Context(), target(hub), nil)
-				if good.SignUps == nil || len(good.SignUps.Series) == 0 {
-					t.Fatalf("%+v, %+v", good.SignUps, good.Outcomes)
+				allOK(t, good)
+				if good.SignUps == nil || len(good.SignUps.Series) < 3 || good.CallCounts == nil || good.CallCounts.N == 0 {
+					t.Fatalf("%+v, %+v, %+v", good.SignUps, good.CallCounts, good.Outcomes)
 				}
-				var spoilt []series
-				for i := range good.SignUps.Series {
-					spoilt = append(spoilt, series{id: fmt.Sprintf("m%d", i), status: "Complete", at: []time.Time{time.Now()}, values: []float64{value}})
+				time.Sleep(2 * time.Hour)
+				sim.fault(t, awssim.Fault{Kind: "replace", Operation: "GetMetricData", Field: tt.field, Value: tt.value})
+				bad := sim.reader(t, options).Read(t.Context(), target(hub), &good)
+				if o, _ := bad.Outcome(inventory.APICloudWatch); o.Class != inventory.Invalid || !strings.Contains(o.Message, ": metric AWS/") {
+					t.Errorf("%+v", o)
 				}
-				sim.spoilt(func(operation string, _ []byte, _ func() []byte) (int, string) {
-					if operation != "GetMetricData" {
-						return 0, ""
-					}
-					return http.StatusOK, metricData(spoilt...)
-				})
-				r := sim.reader(t, options).Read(t.Context(), target(hub), &good)
-				if class(t, r, inventory.APICloudWatch) != inventory.Invalid || r.SignUps != good.SignUps {
-					t.Errorf("%+v, %+v", r.Outcomes, r.SignUps)
+				if bad.CallCounts != good.CallCounts || len(bad.SignUps.Pools) >= len(good.SignUps.Pools) || !slices.EqualFunc(bad.SignUps.Series, good.SignUps.Series, sameSeries) {
+					t.Errorf("%+v, %+v", bad.CallCounts, bad.SignUps)
+				}
+				sim.fault(t)
+				if r := sim.reader(t, options).Read(t.Context(), target(hub), &bad); len(r.SignUps.Pools) != len(good.SignUps.Pools) || r.CallCounts.N <= good.CallCounts.N {
+					t.Errorf("afterwards %+v, %+v", r.CallCounts, r.SignUps)
 				}
 			})
 		})
 	}
+}
+
+func sameSeries(a, b inventory.SignUpSeries) bool {
+	return a.PoolID == b.PoolID && a.ClientID == b.ClientID && a.Through.Equal(b.Through) && slices.Equal(a.Points, b.Points)
+}
+
+// TestOneSeriesCountsNothing has one series of sign-ups that cannot be. The
+// others are counted.
+func TestOneSeriesCountsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := newWatch(t)
+		f := fleet(t)
+		here := f.Accounts[0].Regions["eu-west-1"]
+		here.Pools = append(here.Pools, awssim.Pool{Name: "another", AutoVerified: []string{"email"}})
+		if err := w.SetFleet(f); err != nil {
+			t.Fatal(err)
+		}
+		reader := w.reader(t, func(o *awsread.Options) { o.CloudWatch, o.Quota.Reset = true, 9*time.Hour })
+		time.Sleep(15 * time.Hour)
+		w.odd = "m0"
+		r := reader.Read(t.Context(), target(hub), nil)
+		if len(r.SignUps.Series) != 2 {
+			t.Fatalf("%+v", r.SignUps)
+		}
+		odd, sound := r.SignUps.Series[0], r.SignUps.Series[1]
+		o, _ := r.Outcome(inventory.APICloudWatch)
+		if o.Class != inventory.Invalid || !strings.Contains(o.Message, odd.PoolID) || strings.Contains(o.Message, sound.PoolID) {
+			t.Errorf("%+v", o)
+		}
+		if len(odd.Points) != 0 || !odd.Through.Equal(r.SignUps.WindowStart) || len(sound.Points) != 2 || !sound.Through.Equal(r.Start) || !slices.Equal(r.SignUps.Pools, []string{sound.PoolID}) {
+			t.Errorf("%+v", r.SignUps)
+		}
+		if r.Reputation == nil || r.Reputation.BounceRatio == nil {
+			t.Errorf("the reputation is lost: %+v", r.Reputation)
+		}
+	})
 }
 
 // watch is a CloudWatch with one metric of sign-ups for each pool, which notes
@@ -136,6 +191,7 @@ type watch struct {
 	*simulation
 	listed []string // by ListMetrics, how recently active
 	read   []string // by GetMetricData, when
+	odd    string   // the query whose points cannot be
 }
 
 func newWatch(t *testing.T) *watch {
@@ -186,8 +242,12 @@ func newWatch(t *testing.T) *watch {
 			if id == "bounce" || id == "c0" {
 				return 0, "" // Nor is the reputation.
 			}
+			first := 1.0
+			if string(id) == w.odd {
+				first = -1
+			}
 			all = append(all, series{
-				id: string(id), status: "Complete", values: []float64{1, 0, 1}, // 0 is no point worth keeping.
+				id: string(id), status: "Complete", values: []float64{first, 0, 1}, // 0 is no point worth keeping.
 				at: []time.Time{time.Now().Add(-20 * time.Minute), time.Now().Add(-19 * time.Minute), time.Now().Add(-time.Minute)},
 			})
 		}

@@ -241,6 +241,65 @@ func TestEventsThatCount(t *testing.T) {
 	})
 }
 
+// TestEventTimes has an event whose time cannot be. It may have sent an e-mail,
+// and its kind is looked up as if it had no time.
+func TestEventTimes(t *testing.T) {
+	for _, tt := range []struct {
+		value   any // Unix seconds
+		refused bool
+	}{{0, true}, {-1, true}, {4e9, true}, {1e300, true}, {nil, false}} {
+		t.Run(fmt.Sprint(tt.value), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f := parseFleet(t, `accounts: [{id: "`+hub+`", regions: {eu-west-1: {pools: [{name: built-in, auto_verified: [email], traffic: {per_hour: {SignUp: 2}}}]}}}]`)
+				sim := simulate(t, awssim.Options{Fleet: f, NoQuotas: true, NoDelays: true})
+				time.Sleep(15 * time.Hour)
+				options := func(o *awsread.Options) { o.CloudTrail, o.Quota.Reset = true, 9*time.Hour }
+				good := sim.reader(t, options).Read(t.Context(), target(hub), nil)
+				allOK(t, good)
+				sim.fault(t, awssim.Fault{Kind: "replace", Operation: "LookupEvents", Field: "EventTime", Value: tt.value})
+				r := sim.reader(t, options).Read(t.Context(), target(hub), nil)
+				o, _ := r.Outcome(inventory.APICloudTrail)
+				if refused := o.Class == inventory.Invalid; refused != tt.refused || !refused && o.Class != inventory.OK || refused && !strings.Contains(o.Message, "the EventTime of event ") {
+					t.Errorf("%+v", o)
+				}
+				if len(good.Trail.Events) < 3 || len(r.Trail.Events) != len(good.Trail.Events) || !r.Trail.Complete {
+					t.Errorf("%d events instead of %d", len(r.Trail.Events), len(good.Trail.Events))
+				}
+				for _, e := range r.Trail.Events {
+					if e.Fate == inventory.Sent || !e.At.Equal(r.Trail.WindowStart) {
+						t.Errorf("%+v", e)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestOddTimesReachNowhere has the listing of a kind of event break off after an
+// event whose time cannot be: all of the time is looked up again.
+func TestOddTimesReachNowhere(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		c := newTrail(t)
+		c.answer = func(l lookUp, name string) (int, string) {
+			switch {
+			case name != "SignUp":
+				return 0, ""
+			case l.NextToken != "":
+				return http.StatusBadRequest, `{"__type": "InvalidNextTokenException"}`
+			}
+			return http.StatusOK, `{"Events": [` + event("odd", time.Unix(0, 0), `{}`) + `], "NextToken": "more"}`
+		}
+		reader := c.reader()
+		r := c.read(reader, nil)
+		c.answer = nil
+		r = c.read(reader, r)
+		c.wantAsked("SignUp", "09:00:00 to 15:00:00", "14:45:00 to 15:00:00")
+		if !r.Trail.Complete || !slices.Equal(eventIDs(r), []string{"odd"}) {
+			t.Errorf("%+v", r.Trail)
+		}
+	})
+}
+
 // TestAppClients has events that only name an app client.
 func TestAppClients(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -410,8 +469,8 @@ func TestAppClientsTakeTheirTime(t *testing.T) {
 			}
 			return 0
 		}
-		c.answer = func(_ lookUp, name string) (int, string) {
-			if name != "SignUp" {
+		c.answer = func(l lookUp, name string) (int, string) {
+			if name != "SignUp" || l.span()[:8] > "12:00:00" {
 				return 0, ""
 			}
 			return http.StatusOK, `{"Events": [` + event("one", time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC), `{"requestParameters": {"clientId": "unknown"}}`) + `]}`

@@ -22,6 +22,12 @@ func counts(n float64) bool { return within(n, math.MaxFloat64) }
 // years 1 to 1970 of numbers that are infinite or too large.
 func plausible(t time.Time) bool { return t.Year() >= 2000 && t.Year() < 2100 }
 
+// during reports whether AWS can mean the time in an answer about the time from
+// from to to: it rounds to periods of up to an hour, and clocks differ.
+func during(t, from, to time.Time) bool {
+	return !t.Before(from.Add(-clockSkew)) && !t.After(to.Add(clockSkew))
+}
+
 // date returns the time that AWS gives in a field, in UTC, and the zero time
 // where it gives none. An error says that the time makes no sense.
 func date(field string, t *time.Time) (time.Time, error) {
