@@ -197,6 +197,13 @@ func (c *checker) run(days int) {
 			if c.r.IntN(2) == 0 {
 				wait(time.Hour)
 			}
+		case 5: // A pool changes to a sender that this program does not know.
+			c.sim.fault(c.t, awssim.Fault{Kind: "replace", Operation: "DescribeUserPool", Resource: c.change(), Field: "EmailSendingAccount", Value: "PIGEON"})
+			read()
+			c.check(*prev, "")
+			wait(4 * time.Hour)
+			c.check(*prev, "some time ago")
+			c.sim.fault(c.t)
 		}
 		read()
 		for _, o := range prev.Outcomes {
@@ -214,8 +221,9 @@ func (c *checker) run(days int) {
 	c.check(*prev, "after a restart")
 }
 
-// change gives a pool another sender, in the simulation and for the oracle.
-func (c *checker) change() {
+// change gives a pool another sender, in the simulation and for the oracle. It
+// returns the pool's ID.
+func (c *checker) change() string {
 	pools := c.sim.Fleet().Accounts[0].Regions["eu-west-1"].Pools
 	p := pools[c.r.IntN(len(pools))]
 	to := map[string]any{"id": p.ID, "mode": "DEVELOPER", "source_arn": sourceARN, "from": "a@example.com"}
@@ -229,6 +237,7 @@ func (c *checker) change() {
 			"pools": []any{to},
 		}}}}})
 	}
+	return p.ID
 }
 
 // check holds a reading against the truth.

@@ -40,16 +40,20 @@ func (up *UserPool) At(event time.Time) *Settings { return up.during(event, even
 // through the built-in sender. The receiver may be nil.
 func (up *UserPool) sentByDefault(event time.Time) Tri {
 	s := up.At(event)
-	if s == nil || s.Mode == ModeUnknown && !s.CustomSender {
+	if s == nil || s.mayDefault() && !s.SendsDefault() {
 		return Unknown
 	}
 	return Known(s.SendsDefault())
 }
 
+// mayDefault reports whether what the pool sends may go through the built-in sender.
+func (s *Settings) mayDefault() bool {
+	return s.SendsDefault() || s.Mode == ModeUnknown && !s.CustomSender
+}
+
 // usedDefault reports whether the pool may have used the built-in sender since
 // start, as far as is known.
 func (up *UserPool) usedDefault(start time.Time) bool {
-	may := func(s *Settings) bool { return s.SendsDefault() || s.Mode == ModeUnknown && !s.CustomSender }
 	since := time.Time{}
 	see := func(modified time.Time) {
 		if since.IsZero() || modified.Before(since) {
@@ -57,13 +61,13 @@ func (up *UserPool) usedDefault(start time.Time) bool {
 		}
 	}
 	if up.Settings != nil {
-		if may(up.Settings) {
+		if up.Settings.mayDefault() {
 			return true
 		}
 		see(up.Settings.Modified)
 	}
 	for _, p := range up.Past {
-		if may(p.Settings) {
+		if p.mayDefault() {
 			return true
 		}
 		see(p.Modified)

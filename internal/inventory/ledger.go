@@ -83,7 +83,8 @@ type sharers struct {
 // group is what the sharers of one quota sent together.
 type group struct {
 	pools     bool // there is a pool that uses the built-in sender now
-	unknown   bool // not all of the pools, their modes and their counts are known
+	unknown   bool // not all of the pools and their counts are known
+	unclear   bool // a pool may use the built-in sender, by a mode that is not known
 	sent      []Point
 	most      atMost
 	refused   refusals
@@ -187,7 +188,10 @@ func (l *ledger) count(r *Reading) {
 	shared := l.policy.Scope != ScopePool
 	if shared && !r.Target.SESOnly {
 		g := l.group(PoolKey{Key: d.key})
-		g.unknown = g.unknown || !r.PoolsKnown()
+		g.unknown = g.unknown || !r.poolsDescribed()
+		g.unclear = g.unclear || slices.ContainsFunc(r.Pools, func(up UserPool) bool {
+			return up.Settings != nil && up.Settings.mayDefault() && !up.Settings.SendsDefault()
+		})
 		g.most = g.most.and(most)
 		g.refused.add(d.orphan.refused)
 		g.refused.add(d.loose.refused)
@@ -296,7 +300,7 @@ func (d *day) countTrail() (whole bool) {
 
 // most returns how many e-mails at most went out in the target.
 func (d *day) most(wholeTrail bool, at time.Time) atMost {
-	if d.Target.SESOnly || d.PoolsKnown() && !d.UsedDefault(d.start) {
+	if d.Target.SESOnly || d.poolsDescribed() && !d.UsedDefault(d.start) {
 		return atMost{known: Yes, asOf: at}
 	}
 	var most atMost
@@ -347,7 +351,7 @@ func (l *ledger) quota(k PoolKey) Quota {
 			refused = time.Time{}
 		}
 	}
-	if (q.Contradicted || g.doubt) && q.Bounded == No {
+	if (q.Contradicted || g.doubt || g.unclear) && q.Bounded == No {
 		q.Bounded = Unknown // There is something to doubt.
 	}
 	if n := total(sent); known || n >= q.Limit || !refused.IsZero() {

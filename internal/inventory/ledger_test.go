@@ -110,6 +110,71 @@ func TestUnknownUse(t *testing.T) {
 	}
 }
 
+// TestUnknownMode has a pool whose mode is not known beside others. Only that
+// pool is unknown where something bounds what all of them sent.
+func TestUnknownMode(t *testing.T) {
+	now := at("2026-11-24T12:00:00Z")
+	start := at("2026-11-24T09:00:00Z")
+	trail := func(sent, possible int) *Trail {
+		tr := &Trail{WindowStart: start, Confirmed: now, Complete: true}
+		for i := range sent + possible {
+			e := MailEvent{ID: string(rune('A' + i)), At: now.Add(-time.Minute), PoolID: "eu-west-1_a", Fate: Sent}
+			if i >= sent {
+				e.PoolID = "eu-west-1_ses"
+			}
+			tr.Events = append(tr.Events, e)
+		}
+		return tr
+	}
+	calls := func(n float64) *CallCounts {
+		return &CallCounts{WindowStart: start, Confirmed: now, Listed: true, N: n}
+	}
+	for name, tt := range map[string]struct {
+		trail        *Trail
+		calls        *CallCounts
+		lambda       bool // a Lambda function sends for the pool
+		scope        Scope
+		used, atMost float64
+		bounded      Tri
+		ready        Tri
+	}{
+		"the trail bounds it":            {trail: trail(3, 2), used: 3, atMost: 5, bounded: Yes, ready: Yes},
+		"the trail widens":               {trail: trail(3, 7), used: 3, atMost: 10, bounded: Yes, ready: Unknown},
+		"the trail proves it reached":    {trail: trail(10, 2), used: 10, atMost: 12, bounded: Yes, ready: No},
+		"the calls bound it":             {calls: calls(9), used: 6, atMost: 9, bounded: Yes, ready: Yes},
+		"the calls do not decide":        {calls: calls(10), used: 6, atMost: 10, bounded: Yes, ready: Unknown},
+		"nothing bounds it":              {calls: &CallCounts{WindowStart: start, Confirmed: now}, used: 6, atMost: 6, bounded: Unknown, ready: Unknown},
+		"nothing has to":                 {calls: &CallCounts{WindowStart: start, Confirmed: now}, lambda: true, used: 6, atMost: 6, bounded: No, ready: Yes},
+		"nothing was read":               {used: 6, atMost: 6, bounded: Unknown, ready: Unknown},
+		"a quota of each pool":           {calls: calls(9), scope: ScopePool, used: 2, atMost: 9, bounded: Yes, ready: Yes},
+		"a quota of each, without bound": {calls: &CallCounts{WindowStart: start, Confirmed: now}, scope: ScopePool, used: 2, atMost: 2, bounded: No, ready: Yes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.scope == "" {
+				tt.scope = ScopeAccountRegion
+			}
+			r := usageRegion("111122223333", "eu-west-1", now)
+			for i := range r.Pools {
+				r.Pools[i].Settings.Modified = start
+			}
+			if tt.trail != nil {
+				r.SignUps.Series = nil
+			}
+			odd := *r.Pools[3].Settings
+			odd.Mode, odd.UnknownMode, odd.CustomSender = ModeUnknown, "PIGEON", tt.lambda
+			r.Pools[3].Settings, r.Trail, r.CallCounts = &odd, tt.trail, tt.calls
+			a := Judge(now, []Reading{r}, Policy{Enabled: true, Limit: 10, Scope: tt.scope, Reset: 9 * time.Hour})
+			p := a.Pools[0]
+			if q := p.Quota; !q.Known || q.Used != tt.used || q.AtMost != tt.atMost || q.Bounded != tt.bounded || p.Ready != tt.ready {
+				t.Errorf("%+v, ready %s, want %+v", q, p.Ready, tt)
+			}
+			if own := a.Pools[3]; own.Mode() != ModeUnknown || own.Ready == No || own.Ready == Yes && !tt.lambda || !a.Incomplete {
+				t.Errorf("the pool itself: ready %s", own.Ready)
+			}
+		})
+	}
+}
+
 // TestWhatIsGoneStillCounts checks that a pool that leaves the built-in sender,
 // or is deleted, does not take with it what AWS has counted.
 func TestWhatIsGoneStillCounts(t *testing.T) {

@@ -192,15 +192,19 @@ func (r *Reading) Disabled() bool {
 // PoolsKnown reports whether every pool of the target is known with its mode.
 // A region that is switched off, or does not have Cognito, has none.
 func (r *Reading) PoolsKnown() bool {
+	return r.poolsDescribed() && !slices.ContainsFunc(r.Pools, func(up UserPool) bool { return up.Settings != nil && up.Settings.Mode == ModeUnknown })
+}
+
+// poolsDescribed reports whether every pool of the target is known, if perhaps
+// with a mode that this program does not know.
+func (r *Reading) poolsDescribed() bool {
 	if r.Target.SESOnly {
 		return true
 	}
 	if o, _ := r.Outcome(APICognito); o.Class.absent() {
 		return true
 	}
-	return !r.PoolsListed.IsZero() && !slices.ContainsFunc(r.Pools, func(up UserPool) bool {
-		return up.Settings == nil || up.Settings.Mode == ModeUnknown
-	})
+	return !r.PoolsListed.IsZero() && !slices.ContainsFunc(r.Pools, func(up UserPool) bool { return up.Settings == nil })
 }
 
 // UserPool is a user pool as Cognito describes it.
