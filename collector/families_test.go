@@ -19,7 +19,7 @@ const familyRules = `
 rules:
   - {id: not-ready, severity: critical, for_each: pool, summary: Not ready, remedy: Fix it., when: '!pool.ready', params: {x: 1}}
   - {id: off, severity: info, for_each: pool, summary: Is off, remedy: Fix it., when: 'true'}
-  - {id: probation, severity: warning, for_each: account, summary: On probation, remedy: Fix it., when: account.enforcement == "PROBATION"}
+  - {id: probation, severity: warning, for_each: account, summary: On probation, remedy: Fix it., when: account.enforcement == "PROBATION", critical_when: account.pools > 0}
   - {id: unverified, severity: info, for_each: identity, summary: Unverified, remedy: Fix it., when: '!identity.verified'}
 exemptions:
   - {rule: not-ready, when: pool.name == "exempted", reason: Known., until: 2026-11-24}

@@ -33,7 +33,7 @@ func (v *accountView) shows(f *rules.Finding) bool {
 var findingFamilies = []Family{
 	{
 		Name: "finding", Tagged: true, Labels: []string{"rule", "severity", "account_id", "region", "user_pool_id", "identity", "cause"},
-		Help: "1 for each pool, SES account or identity for which a rule fires. user_pool_id is empty for rules about accounts and identities, identity for all but those about identities. cause is the thing that the finding belongs to: what findings of a rule with the same cause have in common. Configured tags are labels tag_*, of each tag the value that all pools concerned have. Identities that are not shown (see identities in the configuration) are omitted.",
+		Help: "1 for each pool, SES account or identity for which a rule fires. severity is that of the finding. user_pool_id is empty for rules about accounts and identities, identity for all but those about identities. cause is the thing that the finding belongs to: what findings of a rule with the same cause have in common. Configured tags are labels tag_*, of each tag the value that all pools concerned have. Identities that are not shown (see identities in the configuration) are omitted.",
 		Samples: func(v *accountView, emit Emit) {
 			for i := range v.findings {
 				f := &v.findings[i]
@@ -50,9 +50,12 @@ var findingFamilies = []Family{
 	},
 	{
 		Name: "findings", Labels: []string{"rule", "severity"}, Unit: "findings",
-		Help: "How many pools, SES accounts or identities for which a rule fires; 0 included.",
+		Help: "How many pools, SES accounts or identities for which a rule fires, by the severity of the finding; 0 included. A rule with critical_when has two series: its own severity, and critical.",
 		Total: eachRule(func(_ *totals, r *rules.Rule, c rules.Count, emit Emit) {
-			emit(float64(c.Findings), r.ID, string(r.Severity))
+			emit(float64(c.Findings-c.Raised), r.ID, string(r.Severity))
+			if r.CriticalWhen != "" {
+				emit(float64(c.Raised), r.ID, string(rules.Critical))
+			}
 		}),
 	},
 	{
@@ -71,7 +74,7 @@ var findingFamilies = []Family{
 	},
 	{
 		Name: "rule_info", Labels: []string{"rule", "severity", "summary"},
-		Help: "A rule that is in use, and what it is about; always 1.",
+		Help: "A rule that is in use, and what it is about; always 1. severity is the rule's own: a finding of a rule with critical_when may be critical.",
 		Total: eachRule(func(_ *totals, r *rules.Rule, _ rules.Count, emit Emit) {
 			emit(1, r.ID, string(r.Severity), r.Summary)
 		}),

@@ -30,7 +30,7 @@ type ruleText struct {
 	id, severity, forEach    yamlfile.Node
 	summary, message, remedy yamlfile.Node
 	cause, runbook           yamlfile.Node
-	when                     yamlfile.Node
+	when, critical           yamlfile.Node
 	params                   []param // in the order of the file
 	tests                    []testText
 }
@@ -43,6 +43,7 @@ type testText struct {
 	facts          *yamlfile.Node // nil if they are not given
 	root           *object        // the facts, once they were checked
 	fires, message yamlfile.Node
+	severity       yamlfile.Node
 }
 
 // exemptionText is an exemption as it is written.
@@ -120,6 +121,7 @@ func (f *file) rule(n *yamlfile.Node) {
 		f.text("summary", true, &r.summary),
 		yamlfile.Field{Name: "params", Decode: func(n *yamlfile.Node) { f.params(n, &r) }},
 		f.text("when", true, &r.when),
+		f.text("critical_when", false, &r.critical),
 		f.text("message", false, &r.message),
 		f.text("remedy", true, &r.remedy),
 		f.text("runbook", false, &r.runbook),
@@ -129,6 +131,9 @@ func (f *file) rule(n *yamlfile.Node) {
 		f.Wrong(&r.id, "id", "up to 64 lower-case letters, digits and single dashes, such as quota-near-limit")
 	}
 	oneOf(f.Problems, &r.severity, "severity", Severities())
+	if r.critical.Text != "" && r.severity.Text == string(Critical) {
+		f.Add(r.critical.At(), "critical_when is only for rules with another severity than critical")
+	}
 	oneOf(f.Problems, &r.forEach, "for_each", ForEachs())
 	if r.forEach.Text != "" && r.forEach.Text != string(ForPool) && r.cause.Text != "" {
 		f.Add(r.cause.At(), "cause is only for rules with for_each: %s; the cause of others is the %s itself", ForPool, r.forEach.Text)
@@ -253,12 +258,16 @@ func decode(p *yamlfile.Problems, n *yamlfile.Node, name string, t *cel.Type) re
 func (f *file) test(n *yamlfile.Node, r *ruleText) {
 	f.tests++
 	t := testText{at: n.At()}
-	fields := []yamlfile.Field{f.text("name", true, &t.name), f.text("fires", true, &t.fires), f.text("message", false, &t.message)}
+	fields := []yamlfile.Field{f.text("name", true, &t.name), f.text("fires", true, &t.fires), f.text("message", false, &t.message), f.text("severity", false, &t.severity)}
 	for _, e := range ForEachs() {
 		fields = append(fields, yamlfile.Field{Name: string(e), Decode: func(n *yamlfile.Node) { t.about, t.facts = e, n }})
 	}
 	f.Mapping(n, "a test", fields...)
 	oneOf(f.Problems, &t.fires, "fires", []string{"true", "false", "undetermined"})
+	oneOf(f.Problems, &t.severity, "severity", Severities())
+	if t.severity.Text != "" && t.fires.Text != "true" {
+		f.Add(t.severity.At(), "severity is only for tests with fires: true")
+	}
 	r.tests = append(r.tests, t)
 }
 

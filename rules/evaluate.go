@@ -51,6 +51,7 @@ func (f *Finding) Pool() inventory.PoolKey {
 // Count is what became of one rule.
 type Count struct {
 	Findings     int
+	Raised       int    // those of them that are critical by critical_when, and not by the rule's severity
 	Exempted     int    // findings that an exemption covers, which are not in Findings
 	Undetermined int    // pools, accounts or identities whose unknown facts could decide
 	Errors       int    // how often it could not be evaluated
@@ -148,6 +149,7 @@ func (s *Set) Join(snap *inventory.Snapshot, each []*Result) *Judgement {
 		for i, c := range r.Rules {
 			t := &total.Rules[i]
 			t.Findings += c.Findings
+			t.Raised += c.Raised
 			t.Exempted += c.Exempted
 			t.Undetermined += c.Undetermined
 			t.Errors += c.Errors
@@ -305,13 +307,35 @@ func (res *Result) fire(r *compiledRule, at time.Time, v *variable, about func(*
 		return
 	}
 	f := about(r)
-	f.Rule, f.Severity, f.ForEach, f.Summary, f.Remedy = r.ID, r.Severity, r.ForEach, r.Summary, r.Remedy
+	f.Rule, f.ForEach, f.Summary, f.Remedy = r.ID, r.ForEach, r.Summary, r.Remedy
 	var err error
+	if f.Severity, err = r.severity(r.Severity, v); err != nil {
+		res.fail(r, err)
+	}
 	if f.Message, err = r.text.say(r.message, v); err != nil {
 		res.fail(r, err)
 	}
 	res.Findings = append(res.Findings, f)
 	res.Rules[r.index].Findings++
+	if f.Severity != r.Severity {
+		res.Rules[r.index].Raised++
+	}
+}
+
+// severity returns how bad a finding is: critical where that is known, else as
+// bad as the rule says.
+func (c programs) severity(own Severity, v *variable) (Severity, error) {
+	if c.critical == nil {
+		return own, nil
+	}
+	switch out, err := run(c.critical, v); {
+	case err != nil:
+		return own, fmt.Errorf("critical_when: %w", err)
+	case out == types.True:
+		return Critical, nil
+	default:
+		return own, nil
+	}
 }
 
 // say returns the message, or the summary when there is none, when what it

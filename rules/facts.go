@@ -593,6 +593,7 @@ var accountType = newType(
 		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Rejects })
 	})},
 	fact{name: "pools", typ: cel.IntType, doc: "how many DEVELOPER pools send through it, of those that could be described", read: of(func(v *accountView) any { return whole(v.Pools) })},
+	fact{name: "sign_in_pools", typ: cel.IntType, doc: "how many of these pools are known to send codes by e-mail when users sign in, see `pool.sign_in_email`", read: of(func(v *accountView) any { return whole(v.SignInPools) })},
 	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *accountView) any { return age(v.at, v.Confirmed) })},
 )
 

@@ -61,13 +61,16 @@ type Set struct {
 // compiledRule is a rule that can be evaluated.
 type compiledRule struct {
 	Rule
-	index   int
-	text    *ruleText
-	when    cel.Program
-	message cel.Program // nil: the summary
+	programs
+	index int
+	text  *ruleText
 
 	exemptions []*compiledExemption
 }
+
+// programs are the expressions of a rule. A nil message is the summary, and with
+// a nil critical the severity is always the rule's own.
+type programs struct{ when, message, critical cel.Program }
 
 // compiledExemption is an exemption that can be evaluated.
 type compiledExemption struct {
@@ -79,17 +82,20 @@ type compiledExemption struct {
 
 // Rule describes a rule, as the JSON of /api/v1/rules does.
 type Rule struct {
-	ID       string         `json:"rule"`
-	Severity Severity       `json:"severity"`
-	ForEach  ForEach        `json:"for_each"`
-	Cause    string         `json:"cause"` // what the findings belong to: a kind of thing, or a reason whose thing it is
-	Summary  string         `json:"summary"`
-	Remedy   string         `json:"remedy,omitempty"`
-	Runbook  string         `json:"runbook,omitempty"` // of a rule of the user's: Markdown, or the address of a page
-	When     string         `json:"when"`              // the condition, in CEL
-	Params   map[string]any `json:"params,omitempty"`  // numbers, strings, booleans or lists of them; overrides applied
-	Enabled  bool           `json:"enabled"`
-	File     string         `json:"file"` // that it comes from
+	ID       string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	ForEach  ForEach  `json:"for_each"`
+	Cause    string   `json:"cause"` // what the findings belong to: a kind of thing, or a reason whose thing it is
+	Summary  string   `json:"summary"`
+	Remedy   string   `json:"remedy,omitempty"`
+	Runbook  string   `json:"runbook,omitempty"` // of a rule of the user's: Markdown, or the address of a page
+	When     string   `json:"when"`              // the condition, in CEL
+	// CriticalWhen is the condition, in CEL, with which a finding is critical whatever
+	// the Severity; empty without one, or where an override sets the severity.
+	CriticalWhen string         `json:"critical_when,omitempty"`
+	Params       map[string]any `json:"params,omitempty"` // numbers, strings, booleans or lists of them; overrides applied
+	Enabled      bool           `json:"enabled"`
+	File         string         `json:"file"` // that it comes from
 }
 
 // Exemption describes an exemption.
@@ -172,7 +178,7 @@ func (l *loader) rule(file string, t *ruleText, overrides map[string]Override) {
 		ID: id, Severity: Severity(t.severity.Text), ForEach: ForEach(t.forEach.Text),
 		Cause:   cmp.Or(t.cause.Text, string(ownCauses[ForEach(t.forEach.Text)])),
 		Summary: strings.TrimSpace(t.summary.Text), Remedy: strings.TrimSpace(t.remedy.Text), Runbook: strings.TrimSpace(t.runbook.Text),
-		When: strings.TrimSpace(t.when.Text), Enabled: true, File: file,
+		When: strings.TrimSpace(t.when.Text), CriticalWhen: strings.TrimSpace(t.critical.Text), Enabled: true, File: file,
 	}}
 	l.byID[id] = r
 	l.set.rules = append(l.set.rules, r)
@@ -184,7 +190,9 @@ func (l *loader) rule(file string, t *ruleText, overrides map[string]Override) {
 	if rootTypes[r.ForEach] == nil {
 		return // Without, there is nothing to compile against.
 	}
-	r.when, r.message = t.compile(l.Problems, params)
+	if r.programs = t.compile(l.Problems, params); r.CriticalWhen == "" {
+		r.critical = nil
+	}
 	l.tests(t)
 }
 
@@ -199,7 +207,7 @@ func (l *loader) override(r *compiledRule, o Override) []param {
 		r.Enabled = *o.Enabled
 	}
 	if o.Severity != "" {
-		r.Severity = o.Severity
+		r.Severity, r.CriticalWhen = o.Severity, ""
 		if !slices.Contains(Severities(), o.Severity) {
 			l.Add(o.At, "severity of rule %s must be %s, not %s", r.ID, yamlfile.Join(Severities(), "or"), yamlfile.Quote(string(o.Severity)))
 		}
@@ -222,19 +230,22 @@ func (l *loader) override(r *compiledRule, o Override) []param {
 }
 
 // compile compiles the rule's expressions with the params.
-func (t *ruleText) compile(p *yamlfile.Problems, params []param) (when, message cel.Program) {
+func (t *ruleText) compile(p *yamlfile.Problems, params []param) (c programs) {
 	s, err := newScope(ForEach(t.forEach.Text), params)
 	if err != nil {
 		p.Add(t.id.At(), "the params cannot be used: %v", err)
-		return nil, nil
+		return c
 	}
 	if t.when.Text != "" {
-		when = s.compile(p, "when", &t.when, cel.BoolType)
+		c.when = s.compile(p, "when", &t.when, cel.BoolType)
 	}
 	if t.message.Text != "" {
-		message = s.compile(p, "message", &t.message, cel.StringType)
+		c.message = s.compile(p, "message", &t.message, cel.StringType)
 	}
-	return when, message
+	if t.critical.Text != "" {
+		c.critical = s.compile(p, "critical_when", &t.critical, cel.BoolType)
+	}
+	return c
 }
 
 // tests checks what can be wrong with the tests before they run.

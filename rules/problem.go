@@ -65,7 +65,7 @@ type Seen struct {
 // Problem is what a rule finds about one thing, or a reason that keeps pools
 // from sending because of it: one, however many pools it concerns.
 type Problem struct {
-	Finding        // one of its findings; Message is the summary where theirs differ, Behind has the pools of all
+	Finding        // one of its findings; Message is the summary where theirs differ, Severity the worst, Behind has the pools of all
 	LastKnown bool // none of the findings could be confirmed by the last facts
 }
 
@@ -107,6 +107,9 @@ func Problems(now []*Finding, earlier []Seen) []Problem {
 		p := &all[i]
 		if p.Message != f.Message {
 			p.Message = p.Summary
+		}
+		if f.Severity.AtLeast(p.Severity) {
+			p.Severity = f.Severity
 		}
 		p.Behind = append(p.Behind, f.Behind...)
 		p.LastKnown = p.LastKnown && lastKnown

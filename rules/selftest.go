@@ -20,20 +20,27 @@ func (s *Set) Test() error {
 	var p yamlfile.Problems
 	for _, r := range s.rules {
 		// They were compiled before; this time it is without overrides.
-		when, message := r.text.compile(&p, r.text.params)
-		if when == nil {
+		c := r.text.compile(&p, r.text.params)
+		if c.when == nil {
 			continue
 		}
 		for _, t := range r.text.tests {
 			v := &variable{name: string(r.ForEach), root: t.root}
-			if fires, why := verdict(run(when, v)); fires != t.fires.Text {
+			if fires, why := verdict(run(c.when, v)); fires != t.fires.Text {
 				p.Add(t.at, "rule %s, test %s: fires should be %s, but is %s%s", r.ID, yamlfile.Quote(t.name.Text), t.fires.Text, fires, why)
 				continue
+			}
+			if want := t.severity.Text; want != "" {
+				if got, err := c.severity(Severity(r.text.severity.Text), v); err != nil {
+					p.Add(t.at, "rule %s, test %s: %v", r.ID, yamlfile.Quote(t.name.Text), err)
+				} else if string(got) != want {
+					p.Add(t.at, "rule %s, test %s: severity should be %s, but is %s", r.ID, yamlfile.Quote(t.name.Text), want, got)
+				}
 			}
 			if t.message.Text == "" {
 				continue
 			}
-			if said, err := r.text.say(message, v); err != nil {
+			if said, err := r.text.say(c.message, v); err != nil {
 				p.Add(t.at, "rule %s, test %s: %v", r.ID, yamlfile.Quote(t.name.Text), err)
 			} else if said != t.message.Text {
 				p.Add(t.at, "rule %s, test %s: message should be %s, but is %s", r.ID, yamlfile.Quote(t.name.Text), yamlfile.Quote(t.message.Text), yamlfile.Quote(said))

@@ -69,8 +69,12 @@ func TestCheckDemo(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	if code, _, _ := checkDemo(t, "--rule=bounce-rate-high", "--fail-on=critical"); code != exitOK {
+	if code, _, _ := checkDemo(t, "--rule=complaint-rate-high", "--fail-on=critical"); code != exitOK {
 		t.Errorf("exit code %d for warnings below --fail-on, want 0", code)
+	}
+	// The finding is critical where codes are sent at sign-in, whatever the rule.
+	if code, _, _ := checkDemo(t, "--rule=bounce-rate-high", "--fail-on=critical"); code != exitFindings {
+		t.Errorf("exit code %d for a warning that is critical here, want %d", code, exitFindings)
 	}
 }
 

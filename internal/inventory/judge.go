@@ -121,6 +121,9 @@ type SESAccount struct {
 	Reputation *Reputation     // nil when unknown
 	Statistics *SendStatistics // likewise
 	Pools      int             // DEVELOPER pools that send through it, of those that could be described
+	// SignInPools is how many of Pools are known to send codes by e-mail when
+	// users sign in.
+	SignInPools int
 }
 
 // UsedIdentity is an identity that exists, and how many pools send as it.
@@ -234,7 +237,7 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 	}
 	a.Pools = make([]Pool, 0, pools)
 	type identityKey struct{ region, name string }
-	sendAs, sendThrough := map[identityKey]int{}, map[string]int{}
+	sendAs, sendThrough, signIn := map[identityKey]int{}, map[string]int{}, map[string]int{}
 	for n := range a.Readings {
 		r := &a.Readings[n]
 		for i := range r.Pools {
@@ -242,6 +245,9 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 			a.Pools = append(a.Pools, p)
 			if p.SES != nil {
 				sendThrough[p.Settings.SESRegion()]++
+				if p.SignInEmail() == Yes {
+					signIn[p.Settings.SESRegion()]++
+				}
 			}
 			if p.CustomSender() == No {
 				for _, region := range p.Settings.Regions {
@@ -253,7 +259,7 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 	linkReplicas(a.Pools)
 	for _, r := range a.Readings {
 		if r.SES != nil {
-			a.SES = append(a.SES, SESAccount{Target: r.Target, SESState: *r.SES, Reputation: r.Reputation, Statistics: r.Statistics, Pools: sendThrough[r.Target.Region]})
+			a.SES = append(a.SES, SESAccount{Target: r.Target, SESState: *r.SES, Reputation: r.Reputation, Statistics: r.Statistics, Pools: sendThrough[r.Target.Region], SignInPools: signIn[r.Target.Region]})
 		}
 		for _, i := range r.Identities {
 			if !i.Missing {

@@ -188,6 +188,10 @@ func TestCounts(t *testing.T) {
 		},
 		Identities: []Identity{verified("example.com"), failed, missing, off, verified("unused.example")}, IdentitiesListed: now,
 	}
+	for _, i := range []int{0, 2, 3} { // A Lambda function and the built-in sender send for two of them.
+		ireland.Pools[i].Settings.EmailOTP = true
+	}
+	ireland.Pools[1].Settings.MFA = Yes // Its factors are not known.
 	frankfurt := Reading{Target: Target{AccountID: account, Region: "eu-central-1"}, PoolsListed: now, Pools: []UserPool{
 		pool("eu-central-1", "1", developer("example.com", "a@example.com")),
 	}, SES: goodSES()}
@@ -196,7 +200,7 @@ func TestCounts(t *testing.T) {
 	if a.ID != account || a.Name != "main" || a.Targets != 2 || a.Incomplete || a.PoolsUnknown || len(a.Readings) != 2 || !a.At.Equal(now) {
 		t.Errorf("account %s %s, %d targets, incomplete %v, unknown %v", a.ID, a.Name, a.Targets, a.Incomplete, a.PoolsUnknown)
 	}
-	if len(a.SES) != 2 || a.SES[0].Target.Region != "eu-central-1" || a.SES[0].Pools != 0 || a.SES[1].Pools != 4 || a.SES[1].Reputation == nil {
+	if len(a.SES) != 2 || a.SES[0].Target.Region != "eu-central-1" || a.SES[0].Pools != 0 || a.SES[1].Pools != 4 || a.SES[0].SignInPools != 0 || a.SES[1].SignInPools != 1 || a.SES[1].Reputation == nil {
 		t.Errorf("SES %+v", a.SES)
 	}
 	var used []string
