@@ -33,6 +33,7 @@ type target struct {
 	due     time.Time          // when the next pass begins
 	slot    time.Time          // a time at which a pass begins; others are whole intervals away
 	reading *inventory.Reading // the last one; nil before the first pass has ended
+	asked   inventory.Target   // as it was for that pass, with what pools were known to need
 }
 
 // retarget makes the targets those of the plan. The caller holds the lock.
@@ -80,11 +81,21 @@ func (c *Collector) reschedule(t *target, now time.Time) {
 		due = now
 	}
 	if due.Before(t.due) {
-		t.due, t.slot = due, due
-		select {
-		case t.wake <- struct{}{}:
-		default:
-		}
+		t.slot = due
+		t.bringForward(due)
+	}
+}
+
+// bringForward lets the next pass begin at due, unless it begins earlier. The
+// caller holds the lock.
+func (t *target) bringForward(due time.Time) {
+	if !due.Before(t.due) {
+		return
+	}
+	t.due = due
+	select {
+	case t.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -151,19 +162,24 @@ func (c *Collector) of(account string) []*target {
 
 // needs returns what the account's pools need of SES. The caller holds the lock.
 func (c *Collector) needs(account string) []inventory.Need {
-	var readings []inventory.Reading
-	for _, t := range c.of(account) {
-		if t.reading != nil {
+	return inventory.Needs(readingsOf(c.of(account), nil)...)
+}
+
+// readingsOf returns the last reading of each target but one.
+func readingsOf(targets []*target, but *target) (readings []inventory.Reading) {
+	for _, t := range targets {
+		if t.reading != nil && t != but {
 			readings = append(readings, *t.reading)
 		}
 	}
-	return inventory.Needs(readings...)
+	return readings
 }
 
 // followSenders reads the SES regions that pools of the account send through
 // and that are not planned, with the name and role of the account's planned
-// targets, and ends those that no pool leads to any more. The caller holds the
-// lock.
+// targets, and ends those that no pool leads to any more. A region that was read
+// before it was known what pools of others need of it is read again at once, as
+// [ReadOnce] does. The caller holds the lock.
 func (c *Collector) followSenders(account string) {
 	own := c.of(account)
 	var planned []inventory.Target
@@ -179,7 +195,8 @@ func (c *Collector) followSenders(account string) {
 	}
 	now := time.Now()
 	wanted := map[targetKey]bool{}
-	for _, in := range inventory.SESOnlyTargets(c.needs(account), planned) {
+	needs := c.needs(account)
+	for _, in := range inventory.SESOnlyTargets(needs, planned) {
 		in.AccountName, in.Role, in.AccountTags = name, role, tags
 		k := keyOf(in)
 		wanted[k] = true
@@ -190,10 +207,31 @@ func (c *Collector) followSenders(account string) {
 		}
 	}
 	for _, t := range own {
-		if t.SESOnly && !wanted[keyOf(t.Target)] {
+		switch {
+		case t.SESOnly && !wanted[keyOf(t.Target)]:
 			c.remove(t)
+		// What its own pools need, the pass itself has seen.
+		case t.lacks(needs) && t.lacks(inventory.Needs(readingsOf(own, t)...)):
+			t.bringForward(now)
 		}
 	}
+}
+
+// lacks reports whether the last pass did not find out what is needed of the
+// target because it was not asked.
+func (t *target) lacks(needs []inventory.Need) bool {
+	if t.reading == nil {
+		return false
+	}
+	lacks := func(asked, needed []string) bool { // Both are sorted.
+		return slices.ContainsFunc(needed, func(name string) bool {
+			_, ok := slices.BinarySearch(asked, name)
+			return !ok
+		})
+	}
+	return slices.ContainsFunc(needs, func(n inventory.Need) bool {
+		return n.Region == t.Region && (lacks(t.asked.Identities, n.Identities) || lacks(t.asked.ConfigurationSets, n.ConfigurationSets)) && unsettled(*t.reading, n)
+	})
 }
 
 // schedule reads one target until ctx ends.
@@ -262,7 +300,7 @@ func (c *Collector) pass(ctx context.Context, t *target) {
 		t.due = t.due.Add(interval)
 	}
 	reading.Next = t.due
-	t.reading = &reading
+	t.reading, t.asked = &reading, in
 	c.log(prev, &reading)
 	if t.AccountID == "" && reading.Target.AccountID != "" && c.ambient == "" {
 		c.ambient = reading.Target.AccountID

@@ -291,6 +291,85 @@ func TestSESRegionsComeAndGo(t *testing.T) {
 	})
 }
 
+// TestSESRegionIsReadAgainAtOnce has a pool send through a configured region that
+// was read before that was known, in a start in which everything is read for the
+// first time.
+func TestSESRegionIsReadAgainAtOnce(t *testing.T) {
+	const s = time.Second
+	for name, tt := range map[string]struct {
+		first    time.Duration // how long the first pass over Ireland takes
+		known    bool          // the list says all of the identity
+		never    bool          // it is not even known once it was asked for
+		panics   bool          // of the pass that was asked for it
+		set      bool          // it is a configuration set that is to be known
+		own      bool          // it is a pool of Ireland that leads there
+		want     []time.Duration
+		verified string // the pool's verdict after 20 seconds
+	}{
+		"read before":               {want: []time.Duration{0, 10*s + s/20, 60 * s, 120 * s}, verified: "1"},
+		"still being read":          {first: 15 * s, want: []time.Duration{0, 15 * s, 60 * s, 120 * s}, verified: "1"},
+		"a set":                     {set: true, want: []time.Duration{0, 10*s + s/20, 60 * s, 120 * s}},
+		"known from the list":       {known: true, want: []time.Duration{0, 60 * s, 120 * s}, verified: "1"},
+		"never known":               {never: true, want: []time.Duration{0, 10*s + s/20, 60 * s, 120 * s}},
+		"panics":                    {panics: true, want: []time.Duration{0, 10*s + s/20, 60 * s, 120 * s}},
+		"only its own pool asks it": {own: true, never: true, want: []time.Duration{0, 60 * s, 120 * s}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var mu sync.Mutex
+				var reads []time.Duration
+				c := start(t, passReader(func(_ context.Context, in inventory.Target, prev *inventory.Reading) inventory.Reading {
+					now := time.Now()
+					r := inventory.Reading{Target: in, Start: now, PoolsListed: now, IdentitiesListed: now, SES: facts(now).SES}
+					home := "eu-central-1"
+					if tt.own {
+						home = "eu-west-1"
+					}
+					if in.Region == home {
+						e := inventory.EmailConfiguration{Mode: inventory.ModeDeveloper, SourceARN: "arn:aws:ses:eu-west-1:" + in.AccountID + ":identity/example.com", From: "a@example.com"}
+						if tt.set {
+							e.ConfigurationSet = "login"
+						}
+						r.Pools = []inventory.UserPool{{ID: home + "_own", Name: "own", Listed: now, Confirmed: now, Settings: &inventory.Settings{Described: now, Sender: inventory.NewSender(in.Key(), e)}}}
+					}
+					if in.Region == "eu-central-1" {
+						time.Sleep(10 * time.Second)
+					} else {
+						mu.Lock()
+						reads = append(reads, now.Sub(began))
+						mu.Unlock()
+						asked := len(in.Identities) > 0
+						if asked && tt.panics {
+							panic("no")
+						}
+						if prev == nil {
+							time.Sleep(tt.first)
+						}
+						i := inventory.Identity{Name: "example.com", Confirmed: now, SendingEnabled: inventory.Yes, Details: plain, Detailed: now}
+						if tt.known || tt.set || asked && !tt.never {
+							i.Verified = inventory.Yes
+						}
+						r.Identities = []inventory.Identity{i}
+					}
+					r.End = time.Now()
+					return r
+				}), throughPlan("", "eu-west-1", "eu-central-1"))
+				time.Sleep(20 * time.Second)
+				if got := value(scrape(t, c), throughReady); got != tt.verified {
+					t.Errorf("ready %q after 20s, want %q", got, tt.verified)
+				}
+				time.Sleep(101 * time.Second)
+				mu.Lock()
+				defer mu.Unlock()
+				if fmt.Sprint(reads) != fmt.Sprint(tt.want) {
+					t.Errorf("Ireland was read at %v, want %v", reads, tt.want)
+				}
+			})
+		})
+	}
+}
+
 // bubbleGoroutines counts the goroutines that run the collector.
 func bubbleGoroutines(t *testing.T) int {
 	t.Helper()
