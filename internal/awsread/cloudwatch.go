@@ -206,7 +206,7 @@ func (p *pass) readCalls(ctx context.Context) {
 	}
 	before := p.reading.CallCounts
 	today := before != nil && before.WindowStart.Equal(start)
-	if ctx.Err() != nil || today && now.Sub(before.Confirmed) < before.Every && !p.near(before.N) {
+	if ctx.Err() != nil || !start.Before(now) || today && now.Sub(before.Confirmed) < before.Every && !p.near(before.N) {
 		p.skipped(inventory.APICloudWatch)
 		return
 	}
