@@ -65,27 +65,29 @@ func ReasonCause(r Reason) (kind CauseKind, runbook string) {
 // itself where the pool has no such thing of its own account's.
 func (p *Pool) Cause(kind CauseKind) Cause {
 	own := Cause{CausePool, p.Target.Region, p.ID}
-	switch {
-	case kind == CauseTarget:
+	if kind == CauseTarget {
 		return Cause{kind, p.Target.Region, ""}
-	case p.Settings == nil:
+	}
+	if p.Settings == nil {
 		return own
-	case kind == CauseDefaultQuota && p.shares != nil:
+	}
+	if kind == CauseDefaultQuota && p.shares != nil {
 		return Cause{kind, p.shares.Region, ""}
-	case len(p.Settings.Regions) == 0:
+	}
+	if len(p.Settings.Regions) == 0 {
 		return own
 	}
 	region := p.Settings.Regions[0]
-	switch {
-	case kind == CauseSESAccount:
+	if kind == CauseSESAccount {
 		return Cause{kind, region, ""}
-	case kind == CauseIdentity:
-		return Cause{kind, region, CanonicalIdentity(p.Identity)}
-	case kind == CauseConfigurationSet && p.ConfigurationSet != "":
-		return Cause{kind, region, p.ConfigurationSet}
-	default:
-		return own
 	}
+	if kind == CauseIdentity {
+		return Cause{kind, region, CanonicalIdentity(p.Identity)}
+	}
+	if kind == CauseConfigurationSet && p.ConfigurationSet != "" {
+		return Cause{kind, region, p.ConfigurationSet}
+	}
+	return own
 }
 
 // CauseOf returns what keeps the pool from sending, when the reason holds.

@@ -34,14 +34,13 @@ func (up *UserPool) SignInEmail() Tri {
 // EmailMFA reports whether a code by e-mail is a second factor. Without MFA
 // there is none, whatever template the pool has for such e-mails.
 func (up *UserPool) EmailMFA() Tri {
-	switch {
-	case up.Settings == nil:
+	if up.Settings == nil {
 		return Unknown
-	case up.Details == nil:
-		return up.Settings.MFA.And(Unknown)
-	default:
-		return up.Settings.MFA.And(up.Details.EmailMFA.Value)
 	}
+	if up.Details == nil {
+		return up.Settings.MFA.And(Unknown)
+	}
+	return up.Settings.MFA.And(up.Details.EmailMFA.Value)
 }
 
 // Details are facts about a user pool that take calls of their own, and so are

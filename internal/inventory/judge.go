@@ -365,13 +365,13 @@ func (l *linker) link(t *Target, up *UserPool) Pool {
 func (l *linker) identity(p *Pool) {
 	s := &p.Settings.Sender
 	p.Identity, p.IdentityRegion = s.Identity.Name, s.Identity.Region
-	switch {
-	case s.SourceARN == "":
+	if s.SourceARN == "" {
 		if s.Mode != ModeDefault {
 			p.add(IdentityMissing, p.sendsBySES())
 		}
 		return
-	case s.Identity.Name == "": // It is not the ARN of an identity.
+	}
+	if s.Identity.Name == "" { // It is not the ARN of an identity.
 		p.addAll(Unknown, IdentityMissing, IdentityUnverified, CrossAccountIdentity, UnsupportedRegion, FromMismatch)
 		p.addAll(Unknown, ofDetails...)
 		return
@@ -404,6 +404,23 @@ func (l *linker) identity(p *Pool) {
 	}
 }
 
+// set reports whether the configuration set of the name does not exist, and
+// whether it has sending switched off. Without a name there is none, or, unless
+// certain, it is not known which one it is.
+func (l *linker) set(region, name string, certain bool) (missing, disabled Tri) {
+	if name == "" && certain {
+		return No, No
+	}
+	c, known := l.ses[region].sets[name]
+	if !known {
+		return Unknown, Unknown
+	}
+	if c.Missing {
+		return Yes, No
+	}
+	return No, c.SendingEnabled.Not()
+}
+
 // details judges what the mail meets in a region once the identity is found.
 func (l *linker) details(p *Pool, region string, identity *Identity, supported Tri) {
 	s := &p.Settings.Sender
@@ -418,16 +435,7 @@ func (l *linker) details(p *Pool, region string, identity *Identity, supported T
 		}
 	}
 	p.ConfigurationSet = cmp.Or(p.ConfigurationSet, set)
-	missing, disabled := No, No
-	switch c, known := l.ses[region].sets[set]; {
-	case set == "" && d != nil:
-	case set == "" || !known:
-		missing, disabled = Unknown, Unknown
-	case c.Missing:
-		missing = Yes
-	default:
-		disabled = c.SendingEnabled.Not()
-	}
+	missing, disabled := l.set(region, set, d != nil)
 	if s.Mode != ModeDeveloper { // Whether mail of the built-in sender passes the set is not documented.
 		missing, disabled = missing.And(Unknown), disabled.And(Unknown)
 	}

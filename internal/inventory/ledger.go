@@ -270,10 +270,9 @@ func (d *day) countTrail() (whole bool) {
 	}
 	for _, e := range d.Trail.Single() {
 		u := d.uses[e.PoolID]
-		switch {
-		case e.PoolID == "":
+		if e.PoolID == "" {
 			u = &d.orphan
-		case u == nil:
+		} else if u == nil {
 			u = &d.loose
 		}
 		if e.Failure != "" {
@@ -372,11 +371,12 @@ func (l *ledger) quota(k PoolKey) Quota {
 func (l *ledger) shared() []SharedQuota {
 	found := map[Key]Quota{}
 	for s, g := range l.groups {
-		switch {
-		case !g.pools:
-		case l.policy.Scope == ScopePool:
+		if !g.pools {
+			continue
+		}
+		if l.policy.Scope == ScopePool {
 			found[s.Key] = Quota{Kind: QuotaDefault, Reset: l.end}
-		default:
+		} else {
 			found[s.Key] = l.quota(PoolKey{Key: s.Key})
 		}
 	}

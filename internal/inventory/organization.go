@@ -94,11 +94,12 @@ func (m Member) Cover(readings []*Reading) MemberStatus {
 		return s
 	}
 	see := func(class Class, why string) {
-		switch {
-		case !class.Failed(), s.Coverage == CoverageDenied:
-		case class == Denied:
+		if !class.Failed() || s.Coverage == CoverageDenied {
+			return
+		}
+		if class == Denied {
 			s.Coverage, s.Why = CoverageDenied, why
-		case s.Coverage != CoverageFailing:
+		} else if s.Coverage != CoverageFailing {
 			s.Coverage, s.Why = CoverageFailing, why
 		}
 	}
@@ -115,12 +116,12 @@ func (m Member) Cover(readings []*Reading) MemberStatus {
 			see(o.Class, o.Message)
 		}
 	}
-	switch {
-	case s.Coverage != "": // Also one whose regions are still to be asked for.
-	case pending > 0:
+	if s.Coverage != "" { // Also one whose regions are still to be asked for.
+		return s
+	}
+	s.Coverage = CoverageRead
+	if pending > 0 {
 		s.Coverage, s.Why = CoveragePending, fmt.Sprintf("%d of %d regions are still to be read for the first time", pending, len(readings))
-	default:
-		s.Coverage = CoverageRead
 	}
 	return s
 }

@@ -36,10 +36,9 @@ func newSendRequest(pool PoolKey, s *Sender, region, identity string) SendReques
 		PoolARN:     "arn:" + Partition(pool.Region) + ":cognito-idp:" + pool.Region + ":" + pool.AccountID + ":userpool/" + pool.ID,
 		AccountID:   pool.AccountID,
 	}
-	switch {
-	case sesRegionTable[pool.Region].alternate && region != pool.Region:
+	if sesRegionTable[pool.Region].alternate && region != pool.Region {
 		r.Service = "cognito-idp." + pool.Region + ".amazonaws.com"
-	case s.Mode == ModeDefault:
+	} else if s.Mode == ModeDefault {
 		r.Service = defaultSenderService
 	}
 	return r
@@ -298,10 +297,10 @@ func (s *statement) names(r SendRequest) Tri {
 	}
 	if r.Service != "" {
 		for _, service := range s.services {
-			switch {
-			case service == r.Service:
+			if service == r.Service {
 				return Yes
-			case strings.ContainsAny(service, "*?"):
+			}
+			if strings.ContainsAny(service, "*?") {
 				named = Unknown
 			}
 		}
@@ -361,10 +360,9 @@ func (c *condition) holds(r SendRequest) Tri {
 	}
 	// Whether a role's requests have these keys is not documented.
 	absent := Known(optional || strings.Contains(operator, "Not"))
-	switch {
-	case operator == "Null":
+	if operator == "Null" {
 		absent = present.Not()
-	case present == Unknown:
+	} else if present == Unknown {
 		return Unknown
 	}
 	if present != absent {
@@ -430,19 +428,21 @@ func glob(pattern, text string) bool {
 	star, from := -1, 0 // the last asterisk, and what it does not yet cover
 	p, t := 0, 0
 	for t < len(text) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
+		if p < len(pattern) && pattern[p] == '*' {
 			star, from = p, t
 			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]):
+			continue
+		}
+		if p < len(pattern) && (pattern[p] == '?' || pattern[p] == text[t]) {
 			p++
 			t++
-		case star >= 0:
-			from++
-			p, t = star+1, from
-		default:
+			continue
+		}
+		if star < 0 {
 			return false
 		}
+		from++
+		p, t = star+1, from
 	}
 	return strings.Trim(pattern[p:], "*") == ""
 }

@@ -70,14 +70,13 @@ func (q *Quota) UsedRatio() float64 {
 // too little is known of the quota. Without any way to an upper bound it counts
 // as not reached: a source that AWS lacks is no reason to doubt every quota.
 func (q *Quota) Reached() Tri {
-	switch {
-	case q.Known && q.Used >= q.Limit:
+	if q.Known && q.Used >= q.Limit {
 		return Yes
-	case q.Bounded == Yes && q.AtMost < q.Limit, q.Bounded == No && q.Known:
-		return No
-	default:
-		return Unknown
 	}
+	if q.Bounded == Yes && q.AtMost < q.Limit || q.Bounded == No && q.Known {
+		return No
+	}
+	return Unknown
 }
 
 // Scope says which user pools share one default quota. AWS's own pages disagree.

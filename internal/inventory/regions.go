@@ -145,21 +145,19 @@ func SESRegions(region string) []string { return slices.Clone(sesRegionTable[reg
 // built-in sender demands of an own FROM in an alternate region.
 func mayUse(region, ses string, mode Mode, everywhere bool) Tri {
 	row, ok := sesRegionTable[region]
-	switch {
-	case !ok:
+	if !ok || row.alternate && ses == region && HasSES(region) {
 		return Unknown
-	case row.alternate && ses == region && HasSES(region):
-		return Unknown
-	case mode == ModeUnknown:
+	}
+	if mode == ModeUnknown {
 		if may := mayUse(region, ses, ModeDefault, everywhere); may == mayUse(region, ses, ModeDeveloper, everywhere) {
 			return may
 		}
 		return Unknown
-	case mode == ModeDefault && row.alternate:
-		return Known(everywhere && (slices.Contains(row.allowed, ses) || ses == row.defaultAlso))
-	default:
-		return Known(slices.Contains(row.allowed, ses))
 	}
+	if mode == ModeDefault && row.alternate {
+		return Known(everywhere && (slices.Contains(row.allowed, ses) || ses == row.defaultAlso))
+	}
+	return Known(slices.Contains(row.allowed, ses))
 }
 
 // splitRegions returns the SES regions that a pool's mail leaves from when its

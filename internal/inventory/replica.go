@@ -40,14 +40,13 @@ func ReplicaStatuses() []string {
 // Idle reports whether users cannot reach the pool there, so that it sends no
 // e-mail.
 func (r *Replica) Idle() Tri {
-	switch {
-	case !r.Replicated:
+	if !r.Replicated {
 		return No
-	case r.Status == "":
-		return Unknown
-	default:
-		return Known(r.Status != ReplicaActive)
 	}
+	if r.Status == "" {
+		return Unknown
+	}
+	return Known(r.Status != ReplicaActive)
 }
 
 // same reports whether two differ in nothing but their confirmation.
@@ -89,12 +88,13 @@ func linkReplicas(pools []Pool) {
 // names another identity, or the identity is verified for the primary only. A
 // replica that is made or deleted is not looked at.
 func (p *Pool) BehindPrimary() Tri {
-	switch {
-	case !p.Replica.Replicated, p.Replica.Role == Primary, p.Replica.Status == ReplicaCreating, p.Replica.Status == ReplicaDeleting:
+	if !p.Replica.Replicated || p.Replica.Role == Primary || p.Replica.Status == ReplicaCreating || p.Replica.Status == ReplicaDeleting {
 		return No
-	case p.Replica.Role == "", p.Replica.Status == "", p.Primary == nil, p.Settings == nil, p.Primary.Settings == nil:
+	}
+	if p.Replica.Role == "" || p.Replica.Status == "" || p.Primary == nil || p.Settings == nil || p.Primary.Settings == nil {
 		return Unknown
-	case p.Settings.CustomSender: // It sends by means that are not visible from here.
+	}
+	if p.Settings.CustomSender { // It sends by means that are not visible from here.
 		return No
 	}
 	behind := p.Primary.sendsBySES().And(p.sendsBySES().Not())

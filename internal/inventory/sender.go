@@ -62,12 +62,12 @@ func NewSender(pool Key, e EmailConfiguration) Sender {
 		return s
 	}
 	s.Identity, s.CrossAccount = identity, identity.AccountID != pool.AccountID
-	switch {
-	case s.CrossAccount:
-	case identity.Region == "*":
+	if s.CrossAccount {
+		return s
+	}
+	s.Regions = []string{identity.Region}
+	if identity.Region == "*" {
 		s.Regions = splitRegions(pool.Region)
-	default:
-		s.Regions = []string{identity.Region}
 	}
 	return s
 }
