@@ -9,7 +9,7 @@ import (
 func TestParseAddresses(t *testing.T) {
 	host, err := os.Hostname()
 	if err != nil {
-		t.Skip(err)
+		host = "localhost" // As parseAddresses has it then.
 	}
 	for _, tt := range []struct {
 		external, prefix, listen string

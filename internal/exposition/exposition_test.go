@@ -343,10 +343,14 @@ func FuzzLabel(f *testing.F) {
 	f.Add("\\ \" \n \r \x00 \u2028 {a=\"b\"} # EOF", 0.0)
 	f.Add("\xff\xc0\x80", 1e300)
 	f.Add("\\n\\\\", 1.0)
+	f.Add("plain", math.NaN())
 	fs := families(f, Family{Name: "a", Labels: []string{"z", "b"}})
 	f.Fuzz(func(t *testing.T, label string, value float64) {
-		if value != value {
-			t.Skip("NaN is refused")
+		if math.IsNaN(value) {
+			if _, err := fs.Build(emitting(sample{0, value, []string{label, "fixed"}})); err == nil {
+				t.Errorf("%q: NaN is taken", label)
+			}
+			return
 		}
 		body := get(t, fs.Join(nil, []*Piece{build(t, fs, sample{0, value, []string{label, "fixed"}})}), nil, nil).body
 		got, err := parse(body)

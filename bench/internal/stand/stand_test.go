@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"os"
-	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -40,7 +39,7 @@ func TestParseMemory(t *testing.T) {
 // A process's own figures are those of the kernel.
 func TestProcess(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		t.Skip("no /proc")
+		t.Skip("the kernel tells a process's memory and processor time in /proc, which only Linux has: ", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	// The shell computes, then waits for the signal.
@@ -160,10 +159,7 @@ func TestFleet(t *testing.T) {
 // The exporter takes the configuration, and the simulated AWS the fleet.
 func TestStand(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
-		t.Skip("no /proc")
-	}
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("no go command")
+		t.Skip("the kernel tells a process's memory and processor time in /proc, which only Linux has: ", err)
 	}
 	ctx, dir := t.Context(), t.TempDir()
 	bin, err := Build(ctx, dir, "")
