@@ -265,17 +265,18 @@ func (p *proposer) choose(ctx context.Context, d propose.Described) (*propose.Pr
 // read reads the targets at the same time, and returns what is known now.
 func (p *proposer) read(ctx context.Context, targets []inventory.Target, before []inventory.Reading) []inventory.Reading {
 	all := slices.Clone(before)
-	index := func(k inventory.Key) int {
-		return slices.IndexFunc(all, func(r inventory.Reading) bool { return r.Target.Key() == k })
-	}
+	places := make([]int, 0, len(targets)) // in all
 	for _, t := range targets {
-		if index(t.Key()) < 0 {
+		i := slices.IndexFunc(all, func(r inventory.Reading) bool { return r.Target.Key() == t.Key() })
+		if i < 0 {
+			i = len(all)
 			all = append(all, inventory.Reading{Target: t, Unread: true})
 		}
+		places = append(places, i)
 	}
 	var group sync.WaitGroup
-	for _, t := range targets {
-		have := &all[index(t.Key())]
+	for n, t := range targets {
+		have := &all[places[n]]
 		group.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, p.timeout)
 			defer cancel()
