@@ -93,8 +93,8 @@ func (p *Pool) Cause(kind CauseKind) Cause {
 // CauseOf returns what keeps the pool from sending, when the reason holds.
 func (p *Pool) CauseOf(r Reason) Cause {
 	kind := reasonCauses[r].kind
-	// It is disabled for the account or for the identity.
-	if r == SendingDisabled && p.SES != nil && p.SES.SendingEnabled != No {
+	// It is disabled for the account, where that is known, or for the identity.
+	if r == SendingDisabled && (p.SES == nil || p.SES.SendingEnabled != No) {
 		kind = CauseIdentity
 	}
 	return p.Cause(kind)

@@ -100,6 +100,17 @@ func TestCauseOf(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
 		}
 	}
+	// Without a known SES account, it is the identity that is disabled.
+	paused := verified("example.com")
+	paused.SendingEnabled = No
+	for name, mode := range map[string]Mode{"built-in sender with its own FROM": ModeDefault, "SES could not be read": ModeDeveloper} {
+		e := developer("example.com", "a@example.com")
+		e.Mode = mode
+		p := one("eu-west-1", e, nil, true, paused)
+		if got := p.CauseOf(SendingDisabled); p.Holds(SendingDisabled) != Yes || got.String() != "identity/eu-west-1/example.com" || !p.DependsOn(got) {
+			t.Errorf("%s: %s, of %v", name, got, p.Blocked())
+		}
+	}
 }
 
 // splitting returns a region whose pools send through two.
