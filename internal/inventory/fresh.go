@@ -143,7 +143,7 @@ func (r *Reading) OldestAfter(t time.Time) time.Time {
 // SameFacts reports whether two readings of one target differ in nothing but
 // when their facts were confirmed, and in how the pass went.
 func (r *Reading) SameFacts(o *Reading) bool {
-	return r.Target.AccountName == o.Target.AccountName && r.PoolsKnown() == o.PoolsKnown() &&
+	return r.Target.AccountName == o.Target.AccountName && r.PoolsKnown() == o.PoolsKnown() && r.lacksSES() == o.lacksSES() &&
 		r.PoolsListed.IsZero() == o.PoolsListed.IsZero() && r.IdentitiesListed.IsZero() == o.IdentitiesListed.IsZero() &&
 		slices.EqualFunc(r.Pools, o.Pools, func(a, b UserPool) bool {
 			return a.ID == b.ID && a.Name == b.Name && a.Settings == b.Settings && a.LastModified.Equal(b.LastModified) && len(a.Past) == len(b.Past) &&

@@ -177,6 +177,7 @@ func TestSameFacts(t *testing.T) {
 			r.Outcomes = []Outcome{{API: APICognito, Class: RegionDisabled}}
 			r.Pools[0].Settings = nil
 		}, false},
+		"whether SES is there":   {func(r *Reading) { r.Outcomes = []Outcome{{API: APISES, Class: NotOffered}} }, false},
 		"the list of identities": {func(r *Reading) { r.IdentitiesListed = time.Time{} }, false},
 		"a pool's ID":            {func(r *Reading) { r.Pools[0].ID = "b" }, false},
 		"a pool's name":          {func(r *Reading) { r.Pools[0].Name = "other" }, false},

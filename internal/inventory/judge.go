@@ -290,10 +290,8 @@ type sesFacts struct {
 func (l *linker) index(r *Reading) {
 	f := sesFacts{
 		state: r.SES, reputation: r.Reputation, statistics: r.Statistics, identities: make(map[string]Identity, len(r.Identities)), complete: !r.IdentitiesListed.IsZero(),
-		sets: make(map[string]ConfigurationSet, len(r.ConfigurationSets)),
+		sets: make(map[string]ConfigurationSet, len(r.ConfigurationSets)), notOffered: r.lacksSES(),
 	}
-	o, _ := r.Outcome(APISES)
-	f.notOffered = o.Class == NotOffered
 	for _, i := range r.Identities {
 		f.identities[CanonicalIdentity(i.Name)] = i
 	}

@@ -207,6 +207,12 @@ func (r *Reading) poolsDescribed() bool {
 	return !r.PoolsListed.IsZero() && !slices.ContainsFunc(r.Pools, func(up UserPool) bool { return up.Settings == nil })
 }
 
+// lacksSES reports whether AWS does not offer SES in the region.
+func (r *Reading) lacksSES() bool {
+	o, _ := r.Outcome(APISES)
+	return o.Class == NotOffered
+}
+
 // UserPool is a user pool as Cognito describes it.
 type UserPool struct {
 	ID           string
