@@ -44,6 +44,12 @@ func TestFresh(t *testing.T) {
 	if r := whole(oldest.Add(-ReputationInterval - 1)); r.Fresh(oldest).Reputation != nil {
 		t.Error("the reputation outlived its time")
 	}
+	for late, kept := range map[time.Duration]bool{0: true, 1: false} {
+		r := Reading{Statistics: &SendStatistics{Confirmed: oldest.Add(-StatisticsInterval - late)}}
+		if got := r.Fresh(oldest); (got.Statistics != nil) != kept || r.Statistics == nil {
+			t.Errorf("statistics that are %d ns late: %+v", late, got.Statistics)
+		}
+	}
 	r = Reading{
 		Pools: []UserPool{{ID: "listed", Listed: now, Confirmed: old, Settings: &Settings{}}},
 		Identities: []Identity{
@@ -104,6 +110,7 @@ func TestOldestAfter(t *testing.T) {
 			Identities: []Identity{{Confirmed: late, Asked: late, Details: plain, Detailed: late}}, IdentitiesListed: late, IdentitiesEvery: every,
 			ConfigurationSets: []ConfigurationSet{{Confirmed: late}}, IdentityDetailsEvery: 2 * every,
 			SignUps: &SignUps{Confirmed: late, Every: every}, CallCounts: &CallCounts{Confirmed: late, Every: every}, Trail: &Trail{Confirmed: late}, Reputation: &Reputation{Confirmed: late},
+			Statistics: &SendStatistics{Confirmed: late},
 		}
 	}
 	for name, tt := range map[string]struct {
@@ -124,6 +131,7 @@ func TestOldestAfter(t *testing.T) {
 		"sign-ups":          {func(r *Reading) { r.SignUps.Confirmed = early }, early.Add(every)},
 		"the calls":         {func(r *Reading) { r.CallCounts.Confirmed = early }, early.Add(every)},
 		"the trail":         {func(r *Reading) { r.Trail.Confirmed = early }, early},
+		"the statistics":    {func(r *Reading) { r.Statistics.Confirmed = early }, early.Add(StatisticsInterval)},
 		"the reputation":    {func(r *Reading) { r.Reputation.Confirmed = early.Add(-30 * time.Minute) }, early.Add(30 * time.Minute)},
 	} {
 		r := whole()
