@@ -77,10 +77,7 @@ func (c *Collector) touch(id string) *account {
 // before needs no judging for that.
 func (a *account) renew(prev, now *inventory.Reading) {
 	a.last = now.Target.Region
-	whole := !slices.ContainsFunc(now.Outcomes, func(o inventory.Outcome) bool {
-		return o.Class.Failed()
-	})
-	if !whole || prev == nil || !prev.SameFacts(now) {
+	if now.Failing() || prev == nil || !prev.SameFacts(now) {
 		a.dirty = true
 	}
 }
@@ -448,9 +445,7 @@ func (c *Collector) count() (n targetCounts) {
 		case t.SESOnly:
 		case t.reading == nil:
 			n.pending++
-		case slices.ContainsFunc(t.reading.Outcomes, func(o inventory.Outcome) bool {
-			return o.Class.Failed()
-		}):
+		case t.reading.Failing():
 			n.failing++
 		default:
 			n.read++

@@ -182,6 +182,11 @@ func (r *Reading) Outcome(api string) (Outcome, bool) {
 	return Outcome{}, false
 }
 
+// Failing reports whether anything was wrong in the last pass.
+func (r *Reading) Failing() bool {
+	return slices.ContainsFunc(r.Outcomes, func(o Outcome) bool { return o.Class.Failed() })
+}
+
 // Disabled reports whether the region is switched off for the account. The
 // receiver may be nil.
 func (r *Reading) Disabled() bool {
