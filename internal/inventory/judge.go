@@ -96,10 +96,7 @@ func (a *Account) Watched(region string) []string {
 // Confirmed returns when the settings of one of the account's pools were last
 // known to be current, which later readings of the same facts renew.
 func (a *Account) Confirmed(p *Pool) time.Time {
-	for _, r := range a.Readings {
-		if r.Target.Region != p.Target.Region {
-			continue
-		}
+	if r, _ := a.Reading(p.Target.Region); r != nil {
 		if i, ok := slices.BinarySearchFunc(r.Pools, p.ID, func(up UserPool, id string) int { return cmp.Compare(up.ID, id) }); ok {
 			return r.Pools[i].Confirmed
 		}
