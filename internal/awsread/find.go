@@ -35,7 +35,7 @@ func (r *Reader) Regions(ctx context.Context, t inventory.Target) ([]string, err
 	due := !time.Now().Before(a.regionsDue)
 	a.mu.Unlock()
 	if due {
-		if err := a.share(ctx, "ListRegions", a.listRegions); ctx.Err() != nil {
+		if err := a.share(ctx, "ListRegions", a.listRegions); err != nil && ctx.Err() != nil {
 			return nil, r.findFailure(t, "ListRegions", err)
 		}
 	}

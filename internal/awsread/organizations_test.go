@@ -301,6 +301,23 @@ func TestRegions(t *testing.T) {
 	})
 }
 
+// overContext is one that ended when nothing waited for it any more.
+type overContext struct{ context.Context }
+
+func (overContext) Done() <-chan struct{} { return nil }
+
+func (overContext) Err() error { return context.DeadlineExceeded }
+
+// TestRegionsAtTheLastMoment has the time end together with the answer.
+func TestRegionsAtTheLastMoment(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		r := simulate(t, awssim.Options{}).reader(t, nil)
+		if got, err := r.Regions(overContext{t.Context()}, target(hub)); err != nil || !slices.Equal(got, inventory.AlwaysOn("aws")) {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
+}
+
 // TestHasPools looks for pools with one call.
 func TestHasPools(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
