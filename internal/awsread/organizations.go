@@ -36,18 +36,18 @@ type hub struct {
 	client  *organizations.Client
 }
 
-// organizationHub returns what lists the organization, made at its first use. Another role
-// or external ID makes it anew.
+// organizationHub returns what lists the organization, made at its first use. Another role,
+// external ID or region of STS makes it anew.
 func (r *Reader) organizationHub() *hub {
 	conf := r.opts.Load().Organization
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.hub != nil && r.hub.account.conf == conf {
-		return r.hub
-	}
 	region := inventory.Home(inventory.Partition(r.base.Region))
 	if part := strings.SplitN(conf.RoleARN, ":", 3); len(part) == 3 {
 		region = inventory.Home(part[1])
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hub != nil && r.hub.account.conf == conf && r.hub.account.region == r.stsRegion(region) {
+		return r.hub
 	}
 	pace, own := newBudget(organizationsRate, organizationsRate), budgets{}
 	for _, operation := range Operations()[inventory.APIOrganizations] {

@@ -230,6 +230,33 @@ func TestOrganizationRecovers(t *testing.T) {
 	})
 }
 
+// TestOrganizationAfterAnUpdate keeps the credentials of the role, unless STS is
+// asked elsewhere.
+func TestOrganizationAfterAnUpdate(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		sim := simulate(t, awssim.Options{Fleet: parseFleet(t, organizationYAML)})
+		opts := awsread.Options{Organization: role("100000000002")}
+		r := sim.readerWith(t, opts)
+		for _, tt := range []struct{ configured, asked string }{{"", "us-east-1"}, {"", ""}, {"eu-west-2", "eu-west-2"}, {"eu-west-2", ""}} {
+			opts.STSRegion = tt.configured
+			r.Update(opts)
+			sim.ResetCalls()
+			if _, err := r.Organization(t.Context(), false, false); err != nil {
+				t.Error(err)
+			}
+			asked := ""
+			for _, c := range sim.Calls() {
+				if c.Operation == "AssumeRole" {
+					asked = c.Region
+				}
+			}
+			if asked != tt.asked {
+				t.Errorf("sts_region %q: STS was asked in %q, want %q", tt.configured, asked, tt.asked)
+			}
+		}
+	})
+}
+
 // TestOrganizationText cuts what is longer than AWS allows.
 func TestOrganizationText(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
