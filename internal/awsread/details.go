@@ -57,13 +57,19 @@ func detailsOf(up *inventory.UserPool) inventory.Details {
 	return *up.Details
 }
 
+// hasDetails reports whether the pool is there to be asked about, and what it
+// needs is known.
+func (p *pass) hasDetails(up inventory.UserPool) bool {
+	return up.Settings != nil && !up.Listed.Before(p.reading.Start)
+}
+
 // dueDetails returns the calls that were not made since the pool was described,
 // those that failed lately last, and else the oldest detail of each kind first.
 func (p *pass) dueDetails() []detailJob {
 	var due []detailJob
 	for i := range p.reading.Pools {
 		up := &p.reading.Pools[i]
-		if up.Settings == nil || up.Listed.Before(p.reading.Start) {
+		if !p.hasDetails(*up) {
 			continue
 		}
 		have := detailsOf(up)
@@ -91,14 +97,15 @@ func (p *pass) dueDetails() []detailJob {
 // throttles is left to the next pass. described says that pools were described
 // before.
 func (p *pass) readDetails(ctx context.Context, described bool) map[int]inventory.Details {
-	due := p.dueDetails()
-	if len(due) == 0 {
-		if len(p.reading.Pools) > 0 {
-			p.called(inventory.APIDetails) // All of it is known.
-		}
+	if len(p.reading.Pools) == 0 {
 		return nil
 	}
-	p.skipped(inventory.APIDetails) // Unless there is time.
+	due := p.dueDetails()
+	if len(due) == 0 && slices.ContainsFunc(p.reading.Pools, p.hasDetails) {
+		p.called(inventory.APIDetails) // All of it is known.
+		return nil
+	}
+	p.skipped(inventory.APIDetails) // Unless there is something to ask, and time.
 	start, until := time.Now(), p.detailsUntil(ctx, described)
 	var mu sync.Mutex // guards what follows
 	told := map[int]inventory.Details{}

@@ -182,6 +182,34 @@ func TestDetailsOfOnePoolFail(t *testing.T) {
 	})
 }
 
+// TestDetailsOfNoPool has passes that find no pool to ask about: that is no
+// success.
+func TestDetailsOfNoPool(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		sim, reader := detailed(t, nil)
+		sim.fault(t, awssim.Fault{Kind: "deny", Operation: "DescribeUserPool"})
+		r := reader.Read(t.Context(), target(hub), nil)
+		if o, asked := r.Outcome(inventory.APIDetails); asked || details(r) == "" {
+			t.Errorf("no settings: %s, %+v", details(r), o)
+		}
+		sim.fault(t, awssim.Fault{Kind: "deny", Operation: askLog})
+		denied := reader.Read(t.Context(), target(hub), &r)
+		want, _ := denied.Outcome(inventory.APIDetails)
+		sim.fault(t, awssim.Fault{Kind: "deny", Operation: "ListUserPools"})
+		time.Sleep(time.Minute)
+		unlisted := reader.Read(t.Context(), target(hub), &denied)
+		if o, _ := unlisted.Outcome(inventory.APIDetails); want.Class != inventory.Denied || o != want {
+			t.Errorf("no list: %+v, want %+v", o, want)
+		}
+		sim.fault(t)
+		sim.patch(t, map[string]any{"accounts": []any{map[string]any{"id": hub, "regions": map[string]any{"eu-west-1": map[string]any{"pools": nil}}}}})
+		empty := reader.Read(t.Context(), target(hub), &denied)
+		if o, asked := empty.Outcome(inventory.APIDetails); asked || len(empty.Pools) > 0 {
+			t.Errorf("no pools: %+v, %+v", empty.Pools, o)
+		}
+	})
+}
+
 // TestMalformedDetails checks answers without what AWS always sends.
 func TestMalformedDetails(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
