@@ -121,24 +121,24 @@ func (p *pass) readReplicas(ctx context.Context, pools []inventory.UserPool) {
 
 // replicaOf returns the role and status of a pool in the target's region.
 func (p *pass) replicaOf(ctx context.Context, id string) (role, status string, err error) {
-	token := ""
-	in := &cognitoidentityprovider.ListUserPoolReplicasInput{UserPoolId: aws.String(id)}
-	for first := true; first || token != ""; first = false {
-		page, err := p.place.cognito.ListUserPoolReplicas(ctx, in)
-		if err == nil && repeats(page.NextToken, &token) {
-			err = errMalformed
-		}
+	found := false
+	err = pages(func(token *string) (*string, error) {
+		page, err := p.place.cognito.ListUserPoolReplicas(ctx, &cognitoidentityprovider.ListUserPoolReplicasInput{UserPoolId: aws.String(id), NextToken: token})
 		if err != nil {
-			return "", "", err
+			return nil, err
 		}
-		in.NextToken = page.NextToken
 		for _, r := range page.UserPoolReplicas {
 			if aws.ToString(r.RegionName) == p.reading.Target.Region {
-				return known(inventory.ReplicaRoles(), string(r.Role), ""), known(inventory.ReplicaStatuses(), string(r.Status), ""), nil
+				found, role, status = true, known(inventory.ReplicaRoles(), string(r.Role), ""), known(inventory.ReplicaStatuses(), string(r.Status), "")
+				return nil, nil
 			}
 		}
+		return page.NextToken, nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("%w: of user pool %s there is no replica in the region", errMalformed, id)
 	}
-	return "", "", fmt.Errorf("%w: of user pool %s there is no replica in the region", errMalformed, id)
+	return role, status, err
 }
 
 // kept returns a text that outlives the answer that it is from: the one of
