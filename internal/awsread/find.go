@@ -91,32 +91,47 @@ func (a *account) listRegions(ctx context.Context) error {
 // HasPools reports whether the target has a user pool, with one request. A
 // region that is off has none. An error is an [*inventory.Failure].
 func (r *Reader) HasPools(ctx context.Context, t inventory.Target) (bool, error) {
+	found := false
+	err := r.findPools(ctx, t, 1, func(n int) (enough bool) { // AWS may give an empty page before others.
+		found = n > 0
+		return found
+	})
+	return found, err
+}
+
+// CountPools returns how many user pools the target has, with one request for
+// every 60. A region that is off has none. An error is an [*inventory.Failure].
+func (r *Reader) CountPools(ctx context.Context, t inventory.Target) (int, error) {
+	all := 0
+	err := r.findPools(ctx, t, poolsPerPage, func(n int) (enough bool) {
+		all += n
+		return false
+	})
+	if err != nil {
+		return 0, err
+	}
+	return all, nil
+}
+
+// findPools calls each with the number of user pools on every page, until it
+// has enough. A region that is off, or has no Cognito, is one without pools.
+func (r *Reader) findPools(ctx context.Context, t inventory.Target, perPage int32, each func(n int) (enough bool)) error {
 	a := r.account(t)
 	if _, operation, err := a.authenticate(ctx, t.AccountID); err != nil {
-		return false, r.findFailure(t, operation, err)
+		return r.findFailure(t, operation, err)
 	}
 	client := a.finder(t.Region)
-	found := false
 	err := pages(func(token *string) (*string, error) {
-		out, err := client.ListUserPools(ctx, &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(1), NextToken: token})
-		switch {
-		case err != nil:
+		out, err := client.ListUserPools(ctx, &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(perPage), NextToken: token})
+		if err != nil || each(len(out.UserPools)) {
 			return nil, err
-		case len(out.UserPools) > 0:
-			found = true
-			return nil, nil
 		}
-		return out.NextToken, nil // AWS may give an empty page before others.
+		return out.NextToken, nil
 	})
-	switch {
-	case classOf(err) == inventory.NotOffered: // There is no Cognito in the region.
-		return false, nil
-	case err != nil && isBadToken(err) && a.off(ctx, t.Region):
-		return false, nil
-	case err != nil:
-		return false, r.findFailure(t, "ListUserPools", err)
+	if err == nil || classOf(err) == inventory.NotOffered || isBadToken(err) && a.off(ctx, t.Region) {
+		return nil
 	}
-	return found, nil
+	return r.findFailure(t, "ListUserPools", err)
 }
 
 // finder returns a client that looks for user pools. Most regions have none, and
@@ -129,32 +144,6 @@ func (a *account) finder(region string) *cognitoidentityprovider.Client {
 	}
 	a.mu.Unlock()
 	return cognitoidentityprovider.NewFromConfig(a.config(inventory.APICognito, region, own))
-}
-
-// CountPools returns how many user pools the target has, with one request for
-// every 60. A region that is off has none. An error is an [*inventory.Failure].
-func (r *Reader) CountPools(ctx context.Context, t inventory.Target) (int, error) {
-	a := r.account(t)
-	if _, operation, err := a.authenticate(ctx, t.AccountID); err != nil {
-		return 0, r.findFailure(t, operation, err)
-	}
-	client := a.finder(t.Region)
-	n := 0
-	err := pages(func(token *string) (*string, error) {
-		out, err := client.ListUserPools(ctx, &cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(poolsPerPage), NextToken: token})
-		if err != nil {
-			return nil, err
-		}
-		n += len(out.UserPools)
-		return out.NextToken, nil
-	})
-	switch {
-	case classOf(err) == inventory.NotOffered, err != nil && isBadToken(err) && a.off(ctx, t.Region):
-		return 0, nil
-	case err != nil:
-		return 0, r.findFailure(t, "ListUserPools", err)
-	}
-	return n, nil
 }
 
 func (r *Reader) findFailure(t inventory.Target, operation string, err error) *inventory.Failure {
