@@ -34,8 +34,8 @@ func TestBuiltin(t *testing.T) {
 				t.Errorf("no test of rule %s has fires: %s", r.ID, want)
 			}
 		}
-		if !strings.HasSuffix(r.Remedy, " (docs/runbooks/"+r.ID+".md).") {
-			t.Errorf("the remedy of rule %s does not end by naming its runbook", r.ID)
+		if strings.Contains(r.Remedy, "runbook") {
+			t.Errorf("the remedy of rule %s names a runbook; pages, alerts and check say where it is", r.ID)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func TestCheckDemo(t *testing.T) {
 	if code != exitFindings || errs != "" {
 		t.Errorf("exit code %d, want %d; stderr %q", code, exitFindings, errs)
 	}
-	for _, want := range []string{"SEVERITY", "developer-in-sandbox", "35 pools on 12 targets", "0 not read", `Quotes " and \ <script>`} {
+	for _, want := range []string{"SEVERITY", "developer-in-sandbox", "\nMore on a rule: cognito-ses-exporter runbook RULE\n", "35 pools on 12 targets", "0 not read", `Quotes " and \ <script>`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

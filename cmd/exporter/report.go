@@ -140,7 +140,7 @@ func (r *report) table(w io.Writer) error {
 		for _, rule := range slices.Sorted(maps.Keys(remedies)) {
 			_, _ = fmt.Fprintf(w, "%s: %s\n", rule, plain(remedies[rule]))
 		}
-		_, _ = fmt.Fprintln(w)
+		_, _ = fmt.Fprintf(w, "\nMore on a rule: %s runbook RULE\n\n", name)
 	}
 	sum := func(counts map[string]int) (n int) {
 		for _, c := range counts {
