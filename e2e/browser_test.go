@@ -183,6 +183,7 @@ func TestStatusPage(t *testing.T) {
 		{path: "/accounts/100000000001/us-east-1", shots: map[string]string{"light 1000": "account.png"}},
 		{path: "/identities/100000000001/eu-west-1/example.com", shots: map[string]string{"light 1000": "identity.png"}},
 		{path: "/identities/100000000001/eu-west-1/exmaple.com"},
+		{path: "/accounts"},
 		{path: "/targets"},
 		{path: "/rules"},
 		{path: "/runbooks"},

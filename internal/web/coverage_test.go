@@ -15,7 +15,7 @@ func TestAccounts(t *testing.T) {
 	last := -1
 	for _, want := range []string{
 		`<li class="bad"><b>1</b> denied</li>`, `<li><b>1</b> suspended</li>`, `<li><b>1</b> read</li>`, "1 to 3 of 3",
-		"<code>333333333333</code>", "AssumeRole: &lt;script", "<code>222222222222</code>", "<code>111122223333</code>",
+		`<th scope="row" class="name"><code>333333333333</code></th>`, "AssumeRole: &lt;script", "<code>222222222222</code>", "<code>111122223333</code>",
 		"Workloads/&lt;script", `href="/targets?account=111122223333">2</a>`,
 	} {
 		at := strings.Index(page, want)
