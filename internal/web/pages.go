@@ -271,7 +271,7 @@ func (s *site) index(w http.ResponseWriter, r *http.Request) {
 		Few           []shown // about SES accounts and identities
 		More          int     // of them
 	}{
-		view: v, Filter: f, Rows: rows, Pager: newPager(f, len(rows), total, "No pool matches."), Accounts: v.accounts, Regions: v.regions, Modes: inventory.Modes(),
+		view: v, Filter: f, Rows: rows, Pager: newPager(f, len(rows), total, "No pool matches."), Accounts: v.accounts, Regions: v.Matrix.Regions, Modes: inventory.Modes(),
 		States: states(), SeverityNames: rules.Severities(), Columns: columns(f),
 	}
 	if k := (inventory.Key{AccountID: f.Account, Region: f.Region}); v.reading(k) != nil {
@@ -316,19 +316,15 @@ func (s *site) targets(w http.ResponseWriter, r *http.Request) {
 		States                []string
 		Targets               []target
 		Pager                 pager
-	}{Filter: f, Pending: v.Matrix.Pending, States: targetStates(), Targets: page, Pager: newPager(f, len(page), total, "No target matches.")}
+	}{Filter: f, Accounts: v.accounts, Pending: v.Matrix.Pending, States: targetStates(), Targets: page, Pager: newPager(f, len(page), total, "No target matches.")}
 	regions := map[string]bool{}
-	for _, a := range v.Accounts {
-		data.Accounts = append(data.Accounts, account{a.ID, a.Name})
-		for i := range a.Readings {
-			regions[a.Readings[i].Target.Region] = true
-			data.All++
-			if slices.ContainsFunc(a.Readings[i].Outcomes, failing) {
-				data.Failing++
-			}
+	for r := range v.Readings() {
+		regions[r.Target.Region] = true
+		data.All++
+		if slices.ContainsFunc(r.Outcomes, failing) {
+			data.Failing++
 		}
 	}
-	slices.SortFunc(data.Accounts, compareAccounts)
 	data.Regions = slices.Sorted(maps.Keys(regions))
 	s.render(w, "targets", "Targets", data)
 }

@@ -279,6 +279,7 @@ func TestIdentityPage(t *testing.T) {
 		"/accounts/111111111111/eu-north-1":       {"read because user pools send through SES there", "<b>1</b> pool sends through its SES", "None, or not known."},
 		"/accounts/111111111111/us-east-1":        {"<b>0</b> pools send through its SES", `<details class="api failing">`, "<h2>Identities</h2> <p>Not known.</p>"},
 		"/?account=111111111111&region=eu-west-1": {`<a href="/accounts/111111111111/eu-west-1">The SES account`, `<details class="matrix">`},
+		"/?account=222222222222&region=us-east-1": {`<option value="222222222222" selected>acme-2 (222222222222)</option>`, `<option selected>us-east-1</option>`},
 		"/": {`<details class="matrix" open>`},
 	} {
 		body := spaces.ReplaceAllString(ask(t, o, "GET", path).Body.String(), " ")

@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"iter"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,8 +22,7 @@ type view struct {
 	Ready, Blocked, Unknown int
 	Severities              []severityCount  // of findings, the worst first
 	Elsewhere               []*rules.Finding // about SES accounts and identities
-	accounts                []account        // that have pools, sorted by name
-	regions                 []string         // with pools, sorted
+	accounts                []account        // sorted by name
 	Matrix                  matrix
 
 	mu       sync.Mutex        // guards what follows
@@ -203,28 +201,24 @@ func arrange(a *inventory.Account, result *rules.Result) *part {
 
 func newView(j *rules.Judgement, parts []*part) *view {
 	v := &view{Judgement: j, parts: parts, sorted: map[string][]*row{}}
-	severities, regions := map[rules.Severity]int{}, map[string]bool{}
+	severities := map[rules.Severity]int{}
 	for i, p := range parts {
-		for region, c := range p.regions {
+		for _, c := range p.regions {
 			v.Ready += c.Ready
 			v.Blocked += c.Blocked
 			v.Unknown += c.Unknown
-			regions[region] = true
 		}
 		for severity, n := range p.severities {
 			severities[severity] += n
 		}
 		v.Elsewhere = append(v.Elsewhere, p.elsewhere...)
-		if len(p.regions) > 0 {
-			v.accounts = append(v.accounts, account{j.Accounts[i].ID, j.Accounts[i].Name})
-		}
+		v.accounts = append(v.accounts, account{j.Accounts[i].ID, j.Accounts[i].Name})
 	}
 	for _, severity := range slices.Backward(rules.Severities()) {
 		v.Severities = append(v.Severities, severityCount{severity, severities[severity]})
 	}
 	slices.SortStableFunc(v.Elsewhere, rules.CompareFindings)
 	slices.SortFunc(v.accounts, compareAccounts)
-	v.regions = slices.Sorted(maps.Keys(regions))
 	v.Matrix = newMatrix(j.Accounts, parts)
 	return v
 }
