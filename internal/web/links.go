@@ -20,7 +20,7 @@ func (l Links) Page(account string, c inventory.Cause) string {
 	k := inventory.Key{AccountID: account, Region: c.Region}
 	switch {
 	case c.Kind == inventory.CausePool:
-		return l.External + pathTo("pools", account, c.Region, c.Name)
+		return l.External + poolPath(inventory.PoolKey{Key: k, ID: c.Name})
 	case account == "":
 		return l.External + "/"
 	case c.Region == "":

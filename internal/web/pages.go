@@ -47,7 +47,7 @@ var functions = template.FuncMap{
 	"runbook":  runbookPath,
 	"plural":   plural,
 	"failing":  failing,
-	"poolPath": func(p *inventory.Pool) string { return pathTo("pools", p.Target.AccountID, p.Target.Region, p.ID) },
+	"poolPath": func(p *inventory.Pool) string { return poolPath(p.Key()) },
 	"account":  func(t inventory.Target) string { return accountPath(t.Key()) },
 	"identity": func(t inventory.Target, name string) string { return identityPath(t.Key(), name) },
 }
@@ -124,6 +124,8 @@ func span(d time.Duration) string {
 // link is what a page is about, and where the page is.
 type link struct{ Name, Path string }
 
+func poolPath(k inventory.PoolKey) string { return pathTo("pools", k.AccountID, k.Region, k.ID) }
+
 func accountPath(k inventory.Key) string { return pathTo("accounts", k.AccountID, k.Region) }
 
 func identityPath(k inventory.Key, name string) string {
@@ -136,7 +138,7 @@ func about(f *rules.Finding) link {
 	where := cmp.Or(f.AccountName, f.AccountID) + " in " + f.Region
 	switch f.ForEach {
 	case rules.ForPool:
-		return link{cmp.Or(f.PoolName, f.PoolID), pathTo("pools", f.AccountID, f.Region, f.PoolID)}
+		return link{cmp.Or(f.PoolName, f.PoolID), poolPath(f.Pool())}
 	case rules.ForIdentity:
 		return link{f.Identity + ", identity of " + where, identityPath(k, f.Identity)}
 	default:

@@ -124,7 +124,7 @@ func (r *row) Worsts() int {
 func (r *row) Others() int { return len(r.Findings) - r.Worsts() }
 
 // Path is the address of the pool's page, and below /api/v1 of its JSON.
-func (r *row) Path() string { return pathTo("pools", r.Target.AccountID, r.Target.Region, r.ID) }
+func (r *row) Path() string { return poolPath(r.Key()) }
 
 // pathTo is the address of a page whose path has the parts, and below /api/v1 of
 // its JSON.
