@@ -150,16 +150,14 @@ const part = 32 << 10 // bytes
 
 // Write implements [io.Writer].
 func (w *writer) Write(p []byte) (n int, err error) {
-	for err == nil && (n == 0 || n < len(p)) {
+	for {
 		w.extend()
-		var written int
-		written, err = w.ResponseWriter.Write(p[n:min(len(p), n+part)])
+		written, err := w.ResponseWriter.Write(p[n:min(len(p), n+part)])
 		n += written
-		if len(p) == 0 {
-			break
+		if err != nil || n >= len(p) {
+			return n, err
 		}
 	}
-	return n, err
 }
 
 // extend takes note that the client has read something, and gives it time to
