@@ -173,6 +173,24 @@ func TestDashboards(t *testing.T) {
 	}
 }
 
+// TestAPIsReadWhenDue checks that the dashboard calls the same APIs old as the
+// alert, which leaves out those that are read only when they are due.
+func TestAPIsReadWhenDue(t *testing.T) {
+	alerts, err := os.ReadFile("../rules/prometheus/exporter.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := regexp.MustCompile(`api!~"[^"]+"`).FindString(string(alerts))
+	if counted == "" {
+		t.Fatal("the alert leaves no API out")
+	}
+	boards, _ := load(t)
+	i := slices.IndexFunc(boards["exporter.json"].Panels, func(p panel) bool { return p.Title == "APIs past stale_after" })
+	if i < 0 || !strings.Contains(boards["exporter.json"].Panels[i].Targets[0].Expr, counted) {
+		t.Errorf("APIs past stale_after does not count those with %s", counted)
+	}
+}
+
 func checkPanel(t *testing.T, what string, p *panel) {
 	t.Helper()
 	if !slices.Contains(panelTypes, p.Type) {
