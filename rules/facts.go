@@ -276,47 +276,42 @@ func poolSES(read func(*inventory.SESState) any) func(any) any {
 	})
 }
 
-var poolSESType = newType(
-	"pool.ses",
-	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it can send only to verified recipients", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return tri(a.Sandbox) })},
-	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return tri(a.SendingEnabled) })},
-	fact{name: "enforcement", typ: cel.StringType, doc: "status of the account: `HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Enforcement) })},
-	fact{name: "review", typ: cel.StringType, doc: "status of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Review) })},
-	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *poolView) any { return bounce(v.Reputation) })},
-	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *poolView) any { return complaint(v.Reputation) })},
-	fact{name: "delivery_attempts", typ: cel.IntType, doc: "e-mails that SES sent in the last 24 hours", not: "`send_statistics` are not read, or not yet", read: of(func(v *poolView) any {
-		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Attempts })
-	})},
-	fact{name: "bounces", typ: cel.IntType, doc: "e-mails of the last 24 hours that bounced", not: "`send_statistics` are not read, or not yet", read: of(func(v *poolView) any {
-		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Bounces })
-	})},
-	fact{name: "complaints", typ: cel.IntType, doc: "e-mails of the last 24 hours that recipients marked as spam", not: "`send_statistics` are not read, or not yet", read: of(func(v *poolView) any {
-		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Complaints })
-	})},
-	fact{name: "rejects", typ: cel.IntType, doc: "e-mails of the last 24 hours that SES did not send because it found a virus", not: "`send_statistics` are not read, or not yet", read: of(func(v *poolView) any {
-		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Rejects })
-	})},
-)
+var poolSESType = newType("pool.ses", append([]fact{
+	{name: "sandbox", typ: cel.BoolType, doc: "whether it can send only to verified recipients", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return tri(a.Sandbox) })},
+	{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return tri(a.SendingEnabled) })},
+	{name: "enforcement", typ: cel.StringType, doc: "status of the account: `HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Enforcement) })},
+	{name: "review", typ: cel.StringType, doc: "status of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "the pool does not send through SES, or SES could not be read", read: poolSES(func(a *inventory.SESState) any { return textOrUnknown(a.Review) })},
+}, sendingFacts(func(v *poolView) (*inventory.Reputation, *inventory.SendStatistics) {
+	return v.Reputation, v.Statistics
+})...)...)
 
-func counted(s *inventory.SendStatistics, n func(*inventory.SendStatistics) int) any {
-	if s == nil {
-		return nil
+// sendingFacts are the facts of how the e-mail of an SES account fares, which get
+// returns.
+func sendingFacts[T any](get func(*T) (*inventory.Reputation, *inventory.SendStatistics)) []fact {
+	ratio := func(name string, value func(*inventory.Reputation) *float64) fact {
+		return fact{name: name, typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *T) any {
+			if r, _ := get(v); r != nil {
+				return numberOrUnknown(value(r))
+			}
+			return nil
+		})}
 	}
-	return whole(n(s))
-}
-
-func bounce(r *inventory.Reputation) any {
-	if r == nil {
-		return nil
+	count := func(name, doc string, value func(*inventory.SendStatistics) int) fact {
+		return fact{name: name, typ: cel.IntType, doc: doc, not: "`send_statistics` are not read, or not yet", read: of(func(v *T) any {
+			if _, s := get(v); s != nil {
+				return whole(value(s))
+			}
+			return nil
+		})}
 	}
-	return numberOrUnknown(r.BounceRatio)
-}
-
-func complaint(r *inventory.Reputation) any {
-	if r == nil {
-		return nil
+	return []fact{
+		ratio("bounce_ratio", func(r *inventory.Reputation) *float64 { return r.BounceRatio }),
+		ratio("complaint_ratio", func(r *inventory.Reputation) *float64 { return r.ComplaintRatio }),
+		count("delivery_attempts", "e-mails that SES sent in the last 24 hours", func(s *inventory.SendStatistics) int { return s.Attempts }),
+		count("bounces", "e-mails of the last 24 hours that bounced", func(s *inventory.SendStatistics) int { return s.Bounces }),
+		count("complaints", "e-mails of the last 24 hours that recipients marked as spam", func(s *inventory.SendStatistics) int { return s.Complaints }),
+		count("rejects", "e-mails of the last 24 hours that SES did not send because it found a virus", func(s *inventory.SendStatistics) int { return s.Rejects }),
 	}
-	return numberOrUnknown(r.ComplaintRatio)
 }
 
 // failureDocs says what the reasons mean; every reason has its own fact.
@@ -567,35 +562,23 @@ func (v *accountView) load(a *inventory.SESAccount) *object {
 
 var accountQuotaType = quotaType("account.quota", func(v *accountView) *inventory.Quota { return &v.Quota })
 
-var accountType = newType(
-	"account",
-	fact{name: "account_id", typ: cel.StringType, doc: "12 digits", read: of(func(v *accountView) any { return text(v.Target.AccountID) })},
-	fact{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *accountView) any { return text(v.Target.AccountName) })},
-	fact{name: "region", typ: cel.StringType, doc: "region of SES", read: of(func(v *accountView) any { return text(v.Target.Region) })},
-	fact{name: "sandbox", typ: cel.BoolType, doc: "whether it can send only to verified recipients", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.Sandbox) })},
-	fact{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.SendingEnabled) })},
-	fact{name: "enforcement", typ: cel.StringType, doc: "status of the account: `HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "AWS gives no status, or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Enforcement) })},
-	fact{name: "review", typ: cel.StringType, doc: "status of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "AWS gives no status, or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Review) })},
-	fact{name: "review_case", typ: cel.StringType, doc: "AWS's support case about that request; empty without one", read: of(func(v *accountView) any { return text(v.ReviewCase) })},
-	fact{name: "quota", of: accountQuotaType, doc: "the send quota, over a rolling 24 hours", read: of(func(v *accountView) any { return &v.quotaFacts })},
-	fact{name: "bounce_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return bounce(v.Reputation) })},
-	fact{name: "complaint_ratio", typ: cel.DoubleType, doc: "0 to 1", not: "CloudWatch is not read, or has no value", read: of(func(v *accountView) any { return complaint(v.Reputation) })},
-	fact{name: "delivery_attempts", typ: cel.IntType, doc: "e-mails that SES sent in the last 24 hours", not: "`send_statistics` are not read, or not yet", read: of(func(v *accountView) any {
-		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Attempts })
-	})},
-	fact{name: "bounces", typ: cel.IntType, doc: "e-mails of the last 24 hours that bounced", not: "`send_statistics` are not read, or not yet", read: of(func(v *accountView) any {
-		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Bounces })
-	})},
-	fact{name: "complaints", typ: cel.IntType, doc: "e-mails of the last 24 hours that recipients marked as spam", not: "`send_statistics` are not read, or not yet", read: of(func(v *accountView) any {
-		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Complaints })
-	})},
-	fact{name: "rejects", typ: cel.IntType, doc: "e-mails of the last 24 hours that SES did not send because it found a virus", not: "`send_statistics` are not read, or not yet", read: of(func(v *accountView) any {
-		return counted(v.Statistics, func(s *inventory.SendStatistics) int { return s.Rejects })
-	})},
-	fact{name: "pools", typ: cel.IntType, doc: "how many DEVELOPER pools send through it, of those that could be described", read: of(func(v *accountView) any { return whole(v.Pools) })},
-	fact{name: "sign_in_pools", typ: cel.IntType, doc: "how many of these pools are known to send codes by e-mail when users sign in, see `pool.sign_in_email`", read: of(func(v *accountView) any { return whole(v.SignInPools) })},
-	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *accountView) any { return age(v.at, v.Confirmed) })},
-)
+var accountType = newType("account", slices.Concat([]fact{
+	{name: "account_id", typ: cel.StringType, doc: "12 digits", read: of(func(v *accountView) any { return text(v.Target.AccountID) })},
+	{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *accountView) any { return text(v.Target.AccountName) })},
+	{name: "region", typ: cel.StringType, doc: "region of SES", read: of(func(v *accountView) any { return text(v.Target.Region) })},
+	{name: "sandbox", typ: cel.BoolType, doc: "whether it can send only to verified recipients", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.Sandbox) })},
+	{name: "sending_enabled", typ: cel.BoolType, doc: "whether it may send at all", not: "AWS does not say", read: of(func(v *accountView) any { return tri(v.SendingEnabled) })},
+	{name: "enforcement", typ: cel.StringType, doc: "status of the account: `HEALTHY`, `PROBATION` or `SHUTDOWN`", not: "AWS gives no status, or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Enforcement) })},
+	{name: "review", typ: cel.StringType, doc: "status of the request for production access: `PENDING`, `FAILED`, `GRANTED`, `DENIED` or `NONE`", not: "AWS gives no status, or a new one", read: of(func(v *accountView) any { return textOrUnknown(v.Review) })},
+	{name: "review_case", typ: cel.StringType, doc: "AWS's support case about that request; empty without one", read: of(func(v *accountView) any { return text(v.ReviewCase) })},
+	{name: "quota", of: accountQuotaType, doc: "the send quota, over a rolling 24 hours", read: of(func(v *accountView) any { return &v.quotaFacts })},
+}, sendingFacts(func(v *accountView) (*inventory.Reputation, *inventory.SendStatistics) {
+	return v.Reputation, v.Statistics
+}), []fact{
+	{name: "pools", typ: cel.IntType, doc: "how many DEVELOPER pools send through it, of those that could be described", read: of(func(v *accountView) any { return whole(v.Pools) })},
+	{name: "sign_in_pools", typ: cel.IntType, doc: "how many of these pools are known to send codes by e-mail when users sign in, see `pool.sign_in_email`", read: of(func(v *accountView) any { return whole(v.SignInPools) })},
+	{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the facts were confirmed", read: of(func(v *accountView) any { return age(v.at, v.Confirmed) })},
+})...)
 
 // identityView is one SES identity as rules see it.
 type identityView struct {
