@@ -48,11 +48,11 @@ func statisticsOf(points []types.SendDataPoint, now time.Time) (*inventory.SendS
 	for _, point := range points {
 		at := aws.ToTime(point.Timestamp)
 		if at.IsZero() || at.After(now.Add(clockSkew)) {
-			return nil, fmt.Errorf("%w: the time of a point is %v", errMalformed, at)
+			return nil, fmt.Errorf("%w: the Timestamp of a point is %s", errValue, at.UTC().Format(time.RFC3339))
 		}
 		for _, n := range []int64{point.DeliveryAttempts, point.Bounces, point.Complaints, point.Rejects} {
 			if !within(float64(n), mostPerPoint) {
-				return nil, fmt.Errorf("%w: a point counts %d", errMalformed, n)
+				return nil, fmt.Errorf("%w: a point counts %d", errValue, n)
 			}
 		}
 		if at.After(now.Add(-inventory.StatisticsWindow)) {
