@@ -60,6 +60,7 @@ func checkDemo(t *testing.T, args ...string) (code int, stdout, stderr string) {
 }
 
 func TestCheckDemo(t *testing.T) {
+	t.Parallel()
 	code, out, errs := checkDemo(t)
 	if code != exitFindings || errs != "" {
 		t.Errorf("exit code %d, want %d; stderr %q", code, exitFindings, errs)
@@ -80,6 +81,7 @@ func TestCheckDemo(t *testing.T) {
 
 // TestEveryRuleHasItsDemoPool checks that the demo shows what each rule is about.
 func TestEveryRuleHasItsDemoPool(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		a := demoApp(t)
 		s, err := a.load()

@@ -214,6 +214,7 @@ func (r *reading) billed(t *testing.T) float64 {
 
 // TestEstimateMissing counts what can be found, and says what cannot.
 func TestEstimateMissing(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		e := estimatedFleets()[2]
 		r := newReading(t, e.config, awssim.Options{Fleet: e.fleet, NoQuotas: true})

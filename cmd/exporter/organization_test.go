@@ -187,6 +187,7 @@ func (o *organization) pools(t *testing.T) string {
 // TestOrganization has accounts join, leave, be suspended and lose their role,
 // and holds the coverage and the series against it all the time.
 func TestOrganization(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		o := newOrganization(t, companyConfig, fleet.Shard{}, awssim.Options{})
 		if o.collector.Ready() {
@@ -282,6 +283,7 @@ func TestOrganization(t *testing.T) {
 // TestOrganizationTrouble has the listing of accounts fail in every way: the
 // last list stays, the class shows, the log says so once, and it recovers.
 func TestOrganizationTrouble(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		o := newOrganization(t, companyConfig, fleet.Shard{}, awssim.Options{})
 		<-o.collector.Done()
@@ -352,6 +354,7 @@ func ofName(all map[string]string, name string) map[string]string {
 // TestOrganizationFailsAtFirst is ready with what is listed, while the accounts
 // of the organization cannot be found out.
 func TestOrganizationFailsAtFirst(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		const file = companyConfig + "accounts: [{id: 100000000001, name: own, regions: [eu-west-1]}]\n"
 		o := newOrganization(t, file, fleet.Shard{}, awssim.Options{Faults: []awssim.Fault{{Kind: "deny", Service: "organizations"}}})
@@ -377,6 +380,7 @@ func TestOrganizationFailsAtFirst(t *testing.T) {
 // TestOrganizationWithoutRole has an account without the role and one in which
 // the regions may not be listed.
 func TestOrganizationWithoutRole(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		o := newOrganization(t, companyConfig, fleet.Shard{}, awssim.Options{Faults: []awssim.Fault{
 			{Kind: "deny", Operation: "AssumeRole", Account: "100000000002"}, {Kind: "deny", Operation: "ListRegions", Account: "100000000003"},
@@ -407,6 +411,7 @@ func TestOrganizationWithoutRole(t *testing.T) {
 // TestOrganizationShards reads an organization with three exporters: each
 // account is in exactly one.
 func TestOrganizationShards(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		f, err := awssim.Generate(awssim.GenerateOptions{Accounts: 30, Regions: []string{"eu-west-1"}, Pools: 1, Mix: "healthy"})
 		if err != nil {
@@ -440,6 +445,7 @@ func TestOrganizationShards(t *testing.T) {
 // TestOrganizationReload changes filters, regions and the role, and ends the
 // organization, without asking again for what is known.
 func TestOrganizationReload(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		o := newOrganization(t, companyConfig, fleet.Shard{}, awssim.Options{})
 		<-o.collector.Done()
@@ -471,6 +477,7 @@ func TestOrganizationReload(t *testing.T) {
 // TestEmptyRegions counts what an account without pools costs: one ListUserPools
 // in each region and day.
 func TestEmptyRegions(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		o := newOrganization(t, companyConfig, fleet.Shard{}, awssim.Options{})
 		<-o.collector.Done()
@@ -491,6 +498,7 @@ func TestEmptyRegions(t *testing.T) {
 
 // TestNewRegion counts and names a region that this version does not know.
 func TestNewRegion(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		f, err := awssim.ParseFleet([]byte(strings.Replace(company, "name: forum\n", "name: forum\n  new_regions: [eu-new-9]\n", 1)))
 		if err != nil {

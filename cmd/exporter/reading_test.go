@@ -176,6 +176,7 @@ func demoApp(t *testing.T) *app {
 // TestUnknownModes checks that each mode that is not known is logged once, as
 // long as there are not too many.
 func TestUnknownModes(t *testing.T) {
+	t.Parallel()
 	var log strings.Builder
 	a := newApp(nil, slog.New(slog.NewTextHandler(&log, nil)), prometheus.NewRegistry(), false)
 	at := inventory.Target{AccountID: "111122223333", Region: "eu-west-1"}
@@ -202,6 +203,7 @@ func TestUnknownModes(t *testing.T) {
 
 // TestDemo reads the whole demo, and compares what is shown with a golden file.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		a := demoApp(t)
@@ -375,6 +377,7 @@ var apis = []string{inventory.APISTS, inventory.APICognito, inventory.APISES}
 
 // TestDeniedAccount has one of two accounts denied, which recovers by itself.
 func TestDeniedAccount(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		sim, c := running(t, awssim.Fault{Kind: "deny", Account: stagingID})
 		alone := series(t, c)
@@ -420,6 +423,7 @@ func text(all map[string]string) string {
 // TestAWSGone takes AWS away for good: the facts stay as they are until they
 // are stale, and then end. None ever changes for lack of AWS.
 func TestAWSGone(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		sim, c := running(t)
 		time.Sleep(time.Minute)
@@ -481,6 +485,7 @@ func poolID(t *testing.T, c *collector.Collector, name string) string {
 
 // TestListDenied judges pools by GetEmailIdentity, where the list is denied.
 func TestListDenied(t *testing.T) {
+	t.Parallel()
 	atNoon(t, func(t *testing.T) {
 		_, c := running(t, awssim.Fault{Kind: "deny", Operation: "ListEmailIdentities"})
 		time.Sleep(2 * time.Minute)
