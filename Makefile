@@ -6,11 +6,13 @@ SHELL := bash
 PORT ?= 10057
 PACKAGES ?= internal/inventory rules collector internal/awsread
 RUN ?=
+FUZZTIME ?= 10m
+VULNDB ?=
 BENCH_FLAGS ?=
 SOAK_FLAGS ?=
 IMAGE ?= cognito-ses-exporter:$(shell cat VERSION)
 
-.PHONY: help build test bench soak mutate e2e lint fmt check-metrics check-rules image image-check helm-check helm-sync release demo docs clean
+.PHONY: help build test fuzz bench soak mutate e2e lint fmt vulncheck check-metrics check-rules image image-check helm-check helm-sync release demo docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +22,9 @@ build: ## Build the static binary bin/cognito-ses-exporter
 
 test: ## Run the tests
 	go test -race -shuffle=on ./...
+
+fuzz: ## Run every fuzz target for FUZZTIME (10m)
+	scripts/fuzz $(FUZZTIME)
 
 bench: ## Measure memory, CPU, scrapes and freshness (an hour): RUN=memory-30k for some rows only, BENCH_FLAGS=-quick for a smoke test
 	go build -o bin/bench ./bench
@@ -44,6 +49,9 @@ lint: bin/golangci-lint ## Run the linters of .golangci.yml
 
 fmt: bin/golangci-lint ## Format the Go files
 	bin/golangci-lint fmt ./...
+
+vulncheck: bin/govulncheck ## Look for known vulnerabilities in what is called; VULNDB=URL for a database of your own
+	scripts/vulncheck bin/govulncheck $(VULNDB)
 
 check-metrics: bin/promtool ## Have promtool check the metrics of the demo
 	scripts/check-metrics bin/promtool
@@ -95,3 +103,6 @@ bin/gremlins: tools/gremlins/go.mod tools/gremlins/go.sum
 
 bin/cyclonedx-gomod: tools/cyclonedx-gomod/go.mod tools/cyclonedx-gomod/go.sum
 	scripts/tool cyclonedx-gomod
+
+bin/govulncheck: tools/govulncheck/go.mod tools/govulncheck/go.sum
+	scripts/tool govulncheck
