@@ -44,8 +44,9 @@ e2e: ## Run the exporter with a real Prometheus and Alertmanager: dashboards and
 # checkouts that are gone.
 lint fmt: export GOLANGCI_LINT_CACHE = $(CURDIR)/bin/golangci-lint-cache
 
-lint: bin/golangci-lint ## Run the linters of .golangci.yml
+lint: bin/golangci-lint bin/actionlint ## Run the linters of .golangci.yml, and actionlint on the workflows
 	bin/golangci-lint run ./...
+	bin/actionlint -shellcheck= -pyflakes=
 
 fmt: bin/golangci-lint ## Format the Go files
 	bin/golangci-lint fmt ./...
@@ -103,6 +104,9 @@ bin/gremlins: tools/gremlins/go.mod tools/gremlins/go.sum
 
 bin/cyclonedx-gomod: tools/cyclonedx-gomod/go.mod tools/cyclonedx-gomod/go.sum
 	scripts/tool cyclonedx-gomod
+
+bin/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum
+	scripts/tool actionlint
 
 bin/govulncheck: tools/govulncheck/go.mod tools/govulncheck/go.sum
 	scripts/tool govulncheck
