@@ -16,6 +16,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 )
 
 // classByCode maps AWS's error codes to classes. Codes that a status says
@@ -166,13 +167,18 @@ func describe(operation string, t inventory.Target, class inventory.Class, err e
 	return fmt.Sprintf("%s in account %s, region %s: %s; %s", operation, account, t.Region, cause(err), what)
 }
 
+// longestCause is how many characters of an error's own text are kept: those of
+// AWS have some hundred, but whatever answers in its place may say anything.
+const longestCause = 1000
+
 // cause is AWS's own message where there is one, without the request ids that
 // would make every failure look new.
 func cause(err error) string {
+	text := err.Error()
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorMessage() != "" {
-		return api.ErrorCode() + ": " + api.ErrorMessage()
+		text = api.ErrorCode() + ": " + api.ErrorMessage()
 	}
-	return err.Error()
+	return printable.Cut(text, longestCause)
 }
 
 func remedy(class inventory.Class) string {

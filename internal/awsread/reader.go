@@ -141,13 +141,15 @@ func New(ctx context.Context, opts Options) (*Reader, error) {
 	return r, nil
 }
 
-// swappable makes the SDK's own HTTP client one that Update can replace.
+// swappable makes the SDK's own HTTP client one that Update can replace, and
+// bounds what any client's answers can cost.
 func (r *Reader) swappable() {
 	if own, ok := r.base.HTTPClient.(*awshttp.BuildableClient); ok {
 		r.http = &swapClient{}
 		r.http.current.Store(own)
 		r.base.HTTPClient = r.http
 	}
+	r.base.HTTPClient = boundedClient{r.base.HTTPClient}
 }
 
 // Update has the next passes read as opts say; those in progress go on as they
