@@ -15,6 +15,7 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/fleet"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
 )
 
@@ -199,6 +200,7 @@ const mostModes = 20
 
 // unknownMode logs a mode that this version does not know, once.
 func (a *app) unknownMode(t inventory.Target, poolID, mode string) {
+	mode = printable.Cut(mode, 100)
 	a.modesMu.Lock()
 	defer a.modesMu.Unlock()
 	if a.modes[mode] || len(a.modes) >= mostModes {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/collector"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
@@ -50,7 +51,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	if err != nil {
 		return fail(exitUnjudged, err)
 	}
-	p.show(stderr, len(plan.Targets))
+	p.show(f.terminal, len(plan.Targets))
 	readings := collector.ReadOnce(ctx, watched{a.reader, p}, plan, p.finished)
 	p.end()
 	if ctx.Err() != nil {
@@ -59,7 +60,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	r := newReport(s.rules.Judge(inventory.New(time.Now(), readings, plan.Quota)), f)
 	r.Unreadable = withNotFound(r.Unreadable, plan.Fleet.Members)
 	for _, u := range r.Unreadable {
-		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, plain(u.Message))
+		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, printable.Text(u.Message))
 	}
 	if err := r.write(stdout, f.check.output); err != nil {
 		return fail(exitUnjudged, err)

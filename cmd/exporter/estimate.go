@@ -21,6 +21,7 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/config"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/estimate"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 )
 
 // estimateVersion is raised when the JSON changes in a way that could break a consumer.
@@ -147,7 +148,7 @@ func runEstimate(ctx context.Context, f *flags, load func() (*settings, error), 
 			return fail(exitUnjudged, err)
 		}
 		for _, message := range missing {
-			_, _ = fmt.Fprintf(stderr, "%s: not counted: %s\n", name, plain(message))
+			_, _ = fmt.Fprintf(stderr, "%s: not counted: %s\n", name, printable.Text(message))
 			code = exitUnjudged
 		}
 	}
@@ -313,7 +314,7 @@ func writeEstimate(w io.Writer, f estimate.Figures, format string) error {
 	line("user pools", amount(f.Pools))
 	line("calls, first pass", amount(f.First))
 	line(fmt.Sprintf("calls, every %s after that", seconds(f.Interval)), amount(f.PerInterval))
-	line("CloudWatch, 30 days", fmt.Sprintf("%.2f USD", f.USD), fmt.Sprintf("at %g USD for 1,000 metrics (%s)", f.MetricPrice, plain(f.PriceDate)))
+	line("CloudWatch, 30 days", fmt.Sprintf("%.2f USD", f.USD), fmt.Sprintf("at %g USD for 1,000 metrics (%s)", f.MetricPrice, printable.Text(f.PriceDate)))
 	line("memory", megabytes(f.Bytes))
 	line()
 	line("CALLS", "OPERATION", "FIRST PASS", "EVERY "+strings.ToUpper(seconds(f.Interval)), "FOR")

@@ -25,6 +25,7 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/exposition"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/fleet"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/httpserver"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
 )
 
@@ -77,6 +78,7 @@ type flags struct {
 	estimate    estimateFlags
 	web         toolkit.FlagConfig
 	log         promslog.Config
+	terminal    io.Writer // where progress is shown
 }
 
 var telemetryPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
@@ -127,6 +129,8 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-chan os.Signal) int {
+	terminal := stderr
+	stdout, stderr = printable.NewWriter(stdout), printable.NewWriter(stderr)
 	f, done, err := parse(args, stdout)
 	switch {
 	case done:
@@ -142,7 +146,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 		_, _ = fmt.Fprintf(stderr, "%s: --demo has its own configuration; omit --config.file\n", name)
 		return exitUsage
 	}
-	f.log.Writer = stderr
+	f.log.Writer, f.terminal = stderr, terminal
 	logger := promslog.New(&f.log)
 	load := loader(f)
 	if f.configCheck {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awsread"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/propose"
 )
 
@@ -226,7 +227,7 @@ func (p *proposer) find(ctx context.Context) ([]propose.Described, error) {
 		}
 	}
 	for _, message := range slices.Compact(unread) {
-		_, _ = fmt.Fprintf(p.stderr, "%s: not read: %s\n", name, plain(message))
+		_, _ = fmt.Fprintf(p.stderr, "%s: not read: %s\n", name, printable.Text(message))
 	}
 	switch {
 	case len(found) == 0 && len(unread) > 0:
@@ -255,7 +256,7 @@ func (p *proposer) choose(ctx context.Context, d propose.Described) (*propose.Pr
 	for _, r := range readings {
 		for _, o := range r.Outcomes {
 			if o.Class != inventory.OK && o.Class != inventory.RegionDisabled {
-				_, _ = fmt.Fprintf(p.stderr, "%s: not read: %s\n", name, plain(o.Message))
+				_, _ = fmt.Fprintf(p.stderr, "%s: not read: %s\n", name, printable.Text(o.Message))
 			}
 		}
 	}

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/prometheus/common/version"
 
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
@@ -108,26 +108,22 @@ func formats() []string { return slices.Sorted(maps.Keys(writers)) }
 
 func (r *report) write(w io.Writer, format string) error { return writers[format](r, w) }
 
-// plain replaces characters that could move the cursor or break a line.
-func plain(s string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.Is(unicode.C, c) { // Control characters, and marks that change the direction.
-			return '\uFFFD'
-		}
-		return c
-	}, s)
-}
+// cell is text of others in a table: one line, and no wider than a name of AWS is.
+func cell(s string) string { return printable.Cut(printable.Text(s), widest) }
+
+// widest is how many characters of a name are shown in a table.
+const widest = 128
 
 func (r *report) table(w io.Writer) error {
 	if len(r.Findings) > 0 {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		_, _ = fmt.Fprintln(t, "SEVERITY\tACCOUNT\tREGION\tWHAT\tRULE\tMESSAGE") // Errors come with Flush.
 		for _, f := range r.Findings {
-			what := cmp.Or(f.PoolName, f.Identity, "SES account")
+			what := cell(cmp.Or(f.PoolName, f.Identity, "SES account"))
 			if f.PoolID != "" {
-				what += " (" + f.PoolID + ")"
+				what += " (" + cell(f.PoolID) + ")"
 			}
-			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Severity, plain(cmp.Or(f.AccountName, f.AccountID)), f.Region, plain(what), f.Rule, plain(f.Message))
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Severity, cell(cmp.Or(f.AccountName, f.AccountID)), f.Region, what, f.Rule, printable.Text(f.Message))
 		}
 		if err := t.Flush(); err != nil {
 			return err
@@ -138,7 +134,7 @@ func (r *report) table(w io.Writer) error {
 			remedies[f.Rule] = f.Remedy
 		}
 		for _, rule := range slices.Sorted(maps.Keys(remedies)) {
-			_, _ = fmt.Fprintf(w, "%s: %s\n", rule, plain(remedies[rule]))
+			_, _ = fmt.Fprintf(w, "%s: %s\n", rule, printable.Text(remedies[rule]))
 		}
 		_, _ = fmt.Fprintf(w, "\nMore on a rule: %s runbook RULE\n\n", name)
 	}
@@ -177,9 +173,7 @@ func (r *report) csv(w io.Writer) error {
 	for _, f := range r.Findings {
 		row := []string{string(f.Severity), f.Rule, f.AccountID, f.AccountName, f.Region, f.PoolID, f.PoolName, f.Identity, f.Message, f.Remedy}
 		for i := range row {
-			if row[i] != "" && strings.ContainsRune("=+-@\t\r", rune(row[i][0])) {
-				row[i] = "'" + row[i] // A spreadsheet would read it as a formula.
-			}
+			row[i] = printable.Cell(row[i])
 		}
 		_ = c.Write(row) // Errors come with Flush.
 	}

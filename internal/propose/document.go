@@ -8,10 +8,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf16"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 )
 
 // update returns the input of UpdateUserPool that gives the pool the e-mail
@@ -352,24 +351,5 @@ func encoded(v any, indent string) []byte {
 	if err := e.Encode(v); err != nil {
 		panic(err) // It was read from JSON.
 	}
-	return printable(b.Bytes())
-}
-
-// printable escapes what cannot be printed in JSON, where it can only be in strings.
-func printable(data []byte) []byte {
-	var b bytes.Buffer
-	for _, r := range string(data) {
-		if unicode.IsPrint(r) || r == '\n' {
-			b.WriteRune(r)
-			continue
-		}
-		units := []uint16{uint16(r)}
-		if r > 0xffff {
-			units = utf16.Encode([]rune{r})
-		}
-		for _, unit := range units {
-			fmt.Fprintf(&b, `\u%04x`, unit)
-		}
-	}
-	return b.Bytes()
+	return printable.Lines(b.Bytes())
 }

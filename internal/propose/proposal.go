@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 )
 
 // The files of a proposal.
@@ -73,7 +74,7 @@ func (p *Proposal) Files() map[string][]byte {
 	before.WriteByte('\n')
 	return map[string][]byte{
 		FileReadme:         []byte(p.readme()),
-		FileBefore:         printable(before.Bytes()),
+		FileBefore:         printable.Lines(before.Bytes()),
 		FileUpdate:         encoded(p.input, "  "),
 		FileChanges:        []byte(p.changes()),
 		FileTerraform:      []byte(terraform(p.Email)),

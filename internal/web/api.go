@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
@@ -442,7 +443,7 @@ func (s *site) json(w http.ResponseWriter, code int, data any, warnings ...strin
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = w.Write(append(encoded, '\n')) // It fails only if the client has disconnected.
+	_, _ = w.Write(printable.Lines(append(encoded, '\n'))) // It fails only if the client has disconnected.
 }
 
 // tagList returns the tags sorted by name.

@@ -12,13 +12,19 @@ import (
 	"time"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
 // functions are those that the templates call.
+// widest is how many characters of a name are shown in a table, the most that AWS allows for a
+// pool. The page about it shows all.
+const widest = 128
+
 var functions = template.FuncMap{
 	"number": number,
 	"used":   used,
+	"cut":    func(name string) string { return printable.Cut(name, widest) },
 	"percent": func(ratio float64) string {
 		return strconv.FormatFloat(ratio*100, 'f', 2, 64) + " %"
 	},
@@ -238,7 +244,7 @@ func (s *site) renderCode(w http.ResponseWriter, code int, name, title string, d
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
-	_, _ = w.Write(s.prefixed(b.Bytes())) // It fails only if the client has disconnected.
+	_, _ = w.Write(printable.Lines(s.prefixed(b.Bytes()))) // It fails only if the client has disconnected.
 }
 
 // prefixed returns the page with links below the prefix. A quotation mark that

@@ -8,7 +8,6 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
@@ -197,7 +197,7 @@ func (s *site) ready(w http.ResponseWriter, _ *http.Request) {
 func text(w http.ResponseWriter, code int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(code)
-	_, _ = io.WriteString(w, body) // It fails only if the client has disconnected.
+	_, _ = w.Write(printable.Lines([]byte(body))) // It fails only if the client has disconnected.
 }
 
 func (s *site) reload(w http.ResponseWriter, r *http.Request) {
