@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/common/version"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/docs"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/exposition"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/fleet"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/httpserver"
@@ -54,6 +55,7 @@ func main() {
 	if version.Version == "" { // Not built by scripts/build.
 		version.Version = "devel"
 	}
+	kingpin.ManPageTemplate = manTemplate
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -92,15 +94,18 @@ type checkFlags struct {
 func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	f = &flags{log: promslog.Config{Writer: os.Stderr}}
 	app := kingpin.New(name, "Shows for every Amazon Cognito user pool who sends its e-mail and whether that sender works. Strictly read-only.")
-	app.UsageWriter(stdout).ErrorWriter(stdout)
+	app.UsageWriter(stdout).ErrorWriter(stdout).UsageTemplate(helpTemplate).UsageFuncs(helpFuncs)
 	app.Terminate(func(int) { done = true })
-	app.HelpFlag.Short('h')
+	app.HelpFlag.Short('h').Help("Show this help, or that of a command.")
 	app.Version(version.Print(name)).VersionFlag.Short('V')
 	app.Flag("config.file", "Configuration file. By default, the account and region of the ambient credentials are read.").StringVar(&f.configFile)
 	app.Flag("config.check", "Check the configuration file and exit: 0 if it is valid, 1 if not.").BoolVar(&f.configCheck)
 	share := app.Flag("shard", "Read only a share of the accounts: INDEX/COUNT, with an index from 0. Several exporters can share the accounts of one configuration.").String()
 	app.Flag("demo", "Read a simulated AWS with examples of every mode, state and finding. Needs no AWS account, configuration or network.").BoolVar(&f.demo)
-	serve := app.Command("serve", "Serve the metrics. This is the default command.").Default()
+	serve := app.Command("serve", "Serve the metrics. This is the default command.")
+	if !completesCommand(args) {
+		serve.Default()
+	}
 	serve.Flag("web.enable-lifecycle", "Allow POST /-/reload.").BoolVar(&f.lifecycle)
 	serve.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&f.telemetry)
 	external := serve.Flag("web.external-url", "The URL under which others reach the exporter, for links in alerts. Its path is that of all pages. By default, the host's name and the port.").PlaceHolder("URL").String()
@@ -114,7 +119,7 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	check.Flag("fail-on", "The lowest severity that makes the exit code 1: info, warning or critical.").Default("warning").EnumVar(&f.check.failOn, "info", "warning", "critical")
 	check.Flag("rule", "Judge by this rule only; may be repeated.").StringsVar(&f.check.rules)
 	app.Command("runbook", "Print the runbook of a rule, or of the alerts on the exporter (exporter), as Markdown.").
-		Arg("rule", "The rule's id.").Required().StringVar(&f.runbook)
+		Arg("rule", "The rule's id.").HintAction(docs.Runbooks).Required().StringVar(&f.runbook)
 	f.propose.add(app)
 	f.estimate.add(app)
 	promslogflag.AddFlags(app, &f.log)
