@@ -12,7 +12,7 @@ BENCH_FLAGS ?=
 SOAK_FLAGS ?=
 IMAGE ?= cognito-ses-exporter:$(shell cat VERSION)
 
-.PHONY: help build test fuzz bench soak mutate e2e lint fmt vulncheck check-metrics check-rules image image-check helm-check helm-sync release demo docs clean
+.PHONY: help build test fuzz bench soak mutate e2e lint fmt vulncheck check-metrics check-rules image image-check package-check helm-check helm-sync release demo docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,14 +69,17 @@ image: ## Build the container image with docker
 image-check: ## Build the image, with buildah where there is no docker, and check that it works
 	scripts/image-check
 
+package-check: bin/nfpm ## Build the Debian and the RPM package, install them on a fresh Debian and remove them
+	scripts/package-check bin/nfpm
+
 helm-check: bin/helm bin/kubectl-validate ## Lint and render the Helm chart and validate the outcome
 	scripts/helm-check bin/helm bin/kubectl-validate
 
 helm-sync: ## Copy alerts and dashboards into the Helm chart
 	scripts/helm-sync
 
-release: bin/cyclonedx-gomod ## Build archives for every platform, checksums and an SBOM in dist/
-	scripts/release bin/cyclonedx-gomod
+release: bin/cyclonedx-gomod bin/nfpm ## Build archives, packages and SBOMs for every platform, and their checksums, in dist/
+	scripts/release bin/cyclonedx-gomod bin/nfpm
 
 demo: ## Run the exporter on a simulated AWS, on 127.0.0.1:PORT (10057)
 	go run ./cmd/exporter --demo --web.listen-address=127.0.0.1:$(PORT)
@@ -110,3 +113,6 @@ bin/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum
 
 bin/govulncheck: tools/govulncheck/go.mod tools/govulncheck/go.sum
 	scripts/tool govulncheck
+
+bin/nfpm: tools/nfpm/go.mod tools/nfpm/go.sum
+	scripts/tool nfpm
