@@ -71,6 +71,7 @@ type flags struct {
 	demo        bool
 	shard       fleet.Shard
 	lifecycle   bool
+	profiles    bool
 	telemetry   string
 	addresses   addresses
 	runbook     string // that is to be printed
@@ -107,6 +108,7 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 		serve.Default()
 	}
 	serve.Flag("web.enable-lifecycle", "Allow POST /-/reload.").BoolVar(&f.lifecycle)
+	serve.Flag("web.enable-pprof", "Serve profiles of the exporter itself at /debug/pprof/, for go tool pprof.").BoolVar(&f.profiles)
 	serve.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&f.telemetry)
 	external := serve.Flag("web.external-url", "The URL under which others reach the exporter, for links in alerts. Its path is that of all pages. By default, the host's name and the port.").PlaceHolder("URL").String()
 	prefix := serve.Flag("web.route-prefix", "The path of everything that is served. By default the path of --web.external-url; / where a proxy removes that.").PlaceHolder("PATH").String()
@@ -204,6 +206,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 		Demo: f.demo, Version: version.Info(), Prefix: f.addresses.links, RoutePrefix: f.addresses.routes, TelemetryPath: f.telemetry, Logger: logger,
 		Metrics: exposition.Handler(a.collector.Exposition, registry, func(err error) { logger.Error("The exporter's own metrics are not complete", "err", err) }),
 		View:    a.collector.View, Coverage: a.collector.Coverage, Ready: a.collector.Ready, Config: a.redacted, Tags: a.tags,
+		Profiles: f.profiles,
 	}
 	// A reload outlives the request that asked for it.
 	reload := func(context.Context) error { return a.reload(ctx) }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/http/pprof" // It also adds itself to http.DefaultServeMux, which nothing serves.
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,7 @@ type Options struct {
 	Config        func() string                   // the effective configuration without secrets
 	Tags          func() []string                 // configured tags that say whose a pool is
 	Reload        func(context.Context) error     // nil switches POST /-/reload off
+	Profiles      bool                            // whether /debug/pprof/ is served
 	Logger        *slog.Logger
 }
 
@@ -73,6 +75,11 @@ func (s *site) routes() []route {
 		{"GET /-/healthy", nil, func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "Healthy.\n") }},
 		{"GET /-/ready", nil, s.ready},
 		{"/-/reload", nil, s.reload},
+		{"GET /debug/pprof/", nil, s.profiles(pprof.Index)},
+		{"GET /debug/pprof/cmdline", nil, s.profiles(pprof.Cmdline)},
+		{"GET /debug/pprof/profile", nil, s.profiles(pprof.Profile)},
+		{"GET /debug/pprof/symbol", nil, s.profiles(pprof.Symbol)},
+		{"GET /debug/pprof/trace", nil, s.profiles(pprof.Trace)},
 		{"GET /api/v1/pools", poolParameters, s.apiPools},
 		{"GET /api/v1/pools/{id}", nothing, s.apiPool},
 		{"GET /api/v1/pools/{account}/{region}/{id}", nothing, s.apiPool},
@@ -192,6 +199,18 @@ func (s *site) ready(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	text(w, http.StatusOK, "Ready.\n")
+}
+
+// profiles serves one of Go's profiles, if they are wanted: they take processor
+// time and show what is in memory.
+func (s *site) profiles(serve http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !s.o.Profiles {
+			text(w, http.StatusForbidden, "Profiles are disabled; start the exporter with --web.enable-pprof.\n")
+			return
+		}
+		serve(w, r)
+	}
 }
 
 func text(w http.ResponseWriter, code int, body string) {

@@ -137,10 +137,13 @@ func ask(t testing.TB, o Options, method, path string) *httptest.ResponseRecorde
 }
 
 func TestRoutes(t *testing.T) {
-	notReady, reloads, fails := options(t), options(t), options(t)
+	notReady, reloads, fails, profiles := options(t), options(t), options(t), options(t)
 	notReady.Ready = func() bool { return false }
 	reloads.Reload = func(context.Context) error { return nil }
 	fails.Reload = func(context.Context) error { return errors.New("config.yaml:3: no") }
+	profiles.Profiles = true
+	below := profiles
+	below.RoutePrefix, below.Prefix = "/exporter", "/exporter"
 	for _, tt := range []struct {
 		o            Options
 		method, path string
@@ -204,6 +207,15 @@ func TestRoutes(t *testing.T) {
 		{reloads, "GET", "/-/reload", 405, "POST"},
 		{reloads, "POST", "/-/reload", 200, "Reloaded"},
 		{fails, "POST", "/-/reload", 500, "config.yaml:3: no"},
+		{options(t), "GET", "/debug/pprof/", 403, "--web.enable-pprof"},
+		{options(t), "GET", "/debug/pprof/heap", 403, "--web.enable-pprof"},
+		{options(t), "GET", "/debug/pprof/profile", 403, "--web.enable-pprof"},
+		{profiles, "GET", "/debug/pprof/", 200, "goroutine"},
+		{profiles, "GET", "/debug/pprof/goroutine?debug=1", 200, "goroutine profile: total"},
+		{profiles, "GET", "/debug/pprof/cmdline", 200, "web.test"},
+		{profiles, "GET", "/debug/pprof/symbol", 200, "num_symbols: 1"},
+		{profiles, "GET", "/debug/pprof/trace?seconds=0.01", 200, "go 1."},
+		{below, "GET", "/exporter/debug/pprof/goroutine?debug=1", 200, "goroutine profile: total"},
 	} {
 		w := ask(t, tt.o, tt.method, tt.path)
 		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.body) {
