@@ -1,10 +1,10 @@
-// Package yamlfile reads YAML files that people write. It reports every mistake
+// Package yamlfile reads YAML and JSON files that people write. It reports every mistake
 // at once, with file, line and column and with what is allowed, and bounds what
 // a file can cost: its size, its depth, what its aliases stand for, and how
 // many mistakes are listed.
 //
-// [Read] gets the content of a file, [Parse] turns it into [Node] values, and
-// the methods of [Problems] walk them. What a file means is for its callers.
+// [Read] gets the content of a file, [Parse] or [ParseJSON] turns it into [Node]
+// values, and the methods of [Problems] walk them. What a file means is for its callers.
 //
 // It must not know configurations, rules or anything else of ours. No other
 // package but awssim imports package yaml, so that a swap is done in here.
@@ -40,6 +40,9 @@ type Format struct {
 	Minimal string // the least that such a file has, in one line
 	Aliases bool   // anchors, aliases and merge keys (<<) are allowed
 	Nulls   bool   // a key without a value is allowed, and left alone
+	// Tags are the local tags that a value may have, such as !Ref. They are its
+	// [Node.Tag], also that of a list or mapping.
+	Tags []string
 }
 
 // Parse returns the only document of a file, nil if it has none or is no YAML.
@@ -170,20 +173,18 @@ func (b *builder) node(n *yaml.Node, depth int) *Node {
 		b.within = b.within[:len(b.within)-1]
 		out.line, out.column = n.Line, n.Column
 		return out
-	case !slices.Contains(plainTags, tag):
+	case !slices.Contains(plainTags, tag) && !slices.Contains(b.format.Tags, tag):
 		b.Add(out.At(), "the YAML tag %s is not supported; omit it", Quote(n.Tag))
 		return out
+	}
+	if slices.Contains(b.format.Tags, tag) {
+		out.Tag = tag
 	}
 	switch n.Kind {
 	case yaml.SequenceNode:
 		out.Kind = List
 		for _, y := range n.Content {
-			item := b.node(y, depth+1)
-			if item.Kind == Null {
-				b.Add(item.At(), "an item of a list has no value; give it one or remove it")
-				item.Kind = Broken
-			}
-			out.Items = append(out.Items, item)
+			out.Items = append(out.Items, b.item(b.node(y, depth+1)))
 		}
 	case yaml.MappingNode:
 		out.Kind = Mapping
@@ -195,6 +196,28 @@ func (b *builder) node(n *yaml.Node, depth int) *Node {
 		}
 	}
 	return out
+}
+
+// duplicate takes note of a key that a mapping has already.
+func (b *builder) duplicate(key, earlier *Node) {
+	b.Add(key.At(), "duplicate key %s, first on line %d; keep one", Quote(key.Text), earlier.line)
+}
+
+// valued takes note of a key without a value, unless that is allowed.
+func (b *builder) valued(key, value *Node) {
+	if value.Kind == Null && !b.format.Nulls {
+		b.Add(key.At(), "key %s has no value; give it one or remove it", Quote(key.Text))
+		value.Kind = Broken
+	}
+}
+
+// item returns an item of a list, which must have a value.
+func (b *builder) item(item *Node) *Node {
+	if item.Kind == Null {
+		b.Add(item.At(), "an item of a list has no value; give it one or remove it")
+		item.Kind = Broken
+	}
+	return item
 }
 
 // pairs returns the pairs of a mapping and then those that it merges (<<) from
@@ -218,12 +241,9 @@ func (b *builder) pairs(n *yaml.Node, depth int) []Pair {
 		case key.Kind == List, key.Kind == Mapping:
 			b.Add(key.At(), "a key must be a string, not %s", key.describe())
 		case again:
-			b.Add(key.At(), "duplicate key %s, first on line %d; keep one", Quote(key.Text), earlier.line)
-		case value.Kind == Null && !b.format.Nulls:
-			b.Add(key.At(), "key %s has no value; give it one or remove it", Quote(key.Text))
-			value.Kind = Broken
-			fallthrough
+			b.duplicate(key, earlier)
 		default:
+			b.valued(key, value)
 			first[key.Text] = key
 			pairs = append(pairs, Pair{key, value})
 		}

@@ -437,7 +437,7 @@ func TestReadSwapped(t *testing.T) {
 	data, err := read(path, func(path string) (fs.FileInfo, error) {
 		info, err := os.Stat(path)
 		return info, errors.Join(err, os.Remove(path), syscall.Mkfifo(path, 0o600))
-	})
+	}, maxSize)
 	if want := "it must be a regular file, not a named pipe"; data != nil || err == nil || err.Error() != want {
 		t.Errorf("%q with error %v, want %s", data, err, want)
 	}
