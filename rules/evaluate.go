@@ -38,6 +38,12 @@ type Finding struct {
 	Message string          `json:"message"` // what is wrong here; the summary without a message
 	Remedy  string          `json:"remedy,omitempty"`
 
+	// Of a pool of a plan: its address there, and where it is written, as far as
+	// that is known.
+	Resource string `json:"resource,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"` // from 1
+
 	Behind []PoolRef        `json:"-"` // the pools that it concerns, sorted by region and ID
 	Reason inventory.Reason `json:"-"` // why the pool is blocked, of a finding that is no rule's; see [Blocked]
 }
@@ -85,6 +91,9 @@ func (s *Set) Evaluate(a *inventory.Account) *Result {
 				f := findingAbout(*p.Target)
 				f.PoolID, f.PoolName, f.Identity = p.ID, p.Name, p.Identity
 				f.Cause, f.Behind = r.causeOf(p), []PoolRef{refTo(p)}
+				if at := p.Planned; at != nil {
+					f.Resource, f.File, f.Line = at.Resource, at.File, at.Line
+				}
 				return f
 			})
 		}

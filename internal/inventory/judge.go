@@ -186,7 +186,7 @@ func (p *Pool) CustomSender() Tri {
 	if p.Settings == nil {
 		return Unknown
 	}
-	return Known(p.Settings.CustomSender)
+	return p.Settings.unless(FieldCustomSender, Known(p.Settings.CustomSender))
 }
 
 // Unjudged returns an account of which nothing is known but its readings.
@@ -353,6 +353,10 @@ func (l *linker) link(t *Target, up *UserPool) Pool {
 		p.conclude(DefaultQuotaReached) // Nobody is asked how much of it is used.
 	}
 	p.Ready = p.Ready.And(idle.Not())
+	if p.CustomSender() == Unknown { // With one, no reason would hold and nothing be known of the rest.
+		p.weaken()
+		p.Quota = Quota{}
+	}
 	return p
 }
 
@@ -360,7 +364,8 @@ func (l *linker) link(t *Target, up *UserPool) Pool {
 func (l *linker) identity(p *Pool) {
 	s := &p.Settings.Sender
 	p.Identity, p.IdentityRegion = s.Identity.Name, s.Identity.Region
-	if s.SourceARN == "" {
+	pending := p.Settings.Pending
+	if s.SourceARN == "" && s.Identity.Name == "" && !pending.Has(FieldSourceARN) {
 		if s.Mode != ModeDefault {
 			p.add(IdentityMissing, p.sendsBySES())
 		}
@@ -371,7 +376,10 @@ func (l *linker) identity(p *Pool) {
 		p.addAll(Unknown, ofDetails...)
 		return
 	}
-	p.add(FromMismatch, Known(!s.fromMatches()))
+	p.add(FromMismatch, p.Settings.unless(FieldFrom, Known(!s.fromMatches())))
+	if s.Identity.AccountID != p.Target.AccountID && !s.CrossAccount {
+		p.add(CrossAccountIdentity, Unknown)
+	}
 	if s.CrossAccount {
 		p.add(CrossAccountIdentity, Yes)
 		p.addAll(Unknown, IdentityMissing, IdentityUnverified, UnsupportedRegion) // The other account is not looked at.
@@ -420,17 +428,20 @@ func (l *linker) set(region, name string, certain bool) (missing, disabled Tri) 
 func (l *linker) details(p *Pool, region string, identity *Identity, supported Tri) {
 	s := &p.Settings.Sender
 	set, d := s.ConfigurationSet, identity.Details
+	pending := p.Settings.Pending.Has(FieldConfigurationSet)
 	if d == nil {
 		p.addAll(Unknown, SendingPolicyMissing, MailFromRejects)
 	} else {
-		set = cmp.Or(set, d.ConfigurationSet)
+		if !pending {
+			set = cmp.Or(set, d.ConfigurationSet)
+		}
 		p.add(MailFromRejects, d.MailFrom.rejects())
 		if supported != No { // Else nobody would send there.
 			p.add(SendingPolicyMissing, refused(p, region, identity))
 		}
 	}
 	p.ConfigurationSet = cmp.Or(p.ConfigurationSet, set)
-	missing, disabled := l.set(region, set, d != nil)
+	missing, disabled := l.set(region, set, d != nil && !pending)
 	if s.Mode != ModeDeveloper { // Whether mail of the built-in sender passes the set is not documented.
 		missing, disabled = missing.And(Unknown), disabled.And(Unknown)
 	}

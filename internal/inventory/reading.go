@@ -234,6 +234,8 @@ type UserPool struct {
 
 	Details *Details // nil as long as none was read
 	Replica Replica
+
+	Planned *Planned // nil but for a pool of a plan
 }
 
 // withTags returns the pool with the tags of its account that it lacks.
@@ -276,6 +278,8 @@ type Settings struct {
 	EmailOTP  bool // EMAIL_OTP is among Policies.SignInPolicy.AllowedFirstAuthFactors
 	MFA       Tri  // MfaConfiguration is ON or OPTIONAL
 	PreSignUp bool // a Lambda function may confirm users who sign up (LambdaConfig.PreSignUp)
+
+	Pending Fields // which of these are not known, of a pool of a plan
 }
 
 // SESState is the state of SES in one account and region (GetAccount).

@@ -56,12 +56,18 @@ type Sender struct {
 
 // NewSender derives the sender of a pool in the account and region.
 func NewSender(pool Key, e EmailConfiguration) Sender {
-	s := Sender{EmailConfiguration: e}
 	identity, ok := ParseSourceARN(e.SourceARN)
 	if !ok {
-		return s
+		return Sender{EmailConfiguration: e}
 	}
-	s.Identity, s.CrossAccount = identity, identity.AccountID != pool.AccountID
+	return SenderAs(pool, e, identity)
+}
+
+// SenderAs derives the sender of a pool that will send as the identity, whatever
+// its SourceArn says so far. An account that is empty is not known.
+func SenderAs(pool Key, e EmailConfiguration, identity IdentityRef) Sender {
+	s := Sender{EmailConfiguration: e, Identity: identity}
+	s.CrossAccount = identity.AccountID != pool.AccountID && identity.AccountID != "" && pool.AccountID != ""
 	if s.CrossAccount {
 		return s
 	}

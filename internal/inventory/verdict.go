@@ -123,6 +123,15 @@ func (v *Verdict) clear() {
 	}
 }
 
+// weaken takes back what holds, and that nothing does: something that is not
+// known may decide otherwise.
+func (v *Verdict) weaken() {
+	for i := range v.holds {
+		v.holds[i] = v.holds[i].And(Unknown)
+	}
+	v.Ready = Unknown
+}
+
 // conclude works out Ready from the reasons but those that do not count.
 func (v *Verdict) conclude(except ...Reason) {
 	blocked := No
