@@ -680,3 +680,23 @@ func FuzzParseFleet(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseFault reads anything as --fault: what is accepted can be set.
+func FuzzParseFault(f *testing.F) {
+	sim, err := awssim.New(awssim.Options{Fleet: awssim.Demo(), NoQuotas: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{"kind=deny,account=100000000002", "kind=replace,field=Arn,value=x", "kind=throttle,rate=.5", "=", "kind=deny}, {kind=deny", "kind=replace,field=a.b,value=[1]"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		fault, err := awssim.ParseFault(text)
+		if err != nil {
+			return
+		}
+		if err := sim.SetFaults([]awssim.Fault{fault}); err != nil {
+			t.Errorf("%q is accepted and refused: %v", text, err)
+		}
+	})
+}
