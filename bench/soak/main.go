@@ -63,7 +63,7 @@ func parse(args []string) (options, error) {
 		return o, errors.New("at least 6 accounts, at least 1 pool and no further arguments; see -help")
 	}
 	if o.seed == 0 {
-		o.seed = uint64(time.Now().UnixNano()) //nolint:gosec // Any number will do.
+		o.seed = uint64(time.Now().UnixNano()) // Any number will do.
 	}
 	return o, nil
 }

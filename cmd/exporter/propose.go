@@ -21,6 +21,7 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/propose"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 )
 
 // proposeFlags are those of the command propose.
@@ -362,7 +363,7 @@ func proposals(dir string) ([]string, error) {
 
 // verifyOne compares a pool with one proposal.
 func (p *proposer) verifyOne(ctx context.Context, dir string) ([]propose.Difference, inventory.PoolKey, error) {
-	file := func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }
+	file := func(name string) ([]byte, error) { return yamlfile.Read(filepath.Join(dir, name)) }
 	data, err := file(propose.FileBefore)
 	if err != nil {
 		return nil, inventory.PoolKey{}, refusal{err}

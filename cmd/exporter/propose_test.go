@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
@@ -188,6 +190,10 @@ func TestProposeRefuses(t *testing.T) {
 	if err := os.WriteFile("bad/before.json", []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// Nobody writes to it.
+	if err := errors.Join(os.Mkdir("pipe", 0o700), syscall.Mkfifo("pipe/before.json", 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args []string
 		code int
@@ -207,6 +213,7 @@ func TestProposeRefuses(t *testing.T) {
 		{[]string{"eu-north-1_Sandbox01"}, exitFindings, `eu-north-1: identity "example.com": sandbox`},
 		{[]string{"--verify=nothing"}, exitUsage, "nothing"},
 		{[]string{"--verify=."}, exitUsage, "the description has no UserPool"},
+		{[]string{"--verify=pipe"}, exitUsage, "pipe/before.json: the file cannot be read: it must be a regular file, not a named pipe"},
 		{[]string{"--verify=bad"}, exitUsage, "bad/before.json: the description has no UserPool"},
 	} {
 		code, out, errs := p.run(t, append([]string{"propose"}, tt.args...)...)

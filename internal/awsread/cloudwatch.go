@@ -335,7 +335,7 @@ func dimensionsKey(dimensions []types.Dimension) string {
 func query(id, namespace, name, stat string, period time.Duration, dimensions ...types.Dimension) types.MetricDataQuery {
 	return types.MetricDataQuery{Id: aws.String(id), MetricStat: &types.MetricStat{
 		Metric: &types.Metric{Namespace: aws.String(namespace), MetricName: aws.String(name), Dimensions: dimensions},
-		Period: aws.Int32(int32(period / time.Second)), Stat: aws.String(stat),
+		Period: aws.Int32(int32(period / time.Second)), Stat: aws.String(stat), //nolint:gosec // A day at most.
 	}}
 }
 

@@ -69,7 +69,7 @@ func (m metric) dimensions() [][2]string {
 
 // categories are the request rate quotas of Cognito that count the operations
 // behind the events.
-var categories = map[string]string{
+var categories = map[string]string{ //nolint:gosec // They are categories of CloudWatch.
 	"SignUp": "UserCreation", "AdminCreateUser": "UserCreation", "ForgotPassword": "UserAccountRecovery", "AdminResetUserPassword": "UserAccountRecovery",
 	"ResendConfirmationCode": "UserResourceRead", "GetUserAttributeVerificationCode": "UserResourceRead",
 	"UpdateUserAttributes": "UserUpdate", "AdminUpdateUserAttributes": "UserUpdate",

@@ -72,9 +72,9 @@ func (fs *Families) Build(samples func(family int, emit Emit)) (*Piece, error) {
 		if r.text.Len() > 0 {
 			d.append(r.text.Bytes(), false)
 			s := sumOf(r.text.Bytes())
-			p.parts[i] = part{length: uint32(s.length), crc: s.crc, shift: s.shift}
+			p.parts[i] = part{length: uint32(s.length), crc: s.crc, shift: s.shift} //nolint:gosec // An account has less than 4 GiB.
 		}
-		p.parts[i].end = uint32(d.out.Len())
+		p.parts[i].end = uint32(d.out.Len()) //nolint:gosec // As above.
 	}
 	p.data = bytes.Clone(d.out.Bytes())
 	renderers.Put(r)

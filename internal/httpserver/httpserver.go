@@ -39,7 +39,7 @@ type Options struct {
 // line, for a process that may have so many open files.
 func Defaults(files uint64) Options {
 	return Options{
-		Connections:   int(min(512, max(8, files/4))), // Half of the rest is for requests to AWS.
+		Connections:   int(min(512, max(8, files/4))), //nolint:gosec // At most 512. Half of the rest is for requests to AWS.
 		Requests:      32,
 		HeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second,
 		WriteTimeout: 15 * time.Second, AnswerTimeout: 5 * time.Minute,

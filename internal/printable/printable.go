@@ -62,7 +62,7 @@ func escaped(b, data []byte, kept string) []byte {
 
 // unit appends a character of at most 16 bits, escaped.
 func unit(b []byte, r rune) []byte {
-	return hex.AppendEncode(append(b, `\u`...), []byte{byte(r >> 8), byte(r)})
+	return hex.AppendEncode(append(b, `\u`...), []byte{byte(r >> 8), byte(r)}) //nolint:gosec // The lower 16 bits.
 }
 
 // Cut returns a text that is at most so many characters long; the last one is …
