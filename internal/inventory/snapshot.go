@@ -78,3 +78,51 @@ func (s *Snapshot) PoolCount() (n int) {
 	}
 	return n
 }
+
+// In returns what there is in the regions, as it was judged with all the others:
+// their pools, and of other regions the SES accounts and identities that these
+// pools send through.
+func (s *Snapshot) In(regions ...string) *Snapshot {
+	accounts := make([]*Account, 0, len(s.Accounts))
+	for _, whole := range s.Accounts {
+		a := *whole
+		a.Pools = keep(a.Pools, func(p *Pool) bool { return slices.Contains(regions, p.Target.Region) })
+		senders := map[string]bool{} // regions that the pools send through
+		needed := func(c Cause) bool {
+			return slices.ContainsFunc(a.Pools, func(p Pool) bool { return p.DependsOn(c) })
+		}
+		a.SES = keep(a.SES, func(ses *SESAccount) bool {
+			region := ses.Target.Region
+			return slices.Contains(regions, region) || needed(Cause{Kind: CauseSESAccount, Region: region})
+		})
+		a.Identities = keep(a.Identities, func(i *UsedIdentity) bool {
+			region := i.Target.Region
+			return slices.Contains(regions, region) || needed(Cause{Kind: CauseIdentity, Region: region, Name: CanonicalIdentity(i.Name)})
+		})
+		for i := range a.Pools {
+			if settings := a.Pools[i].Settings; settings != nil {
+				for _, region := range settings.Regions {
+					senders[region] = true
+				}
+			}
+		}
+		wanted := func(region string) bool { return slices.Contains(regions, region) || senders[region] }
+		a.Readings = keep(a.Readings, func(r *Reading) bool { return wanted(r.Target.Region) })
+		a.Pending = slices.DeleteFunc(slices.Clone(a.Pending), func(region string) bool { return !wanted(region) })
+		if a.Targets = len(a.Readings) + len(a.Pending); a.Targets > 0 {
+			accounts = append(accounts, &a)
+		}
+	}
+	return Join(s.At, accounts)
+}
+
+// keep returns the elements that are to be kept, in a new slice.
+func keep[T any](all []T, wanted func(*T) bool) []T {
+	var kept []T
+	for i := range all {
+		if wanted(&all[i]) {
+			kept = append(kept, all[i])
+		}
+	}
+	return kept
+}

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -60,5 +61,67 @@ func TestPoolsUnknown(t *testing.T) {
 		if got := New(now, tt.readings, Policy{}).PoolsUnknown; got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestIn keeps the pools of a region, and what they send through elsewhere.
+func TestIn(t *testing.T) {
+	reading := func(region string, pools ...UserPool) Reading {
+		return Reading{
+			Target: Target{AccountID: "1", Region: region}, Pools: pools, SES: &SESState{Confirmed: now}, IdentitiesListed: now,
+			Identities: []Identity{{Name: "example.com", Confirmed: now}, {Name: "example.org", Confirmed: now}},
+		}
+	}
+	pool := func(region, through, identity string) UserPool {
+		e := EmailConfiguration{Mode: ModeDeveloper, SourceARN: "arn:aws:ses:" + through + ":1:identity/" + identity}
+		return UserPool{ID: region + "_1", Confirmed: now, Settings: &Settings{Described: now, Sender: NewSender(Key{AccountID: "1", Region: region}, e)}}
+	}
+	whole := New(now, []Reading{
+		reading("eu-central-1", pool("eu-central-1", "eu-west-1", "example.com")), reading("eu-west-1", pool("eu-west-1", "us-east-1", "example.org")),
+		reading("us-east-1"),
+		{Target: Target{AccountID: "2", Region: "us-east-1"}},
+	}, Policy{})
+	for _, tt := range []struct {
+		regions                         []string
+		pools, ses, identities, targets []string
+	}{
+		{
+			[]string{"eu-central-1"},
+			[]string{"eu-central-1_1"},
+			[]string{"eu-central-1", "eu-west-1"},
+			[]string{"eu-central-1 example.com", "eu-central-1 example.org", "eu-west-1 example.com"},
+			[]string{"1 eu-central-1", "1 eu-west-1"},
+		},
+		{
+			[]string{"us-east-1"},
+			nil,
+			[]string{"us-east-1"},
+			[]string{"us-east-1 example.com", "us-east-1 example.org"},
+			[]string{"1 us-east-1", "2 us-east-1"},
+		},
+		{[]string{"eu-north-1"}, nil, nil, nil, nil},
+	} {
+		s := whole.In(tt.regions...)
+		var pools, ses, identities, targets []string
+		for p := range s.Pools() {
+			pools = append(pools, p.ID)
+		}
+		for r := range s.Readings() {
+			targets = append(targets, r.Target.AccountID+" "+r.Target.Region)
+		}
+		for _, a := range s.Accounts {
+			for _, v := range a.SES {
+				ses = append(ses, v.Target.Region)
+			}
+			for _, i := range a.Identities {
+				identities = append(identities, i.Target.Region+" "+i.Name)
+			}
+		}
+		if !slices.Equal(pools, tt.pools) || !slices.Equal(ses, tt.ses) || !slices.Equal(identities, tt.identities) || !slices.Equal(targets, tt.targets) {
+			t.Errorf("in %v: pools %q, SES %q, identities %q, targets %q", tt.regions, pools, ses, identities, targets)
+		}
+	}
+	if whole.PoolCount() != 2 || len(whole.Accounts[0].Readings) != 3 {
+		t.Error("the whole snapshot has changed")
 	}
 }
