@@ -96,6 +96,7 @@ type Rule struct {
 	Params       map[string]any `json:"params,omitempty"` // numbers, strings, booleans or lists of them; overrides applied
 	Enabled      bool           `json:"enabled"`
 	File         string         `json:"file"` // that it comes from
+	Line         int            `json:"-"`    // of its ID there
 }
 
 // Exemption describes an exemption.
@@ -178,7 +179,7 @@ func (l *loader) rule(file string, t *ruleText, overrides map[string]Override) {
 		ID: id, Severity: Severity(t.severity.Text), ForEach: ForEach(t.forEach.Text),
 		Cause:   cmp.Or(t.cause.Text, string(ownCauses[ForEach(t.forEach.Text)])),
 		Summary: strings.TrimSpace(t.summary.Text), Remedy: strings.TrimSpace(t.remedy.Text), Runbook: strings.TrimSpace(t.runbook.Text),
-		When: strings.TrimSpace(t.when.Text), CriticalWhen: strings.TrimSpace(t.critical.Text), Enabled: true, File: file,
+		When: strings.TrimSpace(t.when.Text), CriticalWhen: strings.TrimSpace(t.critical.Text), Enabled: true, File: file, Line: t.id.At().Line,
 	}}
 	l.byID[id] = r
 	l.set.rules = append(l.set.rules, r)
