@@ -2,20 +2,28 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/version"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/collector"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/report"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
+
+// failOnNone is the value of --fail-on with which findings do not change the
+// exit code.
+const failOnNone = "none"
 
 // check reads every target once, writes what the rules find to stdout and what
 // could not be read to stderr, and returns the exit code.
@@ -34,6 +42,17 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 			return fail(exitUsage, fmt.Errorf("--rule: no enabled rule %q exists", id))
 		}
 	}
+	outputs, err := parseOutputs(f.check.outputs)
+	if err == nil {
+		err = writable(outputs)
+	}
+	if err != nil {
+		return fail(exitUsage, err)
+	}
+	baseline, err := readBaseline(f.check.baseline)
+	if err != nil {
+		return fail(exitUsage, err)
+	}
 	a := newApp(load, logger, prometheus.NewRegistry(), f.demo)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -51,71 +70,141 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	if err != nil {
 		return fail(exitUnjudged, err)
 	}
+	scope, err := narrow(&plan, f.check.accounts, f.check.regions)
+	if err != nil {
+		return fail(exitUsage, err)
+	}
 	p.show(f.terminal, len(plan.Targets))
 	readings := collector.ReadOnce(ctx, watched{a.reader, p}, plan, p.finished)
 	p.end()
 	if ctx.Err() != nil {
 		return fail(exitUnjudged, ctx.Err())
 	}
-	r := newReport(s.rules.Judge(inventory.New(time.Now(), readings, plan.Quota)), f)
-	r.Unreadable = withNotFound(r.Unreadable, plan.Fleet.Members)
+	if readings, err = scope.keep(readings); err != nil {
+		return fail(exitUsage, err)
+	}
+	snapshot := inventory.New(time.Now(), readings, plan.Quota)
+	if len(f.check.regions) > 0 {
+		snapshot = snapshot.In(f.check.regions...)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return fail(exitUnjudged, err)
+	}
+	r := report.Of(s.rules.Judge(snapshot), report.Options{
+		Demo: f.demo, Rules: f.check.rules, ConfigFile: f.configFile, Dir: dir, Version: version.Version, Runbook: runbookOf, Baseline: baseline,
+	})
+	r.AddMembers(plan.Fleet.Members)
 	for _, u := range r.Unreadable {
 		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, printable.Text(u.Message))
 	}
-	if err := r.write(stdout, f.check.output); err != nil {
+	note := func(s string) { _, _ = fmt.Fprintf(stderr, "%s: %s\n", name, s) }
+	if err := writeOutputs(r, outputs, stdout, note); err != nil {
 		return fail(exitUnjudged, err)
 	}
 	switch {
-	case len(r.Unreadable) > 0 || len(r.Errors) > 0:
+	case !r.Complete():
 		return exitUnjudged
-	case r.fails(rules.Severity(f.check.failOn)):
+	case f.check.failOn != failOnNone && r.Fails(rules.Severity(f.check.failOn)):
 		return exitFindings
 	default:
 		return exitOK
 	}
 }
 
-// unreadable is an API of a target that could not be read.
-type unreadable struct {
-	AccountID   string `json:"account_id"`
-	AccountName string `json:"account_name,omitempty"`
-	Region      string `json:"region"`
-	API         string `json:"api"`
-	Class       string `json:"class"`
-	Message     string `json:"message"`
+// readBaseline reads the file of --baseline; nil without one.
+func readBaseline(path string) (*report.Baseline, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("--baseline: there is no file %s; write one with %s check --output=json=%s", path, name, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--baseline: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // Nothing was written.
+	b, err := report.ReadBaseline(file)
+	if err != nil {
+		return nil, fmt.Errorf("--baseline: %s: %w", path, err)
+	}
+	return b, nil
 }
 
-// withNotFound adds the accounts whose regions could not all be found, unless
-// what was read of them has failed for the same cause.
-func withNotFound(all []unreadable, members []inventory.Member) []unreadable {
-	for _, m := range members {
-		if m.Failure == nil {
-			continue
-		}
-		u := unreadable{AccountID: m.ID, AccountName: m.Name, API: "account", Class: string(m.Failure.Class), Message: strings.TrimSpace(m.Failure.Message)}
-		if !slices.ContainsFunc(all, func(o unreadable) bool { return o.AccountID == u.AccountID && o.Message == u.Message }) {
-			all = append(all, u)
-		}
-	}
-	return all
+// accountScope is which accounts --account wants.
+type accountScope struct {
+	wanted []string // by ID or name; empty for all
+	others []string // what there is, for the error
 }
 
-// notRead lists what could not be read, each common cause once. A region that
-// is disabled for its account, or does not have the service, is omitted.
-func notRead(s *inventory.Snapshot) []unreadable {
-	all := []unreadable{}
-	for r := range s.Readings() {
-		said := map[string]bool{}
-		for _, o := range r.Outcomes {
-			if !o.Class.Failed() || said[o.Message] {
-				continue
-			}
-			said[o.Message] = true
-			all = append(all, unreadable{
-				AccountID: r.Target.AccountID, AccountName: r.Target.AccountName, Region: r.Target.Region,
-				API: o.API, Class: string(o.Class), Message: strings.TrimSpace(o.Message),
-			})
-		}
+// narrow has the plan read the wanted accounts only, all of each: what is said
+// of a pool depends on the other regions of its account. It refuses filters that
+// match nothing.
+func narrow(p *collector.Plan, accounts, regions []string) (accountScope, error) {
+	scope := accountScope{wanted: accounts}
+	unknown := false // The ID of the ambient account may be, until it is read.
+	var kept []string
+	for _, t := range p.Targets {
+		unknown = unknown || t.AccountID == ""
+		scope.others = append(scope.others, accountLabel(t))
 	}
-	return all
+	if err := missing("--account", accounts, func(wanted string) bool {
+		return unknown || slices.ContainsFunc(p.Targets, func(t inventory.Target) bool { return isAccount(t, wanted) })
+	}, scope.others); err != nil {
+		return scope, err
+	}
+	p.Targets = slices.DeleteFunc(slices.Clone(p.Targets), func(t inventory.Target) bool { return !scope.has(t) && t.AccountID != "" })
+	p.Fleet.Members = slices.DeleteFunc(slices.Clone(p.Fleet.Members), func(m inventory.Member) bool {
+		return !scope.has(inventory.Target{AccountID: m.ID, AccountName: m.Name}) && m.ID != ""
+	})
+	for _, t := range p.Targets {
+		kept = append(kept, t.Region)
+	}
+	return scope, missing("--region", regions, func(wanted string) bool { return slices.Contains(kept, wanted) }, kept)
+}
+
+// keep removes what was read to learn whose it is, and is not wanted.
+func (s *accountScope) keep(readings []inventory.Reading) ([]inventory.Reading, error) {
+	for _, r := range readings {
+		s.others = append(s.others, accountLabel(r.Target))
+	}
+	err := missing("--account", s.wanted, func(wanted string) bool {
+		return slices.ContainsFunc(readings, func(r inventory.Reading) bool { return isAccount(r.Target, wanted) })
+	}, s.others)
+	return slices.DeleteFunc(readings, func(r inventory.Reading) bool { return !s.has(r.Target) }), err
+}
+
+func (s *accountScope) has(t inventory.Target) bool {
+	return len(s.wanted) == 0 || slices.ContainsFunc(s.wanted, func(wanted string) bool { return isAccount(t, wanted) })
+}
+
+func isAccount(t inventory.Target, wanted string) bool {
+	return t.AccountID == wanted || t.AccountName == wanted
+}
+
+func accountLabel(t inventory.Target) string {
+	if t.AccountName == "" {
+		return t.AccountID
+	}
+	return t.AccountID + " (" + t.AccountName + ")"
+}
+
+// mostNamed is how many of the accounts or regions that there are an error names.
+const mostNamed = 20
+
+// missing returns the error about the first wanted value that there is not.
+func missing(flag string, wanted []string, exists func(string) bool, there []string) error {
+	i := slices.IndexFunc(wanted, func(w string) bool { return w == "" || !exists(w) })
+	if i < 0 {
+		return nil
+	}
+	there = slices.DeleteFunc(slices.Clone(there), func(s string) bool { return s == "" })
+	slices.Sort(there)
+	there = slices.Compact(there)
+	more := ""
+	if n := len(there) - mostNamed; n > 0 {
+		there, more = there[:mostNamed], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("%s: there is no %q, only %s%s", flag, wanted[i], strings.Join(there, ", "), more)
 }

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/report"
 )
 
 // hostile is text that is up to no good wherever it is shown as it is.
@@ -184,7 +185,7 @@ func hostileCSV(t *testing.T, out string) {
 }
 
 func hostileJSON(t *testing.T, out string) {
-	var r report
+	var r report.Report
 	d := json.NewDecoder(strings.NewReader(out))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {

@@ -27,6 +27,7 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/fleet"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/httpserver"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/report"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
 )
 
@@ -88,8 +89,12 @@ var telemetryPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 // checkFlags are those of the command check.
 type checkFlags struct {
-	output, failOn string
-	rules          []string
+	outputs  []string // FORMAT or FORMAT=FILE
+	failOn   string
+	rules    []string
+	accounts []string // IDs or names; empty for all
+	regions  []string // empty for all
+	baseline string   // a file, or empty
 }
 
 func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
@@ -117,9 +122,13 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	system := false
 	f.web.WebSystemdSocket = &system
 	check := app.Command("check", "Read every target once and judge it by the rules. Exit code 0: no findings of the severity of --fail-on; 1: findings; 2: a target could not be read; 3: wrong flags or configuration.")
-	check.Flag("output", "Format of the findings: "+strings.Join(formats(), ", ")+".").Short('o').Default("table").EnumVar(&f.check.output, formats()...)
-	check.Flag("fail-on", "The lowest severity that makes the exit code 1: info, warning or critical.").Default("warning").EnumVar(&f.check.failOn, "info", "warning", "critical")
+	check.Flag("output", "Format of the findings, and the file that it is written to: FORMAT or FORMAT=FILE; may be repeated. Without a file, or with -, it goes to standard output. Formats: "+strings.Join(report.Formats(), ", ")+".").
+		Short('o').PlaceHolder("table").StringsVar(&f.check.outputs)
+	check.Flag("fail-on", "The lowest severity that makes the exit code 1: info, warning or critical; none: findings do not.").Default("warning").EnumVar(&f.check.failOn, "info", "warning", "critical", failOnNone)
 	check.Flag("rule", "Judge by this rule only; may be repeated.").StringsVar(&f.check.rules)
+	check.Flag("account", "Read this account only, by its ID or name; may be repeated.").StringsVar(&f.check.accounts)
+	check.Flag("region", "Report on the pools of this region only; may be repeated. The other regions are read, since verdicts depend on them.").StringsVar(&f.check.regions)
+	check.Flag("baseline", "An earlier JSON output of check: findings that it has, and that have not become more severe, do not make the exit code 1.").PlaceHolder("FILE").StringVar(&f.check.baseline)
 	app.Command("runbook", "Print the runbook of a rule, or of the alerts on the exporter (exporter), as Markdown.").
 		Arg("rule", "The rule's id.").HintAction(docs.Runbooks).Required().StringVar(&f.runbook)
 	f.propose.add(app)
