@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/exposition"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
@@ -13,6 +14,8 @@ import (
 type Fleet struct {
 	Members []inventory.Member // sorted by ID; nil are the accounts of the targets
 	Tags    []TagLabel         // of accounts
+	Shard   Shard
+	All     int // accounts that all shards together are to read, without the ambient one
 	// Pending says that accounts or their regions are still to be found: the
 	// collector is not ready before.
 	Pending        bool
@@ -20,6 +23,15 @@ type Fleet struct {
 	UnknownRegions map[string]int     // regions that this version does not know, with how many accounts they are enabled in
 
 	ambient string // the ID of the ambient account; empty while it is not known
+}
+
+// Shard is the share of the accounts that is read, of so many. The zero value
+// is all of them.
+type Shard struct{ Index, Count int }
+
+// labels are the shard's values of the labels shard and shards.
+func (s Shard) labels() (index, count string) {
+	return strconv.Itoa(s.Index), strconv.Itoa(max(1, s.Count))
 }
 
 // membersOf are the accounts of the targets.
@@ -99,19 +111,34 @@ var fleetFamilies = []Family{
 		},
 	},
 	{
-		Name: "exporter_account_info", Tagged: true, Labels: []string{"account_id", "account_name", "ou"},
-		Help: "Account that is to be read, with its name and the path of its organizational unit from Organizations; always 1. The tags of organization.tags are labels.",
+		Name: "exporter_account_info", Tagged: true, Labels: []string{"account_id", "account_name", "ou", "shard", "shards"},
+		Help: "Account that is to be read, with its name and the path of its organizational unit from Organizations; always 1. The tags of organization.tags are labels. " +
+			"shard and shards are the INDEX and COUNT of --shard, 0 and 1 without it.",
 		Members: func(f *Fleet, emit Emit) {
+			shard, shards := f.Shard.labels()
 			for _, m := range f.Members {
 				if m.ID = cmp.Or(m.ID, f.ambient); m.ID == "" || m.Coverage == inventory.CoverageExcluded || m.Coverage == inventory.CoverageSuspended {
 					continue
 				}
-				values := append(make([]string, 0, 8), m.ID, bounded(m.Name), m.Unit)
+				values := append(make([]string, 0, 8), m.ID, bounded(m.Name), m.Unit, shard, shards)
 				for _, t := range f.Tags {
 					values = append(values, m.Tags[t.Tag])
 				}
 				emit(1, values...)
 			}
+		},
+	},
+	{
+		Name: "exporter_fleet_accounts", Labels: []string{"shard", "shards"}, Unit: "accounts",
+		Help: "How many accounts are to be read by all shards together, as this one knows them from the configuration and Organizations; without one whose ID is not known yet. " +
+			"The accounts of cognito_ses_exporter_account_info over all shards are as many.",
+		Members: func(f *Fleet, emit Emit) {
+			all := f.All
+			if f.ambient != "" && slices.ContainsFunc(f.Members, func(m inventory.Member) bool { return m.ID == "" }) {
+				all++
+			}
+			shard, shards := f.Shard.labels()
+			emit(float64(all), shard, shards)
 		},
 	},
 	{

@@ -103,12 +103,13 @@ func TestInfoOfTheAmbientAccount(t *testing.T) {
 			target.AccountID = own.AccountID
 			return through.Read(ctx, target, prev)
 		}), p)
-		if got := lines(scrape(t, c), "exporter_account_info"); got != "" {
-			t.Errorf("before it is known: %s", got)
+		const all = `cognito_ses_exporter_fleet_accounts{shard="0",shards="1"}`
+		if got := scrape(t, c); lines(got, "exporter_account_info") != "" || value(got, all) != "0" {
+			t.Errorf("before it is known: %s, %s accounts", lines(got, "exporter_account_info"), value(got, all))
 		}
 		<-c.Done()
 		time.Sleep(time.Second)
-		if got := value(scrape(t, c), `cognito_ses_exporter_account_info{account_id="`+own.AccountID+`",account_name="",ou=""}`); got != "1" {
+		if got := value(scrape(t, c), `cognito_ses_exporter_account_info{account_id="`+own.AccountID+`",account_name="",ou="",shard="0",shards="1"}`); got != "1" || value(scrape(t, c), all) != "1" {
 			t.Errorf("%q: %s", got, lines(scrape(t, c), "exporter_account"))
 		}
 		if m := c.Coverage(); len(m) != 1 || m[0].ID != own.AccountID || m[0].Coverage != inventory.CoverageRead {

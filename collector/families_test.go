@@ -188,6 +188,8 @@ func TestFamilies(t *testing.T) {
 			{ID: "", Coverage: inventory.CoveragePending},
 		},
 		Tags:           []TagLabel{{"env", "tag_env"}},
+		Shard:          Shard{1, 3},
+		All:            7,
 		Organization:   &inventory.Outcome{Class: inventory.Throttled, Message: "slow", LastSuccess: noon.Add(-time.Hour)},
 		UnknownRegions: map[string]int{"eu-new-9": 2},
 	}
@@ -227,7 +229,7 @@ func TestFamiliesSayNothingOfNothing(t *testing.T) {
 	unread := inventory.Reading{Target: inventory.Target{AccountID: "111122223333", Region: "eu-west-1"}, Unread: true}
 	judged := familyWorld(t).Rules.Judge(inventory.New(noon, []inventory.Reading{unread}, inventory.Policy{}))
 	for line := range strings.Lines(familiesText(t, thePlan(), judged, targetCounts{pending: 1}, Families)) {
-		configured := slices.ContainsFunc([]string{"targets{", "accounts{", "clock_seconds{", "blind_ratio ", "web_info{"}, func(name string) bool {
+		configured := slices.ContainsFunc([]string{"targets{", "accounts{", "fleet_accounts{", "clock_seconds{", "blind_ratio ", "web_info{"}, func(name string) bool {
 			return strings.HasPrefix(line, "cognito_ses_exporter_"+name)
 		})
 		if !strings.HasPrefix(line, "#") && !configured {

@@ -112,7 +112,7 @@ func filter(f *config.AccountFilter) fleet.Filter {
 // fleetOf is what the collector is to know of the accounts.
 func fleetOf(c *config.Config, v *fleet.View) collector.Fleet {
 	return collector.Fleet{
-		Members: v.Members, Tags: tagLabels(c.Organization.TagLabels()), Pending: v.Pending, Organization: v.Organization, UnknownRegions: v.UnknownRegions,
+		Members: v.Members, Shard: collector.Shard(v.Shard), All: v.All, Tags: tagLabels(c.Organization.TagLabels()), Pending: v.Pending, Organization: v.Organization, UnknownRegions: v.UnknownRegions,
 	}
 }
 

@@ -208,9 +208,9 @@ func TestOrganization(t *testing.T) {
 		check("at first", "3 3 0 0 1 1", both)
 		all := series(t, o.collector)
 		for _, want := range []string{
-			`cognito_ses_exporter_account_info{account_id="100000000001",account_name="management",ou="",tag_team=""}`,
-			`cognito_ses_exporter_account_info{account_id="100000000002",account_name="shop",ou="Workloads/Prod",tag_team="shop"}`,
-			`cognito_ses_exporter_account_info{account_id="100000000003",account_name="forum",ou="Workloads/Test",tag_team=""}`,
+			`cognito_ses_exporter_account_info{account_id="100000000001",account_name="management",ou="",shard="0",shards="1",tag_team=""}`,
+			`cognito_ses_exporter_account_info{account_id="100000000002",account_name="shop",ou="Workloads/Prod",shard="0",shards="1",tag_team="shop"}`,
+			`cognito_ses_exporter_account_info{account_id="100000000003",account_name="forum",ou="Workloads/Test",shard="0",shards="1",tag_team=""}`,
 			`cognito_ses_exporter_discovery_up`,
 		} {
 			if all[want] != "1" {
@@ -371,7 +371,7 @@ func TestOrganizationFailsAtFirst(t *testing.T) {
 		if got := o.coverage(t); got != "3 3 0 0 1 1" {
 			t.Errorf("after it recovered the accounts are %s", got)
 		}
-		if info := series(t, o.collector)[`cognito_ses_exporter_account_info{account_id="100000000001",account_name="own",ou="",tag_team=""}`]; info != "1" {
+		if info := series(t, o.collector)[`cognito_ses_exporter_account_info{account_id="100000000001",account_name="own",ou="",shard="0",shards="1",tag_team=""}`]; info != "1" {
 			t.Error("the listed account does not have the name that the file gives it")
 		}
 	})
@@ -422,10 +422,17 @@ func TestOrganizationShards(t *testing.T) {
 			o := newOrganization(t, "regions: [eu-west-1]\norganization: {member_role_name: reader}\n", fleet.Shard{Index: i, Count: 3}, awssim.Options{Fleet: f, NoQuotas: true})
 			<-o.collector.Done()
 			time.Sleep(10 * time.Second)
-			infos := ofName(series(t, o.collector), "cognito_ses_exporter_account_info")
+			all := series(t, o.collector)
+			infos := ofName(all, "cognito_ses_exporter_account_info")
+			if n := all[fmt.Sprintf(`cognito_ses_exporter_fleet_accounts{shard="%d",shards="3"}`, i)]; n != "30" {
+				t.Errorf("shard %d knows of %q accounts", i, n)
+			}
 			for name := range infos {
 				_, id, _ := strings.Cut(name, `account_id="`)
 				seen[id[:12]]++
+				if !strings.Contains(name, fmt.Sprintf(`shard="%d",shards="3"`, i)) {
+					t.Errorf("shard %d: %s", i, name)
+				}
 			}
 			if got := o.coverage(t); got != fmt.Sprintf("%d %d 0 0 0 0", len(infos), len(infos)) || len(infos) == 0 {
 				t.Errorf("shard %d: the accounts are %s, %d have names", i, got, len(infos))

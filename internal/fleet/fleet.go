@@ -62,6 +62,10 @@ func (o *Organization) role(account string) string {
 type View struct {
 	Targets []inventory.Target // sorted by account and region
 	Members []inventory.Member // of the shard, sorted by ID; also those that are not to be read
+	Shard   Shard
+	// All is how many accounts are to be read by all shards together, without one
+	// whose ID is not known.
+	All int
 	// Discovered are the roles of the accounts that are not listed, by ID.
 	Discovered map[string]string
 	// Organization is how the listing of accounts fares; nil before the first.
@@ -80,8 +84,8 @@ type entry struct {
 	member inventory.Member
 }
 
-// entries returns the accounts of the shard, sorted by ID.
-func (c *Config) entries(discovered []inventory.OrganizationAccount) []entry {
+// everyone returns the accounts of all shards, by ID.
+func (c *Config) everyone(discovered []inventory.OrganizationAccount) map[string]entry {
 	byID := map[string]entry{}
 	for i := range discovered {
 		a := &discovered[i]
@@ -94,14 +98,24 @@ func (c *Config) entries(discovered []inventory.OrganizationAccount) []entry {
 		a.Name = m.Name
 		byID[a.ID] = entry{a, m}
 	}
-	all := make([]entry, 0, len(byID))
-	for id, e := range byID {
+	return byID
+}
+
+// entries returns the accounts of the shard, sorted by ID.
+func (c *Config) entries(discovered []inventory.OrganizationAccount) []entry {
+	return c.share(c.everyone(discovered))
+}
+
+// share returns those of the accounts that are in the shard, sorted by ID.
+func (c *Config) share(all map[string]entry) []entry {
+	own := make([]entry, 0, len(all))
+	for id, e := range all {
 		if c.Shard.Has(id) {
-			all = append(all, e)
+			own = append(own, e)
 		}
 	}
-	slices.SortFunc(all, func(a, b entry) int { return cmp.Compare(a.ID, b.ID) })
-	return all
+	slices.SortFunc(own, func(a, b entry) int { return cmp.Compare(a.ID, b.ID) })
+	return own
 }
 
 // member returns what is to be known of an account of the organization.
@@ -144,7 +158,13 @@ func (c *Config) target(e *entry, region string) inventory.Target {
 // view puts together what is known.
 func (f *Fleet) view() *View {
 	c := &f.conf
-	v := &View{Discovered: map[string]string{}, UnknownRegions: map[string]int{}}
+	all := c.everyone(f.accounts)
+	v := &View{Shard: c.Shard, Discovered: map[string]string{}, UnknownRegions: map[string]int{}}
+	for id, e := range all {
+		if e.wanted() && id != "" {
+			v.All++
+		}
+	}
 	listed := map[string]bool{}
 	for _, a := range c.Accounts {
 		listed[a.ID] = true
@@ -153,7 +173,7 @@ func (f *Fleet) view() *View {
 		outcome := f.outcome
 		v.Organization = &outcome
 	}
-	for _, e := range c.entries(f.accounts) {
+	for _, e := range c.share(all) {
 		regions := e.Regions.Listed
 		if e.wanted() {
 			if !listed[e.ID] {

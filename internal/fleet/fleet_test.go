@@ -298,6 +298,9 @@ func TestListedRegions(t *testing.T) {
 		if v := f.View(); v.Pending || v.Organization != nil || len(v.Discovered) > 0 || v.Targets[1].Role != "arn:aws:iam::2:role/r" || v.Targets[1].AccountName != "b" {
 			t.Errorf("%+v", v)
 		}
+		if v := f.View(); v.All != 2 || v.Shard != (Shard{}) {
+			t.Errorf("%d accounts of all shards, in %+v", v.All, v.Shard)
+		}
 		if len(w.asked) > 0 {
 			t.Errorf("asked for %v", w.asked)
 		}
@@ -424,6 +427,14 @@ func TestOverrides(t *testing.T) {
 	}
 	if shards != 8 {
 		t.Errorf("%d accounts in three shards, want 8", shards)
+	}
+	// Each shard knows how many all of them are to read. The ambient account does
+	// not count before its ID is known.
+	c.Accounts = append(c.Accounts, Account{})
+	f := New(Options{})
+	f.conf, f.accounts = c, discovered
+	if v := f.View(); v.All != 4 || v.Shard != (Shard{2, 3}) || len(v.Members) >= 8 {
+		t.Errorf("%d of all shards are to be read, %d accounts are in %+v; want 4 to be read", v.All, len(v.Members), v.Shard)
 	}
 }
 
