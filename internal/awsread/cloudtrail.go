@@ -147,7 +147,7 @@ func (r *trailReading) resume(ctx context.Context, before *inventory.Trail, star
 func (r *trailReading) lookUp(ctx context.Context, name string, span inventory.Span) (reached time.Time) {
 	reached = span.To
 	token := ""
-	pages := cloudtrail.NewLookupEventsPaginator(r.pass.place.cloudtrail, &cloudtrail.LookupEventsInput{
+	pages := cloudtrail.NewLookupEventsPaginator(lookupEvents(r.pass.place.cloudtrail.LookupEvents), &cloudtrail.LookupEventsInput{
 		StartTime: aws.Time(span.From), EndTime: aws.Time(span.To), MaxResults: aws.Int32(50),
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: types.LookupAttributeKeyEventName, AttributeValue: aws.String(name)}},
 	})
@@ -250,7 +250,7 @@ func (p *pass) poolOf(ctx context.Context, client string) (string, error) {
 		if known.listed[up.ID] {
 			continue
 		}
-		pages := cognitoidentityprovider.NewListUserPoolClientsPaginator(p.place.cognito,
+		pages := cognitoidentityprovider.NewListUserPoolClientsPaginator(listUserPoolClients(p.place.cognito.ListUserPoolClients),
 			&cognitoidentityprovider.ListUserPoolClientsInput{UserPoolId: aws.String(up.ID), MaxResults: aws.Int32(poolsPerPage)})
 		token := ""
 		for pages.HasMorePages() {

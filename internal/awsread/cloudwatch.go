@@ -306,7 +306,7 @@ func (p *pass) listCalls(ctx context.Context, recent bool) (metrics [][]types.Di
 // listMetrics calls each for every metric that is listed.
 func (p *pass) listMetrics(ctx context.Context, in *cloudwatch.ListMetricsInput, each func(types.Metric)) error {
 	token := ""
-	pages := cloudwatch.NewListMetricsPaginator(p.place.cloudwatch, in)
+	pages := cloudwatch.NewListMetricsPaginator(listMetrics(p.place.cloudwatch.ListMetrics), in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err == nil && repeats(page.NextToken, &token) {
@@ -376,7 +376,7 @@ func (p *pass) metricData(ctx context.Context, queries []types.MetricDataQuery, 
 	all := make([]measured, len(queries))
 	answered := map[string]bool{}
 	token := ""
-	pages := cloudwatch.NewGetMetricDataPaginator(p.place.cloudwatch, &cloudwatch.GetMetricDataInput{
+	pages := cloudwatch.NewGetMetricDataPaginator(getMetricData(p.place.cloudwatch.GetMetricData), &cloudwatch.GetMetricDataInput{
 		StartTime: aws.Time(from), EndTime: aws.Time(to), MetricDataQueries: queries, ScanBy: types.ScanByTimestampAscending,
 	})
 	for pages.HasMorePages() {

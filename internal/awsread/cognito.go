@@ -34,7 +34,7 @@ func (p *pass) readPools(ctx context.Context) {
 	complete, token := true, ""
 	day, _ := p.opts.Quota.Window(p.reading.Start)
 	gone := p.reading.Gone
-	pages := cognitoidentityprovider.NewListUserPoolsPaginator(p.place.cognito,
+	pages := cognitoidentityprovider.NewListUserPoolsPaginator(listUserPools(p.place.cognito.ListUserPools),
 		&cognitoidentityprovider.ListUserPoolsInput{MaxResults: aws.Int32(poolsPerPage)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

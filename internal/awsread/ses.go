@@ -150,7 +150,7 @@ func (p *pass) listIdentities(ctx context.Context, recent bool) (facts map[strin
 	}
 	complete = true
 	token, start := "", time.Now()
-	pages := sesv2.NewListEmailIdentitiesPaginator(p.place.ses,
+	pages := sesv2.NewListEmailIdentitiesPaginator(listEmailIdentities(p.place.ses.ListEmailIdentities),
 		&sesv2.ListEmailIdentitiesInput{PageSize: aws.Int32(identitiesPerPage)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
