@@ -33,7 +33,7 @@ func served(t *testing.T, current func() *exposition.Exposition, own prometheus.
 	t.Helper()
 	w := httptest.NewRecorder()
 	failed := func(err error) { t.Error(err) }
-	exposition.Handler(current, own, failed).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	exposition.Handler(current, nil, own, failed).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	return w.Body.String()
 }
 

@@ -27,6 +27,22 @@ func textLogger(out *safeBuffer) *slog.Logger {
 	}}))
 }
 
+// TestSelfChanges does everything that changes the exporter's own metrics: each
+// is counted, since they are not looked at before it is.
+func TestSelfChanges(t *testing.T) {
+	s := NewSelf(prometheus.NewRegistry(), false, nil)
+	for name, change := range map[string]func(){
+		"request": func() { s.Requested(Request{Service: "ses", Operation: "GetAccount"}) }, "billed": func() { s.Billed(1) },
+		"rule": func() { s.RuleFailed("odd", 0) }, "reload": func() { s.Reloaded(true) }, "known": func() { s.knowAccount("1") },
+		"failed": func() { s.publishFailed("1") }, "forgotten": func() { s.forgetAccount("1") },
+	} {
+		before := s.Changes()
+		if change(); s.Changes() == before {
+			t.Errorf("%s: the change is not counted", name)
+		}
+	}
+}
+
 func TestSelf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewRegistry()

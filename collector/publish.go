@@ -458,11 +458,17 @@ func (c *Collector) count() (n targetCounts) {
 // join returns the publication of the pieces, which are sorted by account.
 func (p *plan) join(before *publication, now time.Time, pieces []*piece, counts targetCounts) *publication {
 	accounts, each := make([]*inventory.Account, 0, len(pieces)), make([]*rules.Result, 0, len(pieces))
-	rendered := make([]*exposition.Piece, 0, 3*len(pieces)+1)
+	rendered := make([]*exposition.Piece, 0, 3*len(pieces)+2)
 	for _, piece := range pieces {
 		accounts, each = append(accounts, piece.account), append(each, piece.result)
-		for _, r := range []*exposition.Piece{piece.facts, piece.trouble, piece.passes} {
-			if r != nil {
+	}
+	for _, part := range []func(*piece) *exposition.Piece{
+		func(p *piece) *exposition.Piece { return p.facts },
+		func(p *piece) *exposition.Piece { return p.trouble },
+		func(p *piece) *exposition.Piece { return p.passes },
+	} {
+		for _, piece := range pieces {
+			if r := part(piece); r != nil {
 				rendered = append(rendered, r)
 			}
 		}

@@ -2,10 +2,10 @@ package collector
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/common/version"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
@@ -76,10 +76,12 @@ type Self struct {
 	publishFailures        *prometheus.CounterVec // by account
 	billable               prometheus.Counter
 	reloadOK, reloadedLast prometheus.Gauge
+
+	changes atomic.Uint64
 }
 
-// NewSelf registers the exporter's own metrics and those of the Go runtime and
-// the process. The operations, by service, are counted from 0.
+// NewSelf registers the exporter's own metrics. The operations, by service, are
+// counted from 0.
 func NewSelf(registry prometheus.Registerer, demo bool, operations map[string][]string) *Self {
 	counter := func(f *Family) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: f.Name, Help: f.Help}, f.Labels)
@@ -99,8 +101,7 @@ func NewSelf(registry prometheus.Registerer, demo bool, operations map[string][]
 		reloadOK: ok.WithLabelValues(), reloadedLast: last.WithLabelValues(),
 	}
 	build.WithLabelValues(version.Version, version.GetRevision(), version.Branch, version.GoVersion, strconv.FormatBool(demo)).Set(1)
-	registry.MustRegister(s.requests, s.failures, s.duration, s.waits, s.halvings, s.ruleErrors, s.publishFailures, billable, ok, last, build,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(s.requests, s.failures, s.duration, s.waits, s.halvings, s.ruleErrors, s.publishFailures, billable, ok, last, build)
 	for service, names := range operations {
 		s.halvings.WithLabelValues(service)
 		for _, operation := range names {
@@ -113,6 +114,12 @@ func NewSelf(registry prometheus.Registerer, demo bool, operations map[string][]
 	return s
 }
 
+// Changes counts the changes of the metrics: as long as it stays, so do they.
+func (s *Self) Changes() uint64 { return s.changes.Load() }
+
+// changed takes note of a change that has been made.
+func (s *Self) changed() { s.changes.Add(1) }
+
 // Request is one HTTP attempt.
 type Request struct {
 	Service, Operation string
@@ -124,6 +131,7 @@ type Request struct {
 
 // Requested counts one HTTP attempt.
 func (s *Self) Requested(r Request) {
+	defer s.changed()
 	s.requests.WithLabelValues(r.Service, r.Operation).Inc()
 	s.duration.WithLabelValues(r.Service, r.Operation).Observe(r.Took.Seconds())
 	s.waits.WithLabelValues(r.Service).Observe(r.Waited.Seconds())
@@ -136,15 +144,20 @@ func (s *Self) Requested(r Request) {
 }
 
 // Billed counts metrics that AWS bills.
-func (s *Self) Billed(metrics int) { s.billable.Add(float64(metrics)) }
+func (s *Self) Billed(metrics int) {
+	defer s.changed()
+	s.billable.Add(float64(metrics))
+}
 
 // RuleFailed counts how often a rule failed; 0 begins the count.
 func (s *Self) RuleFailed(rule string, times int) {
+	defer s.changed()
 	s.ruleErrors.WithLabelValues(rule).Add(float64(times))
 }
 
 // Reloaded takes note of a load of the configuration.
 func (s *Self) Reloaded(ok bool) {
+	defer s.changed()
 	s.reloadOK.Set(number(ok))
 	if ok {
 		s.reloadedLast.Set(float64(time.Now().UnixMilli()) / 1000)
@@ -152,10 +165,19 @@ func (s *Self) Reloaded(ok bool) {
 }
 
 // publishFailed counts that an account could not be published.
-func (s *Self) publishFailed(account string) { s.publishFailures.WithLabelValues(account).Inc() }
+func (s *Self) publishFailed(account string) {
+	defer s.changed()
+	s.publishFailures.WithLabelValues(account).Inc()
+}
 
 // knowAccount begins the account's counts with 0.
-func (s *Self) knowAccount(account string) { s.publishFailures.WithLabelValues(account) }
+func (s *Self) knowAccount(account string) {
+	defer s.changed()
+	s.publishFailures.WithLabelValues(account)
+}
 
 // forgetAccount ends the counts of an account that is no longer read.
-func (s *Self) forgetAccount(account string) { s.publishFailures.DeleteLabelValues(account) }
+func (s *Self) forgetAccount(account string) {
+	defer s.changed()
+	s.publishFailures.DeleteLabelValues(account)
+}

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/common/version"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/collector"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/docs"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/exposition"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/fleet"
@@ -213,7 +214,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 
 	o := web.Options{
 		Demo: f.demo, Version: version.Info(), Prefix: f.addresses.links, RoutePrefix: f.addresses.routes, TelemetryPath: f.telemetry, Logger: logger,
-		Metrics: exposition.Handler(a.collector.Exposition, registry, func(err error) { logger.Error("The exporter's own metrics are not complete", "err", err) }),
+		Metrics: exposition.Handler(a.collector.Exposition, exposition.NewCounted(registry, a.self.Changes), collector.Runtime(), func(err error) { logger.Error("The exporter's own metrics are not complete", "err", err) }),
 		View:    a.collector.View, Coverage: a.collector.Coverage, Ready: a.collector.Ready, Config: a.redacted, Tags: a.tags,
 		Profiles: f.profiles,
 	}

@@ -38,7 +38,7 @@ var updateDemo = flag.Bool("update", false, "rewrite the golden files")
 func scrape(t *testing.T, c *collector.Collector) []*dto.MetricFamily {
 	t.Helper()
 	w := httptest.NewRecorder()
-	exposition.Handler(c.Exposition, prometheus.NewRegistry(), func(err error) { t.Error(err) }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	exposition.Handler(c.Exposition, nil, prometheus.NewRegistry(), func(err error) { t.Error(err) }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(w.Body)
 	if err != nil {

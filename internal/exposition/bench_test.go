@@ -122,7 +122,7 @@ func BenchmarkScrape(b *testing.B) {
 	}{{"100k", 150, 47}, {"1.2M", 1812, 46}} {
 		fs := benchFamilies(b)
 		x := fs.Join(nil, benchPieces(b, fs, size.owners, size.pools))
-		h := Handler(func() *Exposition { return x }, own, nil)
+		h := Handler(func() *Exposition { return x }, nil, own, nil)
 		for _, encoding := range []string{"gzip", "identity"} {
 			r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/", nil)
 			r.Header.Set("Accept-Encoding", encoding)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"hash/crc32"
+	"math"
 	"sync"
 )
 
@@ -86,25 +87,40 @@ var deflaters = sync.Pool{New: func() any {
 	return &deflater{w: w}
 }}
 
-// append adds the deflated text to out. After the last text the stream ends.
-func (d *deflater) append(text []byte, last bool) {
+// append adds the deflated text to out.
+func (d *deflater) append(text []byte) {
 	d.w.Reset(&d.out)
-	end := d.w.Flush
-	if last {
-		end = d.w.Close
-	}
 	// Writes to a buffer do not fail.
 	_, _ = d.w.Write(text)
-	_ = end()
+	_ = d.w.Flush()
 }
 
 // deflate returns a block of its own.
-func deflate(text []byte, last bool) block {
+func deflate(text []byte) block {
 	d := deflaters.Get().(*deflater)
 	defer deflaters.Put(d)
 	d.out.Reset()
-	d.append(text, last)
+	d.append(text)
 	b := block{bytes.Clone(d.out.Bytes()), sumOf(text)}
 	b.deflated = int64(len(b.data))
 	return b
+}
+
+// store ends a deflate stream with the text as it is. For the few kilobytes of
+// an answer that nobody has compressed yet that costs less than it saves. It
+// appends to parts, which refer to the text, and adds to the sum.
+func store(parts [][]byte, text []byte, before sum) ([][]byte, sum) {
+	s := sumOf(text)
+	for rest, last := text, false; !last; {
+		n := min(len(rest), math.MaxUint16)
+		last = n == len(rest)
+		header := []byte{0, byte(n), byte(n >> 8), ^byte(n), ^byte(n >> 8)} // RFC 1951, section 3.2.4
+		if last {
+			header[0] = 1
+		}
+		parts = append(parts, header, rest[:n])
+		s.deflated += int64(len(header) + n)
+		rest = rest[n:]
+	}
+	return parts, before.add(s)
 }

@@ -20,9 +20,12 @@ func TestSum(t *testing.T) {
 			for j := range texts[i] {
 				texts[i][j] = byte(r.IntN(4))
 			}
-			b := deflate(texts[i], i == len(texts)-1)
+			b := deflate(texts[i])
 			all, deflated, sums = append(all, texts[i]...), append(deflated, b.data...), append(sums, b.sum)
 		}
+		end := make([]byte, r.IntN(2)*r.IntN(200_000))
+		parts, last := store(nil, end, sum{})
+		all, deflated, sums = append(all, end...), append(deflated, bytes.Join(parts, nil)...), append(sums, last)
 		// Adding up is associative: any split gives the same.
 		split := r.IntN(len(sums) + 1)
 		var left, right sum
@@ -40,11 +43,10 @@ func TestSum(t *testing.T) {
 		if s.length > 0 && s.shift != shift(s.length) {
 			t.Fatalf("shift of %d is %#x, want %#x", s.length, s.shift, shift(s.length))
 		}
-		if len(texts) > 0 {
-			got, err := io.ReadAll(flate.NewReader(bytes.NewReader(deflated)))
-			if err != nil || !bytes.Equal(got, all) {
-				t.Fatalf("%v, %d bytes, want %d", err, len(got), len(all))
-			}
+		rest := bytes.NewReader(deflated)
+		got, err := io.ReadAll(flate.NewReader(rest))
+		if err != nil || !bytes.Equal(got, all) || rest.Len() > 0 {
+			t.Fatalf("%v, %d bytes, want %d; %d are left", err, len(got), len(all), rest.Len())
 		}
 	}
 }

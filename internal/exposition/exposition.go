@@ -25,7 +25,8 @@ type chunk struct {
 // the root of the number of pieces, two thousand in a large installation.
 const chunkSize = 48
 
-// Join returns the exposition of the pieces, in their order. previous is the
+// Join returns the exposition of the pieces, in their order. Scrapes are cheapest
+// if pieces with samples of the same families follow each other. previous is the
 // exposition before this one or nil; Join is cheap if most pieces are the same
 // and have the same index as there. It does not keep the slice. It panics if a
 // piece was built for families with other names or types.
@@ -83,13 +84,14 @@ func (x *Exposition) sum(families []int, as format) sum {
 
 // stream reads head, then the deflated families with their headers, then tail.
 type stream struct {
-	x          *Exposition
-	as         format
-	head, tail []byte
-	families   []int // those to come; the first one may be in progress
-	begun      bool  // the header of the first family is done
-	chunk      int   // the next one of the first family
-	piece      int   // the next one in that chunk
+	x        *Exposition
+	as       format
+	head     []byte
+	tail     [][]byte
+	families []int // those to come; the first one may be in progress
+	begun    bool  // the header of the first family is done
+	chunk    int   // the next one of the first family
+	piece    int   // the next one in that chunk
 }
 
 // fill sees to it that head has data, and returns false at the end.
@@ -102,15 +104,15 @@ func (s *stream) fill() bool {
 			s.begun = true
 		case s.chunk == len(s.x.chunks):
 			s.families, s.begun, s.chunk = s.families[1:], false, 0
-		case s.piece == len(s.x.chunks[s.chunk].pieces):
+		case s.piece == len(s.x.chunks[s.chunk].pieces) || s.x.chunks[s.chunk].sums[f].length == 0:
 			s.chunk, s.piece = s.chunk+1, 0
 		default:
 			s.head = s.x.chunks[s.chunk].pieces[s.piece].deflated(f)
 			s.piece++
 		}
 	}
-	if len(s.head) == 0 {
-		s.head, s.tail = s.tail, nil
+	for len(s.head) == 0 && len(s.tail) > 0 {
+		s.head, s.tail = s.tail[0], s.tail[1:]
 	}
 	return len(s.head) > 0
 }

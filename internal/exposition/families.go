@@ -83,7 +83,7 @@ func NewFamilies(list []Family) (*Families, error) {
 		}
 		slices.SortFunc(entry.byName, func(a, b int) int { return strings.Compare(f.Labels[a], f.Labels[b]) })
 		for i := range formats {
-			entry.header[i] = deflate(f.header(i), false)
+			entry.header[i] = deflate(f.header(i))
 		}
 		fs.list = append(fs.list, entry)
 		fmt.Fprintf(&key, "%s %t\n", f.Name, f.Counter)

@@ -30,24 +30,27 @@ type inflater interface {
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil).(inflater) }}
 
-// Handler serves the current exposition, followed by the metrics of own, the
-// exporter's registry, which are gathered for each request.
+// Handler serves the current exposition, followed by the exporter's own metrics:
+// those of counted, which may be nil, and those of own, which are gathered for
+// each request.
 //
 // It answers as promhttp does: in the text format or OpenMetrics, with or
 // without gzip, with all metrics or those in the parameters name[]. It does not
 // offer protobuf.
 //
 // current is called once for each request. It must not block or return nil.
-// failed is called when metrics of own are missing in an answer; it may be nil.
-func Handler(current func() *Exposition, own prometheus.Gatherer, failed func(error)) http.Handler {
+// failed is called when metrics of the exporter itself are missing in an answer;
+// it may be nil.
+func Handler(current func() *Exposition, counted *Counted, own prometheus.Gatherer, failed func(error)) http.Handler {
 	if failed == nil {
 		failed = func(error) {}
 	}
-	return &handler{current, own, failed}
+	return &handler{current, counted, own, failed}
 }
 
 type handler struct {
 	current func() *Exposition
+	counted *Counted
 	own     prometheus.Gatherer
 	failed  func(error)
 }
@@ -55,18 +58,28 @@ type handler struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.current()
 	keep := func(string) bool { return true }
-	if names := r.URL.Query()["name[]"]; len(names) > 0 {
+	names := r.URL.Query()["name[]"]
+	if len(names) > 0 {
 		keep = func(name string) bool { return slices.Contains(names, name) }
 	}
 	contentType := negotiate(r.Header)
 	out := buffers.Get().(*bytes.Buffer)
 	defer buffers.Put(out)
-	own := h.render(out, x, keep, contentType)
+	out.Reset()
 	s := &stream{x: x, families: x.wanted(keep)}
 	if contentType.FormatType() == expfmt.TypeOpenMetrics {
 		s.as = openMetrics
 	}
 	total := x.sum(s.families, s.as)
+	var counted block
+	if len(names) == 0 {
+		counted = h.counted.block(contentType, func(out *bytes.Buffer, g prometheus.Gatherer) bool { return h.render(out, g, x, keep, contentType) })
+	} else if h.counted != nil {
+		h.render(out, h.counted.gatherer, x, keep, contentType)
+	}
+	total = total.add(counted.sum)
+	h.render(out, h.own, x, keep, contentType)
+	own := h.end(out, contentType)
 
 	w.Header().Set("Content-Type", string(contentType))
 	w.Header().Add("Vary", "Accept")
@@ -75,13 +88,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var length int64
 	if gzipAccepted(r.Header) {
 		w.Header().Set("Content-Encoding", "gzip")
-		last := deflate(own, true)
-		total = total.add(last.sum)
 		s.head = gzipHeader
-		s.tail = binary.LittleEndian.AppendUint32(last.data, total.crc)
-		s.tail = binary.LittleEndian.AppendUint32(s.tail, uint32(total.length)) //nolint:gosec // Modulo 2^32, as RFC 1952 says.
+		s.tail = append(s.tail, counted.data)
+		s.tail, total = store(s.tail, own, total)
+		trailer := binary.LittleEndian.AppendUint32(nil, total.crc)
+		s.tail = append(s.tail, binary.LittleEndian.AppendUint32(trailer, uint32(total.length))) //nolint:gosec // Modulo 2^32, as RFC 1952 says.
 		body, length = s, int64(len(gzipHeader))+total.deflated+gzipTrailer
 	} else {
+		s.tail = [][]byte{counted.data}
 		published := inflaters.Get().(inflater)
 		defer inflaters.Put(published)
 		_ = published.Reset(s, nil) // It always succeeds.
@@ -98,7 +112,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-const copySize = 32 << 10
+const copySize = 128 << 10
 
 // What answers are made in, kept from one to the next.
 var (
@@ -106,30 +120,36 @@ var (
 	chunks  = sync.Pool{New: func() any { return new([copySize]byte) }}
 )
 
-// render returns the exporter's own metrics and the end of the exposition, in
-// the memory of out.
-func (h *handler) render(out *bytes.Buffer, x *Exposition, keep func(string) bool, as expfmt.Format) []byte {
-	gathered, err := h.own.Gather()
-	if err != nil {
+// render appends metrics of the exporter itself, and reports whether none is
+// missing.
+func (h *handler) render(out *bytes.Buffer, from prometheus.Gatherer, x *Exposition, keep func(string) bool, as expfmt.Format) (complete bool) {
+	gathered, err := from.Gather()
+	if complete = err == nil; !complete {
 		h.failed(fmt.Errorf("gathering the exporter's own metrics: %w", err))
 	}
-	out.Reset()
 	encoder := expfmt.NewEncoder(out, as)
 	for _, mf := range gathered {
 		if !keep(mf.GetName()) {
 			continue
 		}
 		if x.families.has(mf) {
+			complete = false
 			h.failed(fmt.Errorf("metric %s of the exporter itself is omitted: a published metric has its name", mf.GetName()))
 			continue
 		}
 		before := out.Len()
 		if err := encoder.Encode(mf); err != nil {
+			complete = false
 			h.failed(fmt.Errorf("rendering metric %s of the exporter itself: %w", mf.GetName(), err))
 			out.Truncate(before)
 		}
 	}
-	_ = encoder.(expfmt.Closer).Close() // It writes into memory.
+	return complete
+}
+
+// end appends the end of the exposition and returns what out holds.
+func (h *handler) end(out *bytes.Buffer, as expfmt.Format) []byte {
+	_ = expfmt.NewEncoder(out, as).(expfmt.Closer).Close() // It writes into memory.
 	return out.Bytes()
 }
 

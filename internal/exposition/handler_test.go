@@ -44,7 +44,7 @@ func get(t testing.TB, x *Exposition, own prometheus.Gatherer, headers []string,
 		query.Add("name[]", name)
 	}
 	r.URL.RawQuery = query.Encode()
-	return answer(t, Handler(func() *Exposition { return x }, own, func(err error) { t.Error(err) }), r)
+	return answer(t, Handler(func() *Exposition { return x }, nil, own, func(err error) { t.Error(err) }), r)
 }
 
 func answer(t testing.TB, h http.Handler, r *http.Request) response {
@@ -99,7 +99,7 @@ func ownRegistry() *prometheus.Registry {
 func TestGolden(t *testing.T) {
 	fs := families(t, demo...)
 	x := fs.Join(nil, demoPieces(t, fs))
-	server := httptest.NewServer(Handler(func() *Exposition { return x }, ownRegistry(), func(err error) { t.Error(err) }))
+	server := httptest.NewServer(Handler(func() *Exposition { return x }, nil, ownRegistry(), func(err error) { t.Error(err) }))
 	defer server.Close()
 	client := &http.Client{Transport: &http.Transport{DisableCompression: true}}
 	defer client.CloseIdleConnections()
@@ -255,7 +255,7 @@ func TestOwn(t *testing.T) {
 	broken := gauge("own_broken")
 	broken.Metric[0].Gauge = nil
 	var failures []string
-	h := Handler(func() *Exposition { return x }, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+	h := Handler(func() *Exposition { return x }, nil, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
 		return []*dto.MetricFamily{gauge("demo_pools"), gauge("demo_failures"), counter, broken, gauge("demo_nobody_total")}, errors.New("no /proc")
 	}), func(err error) { failures = append(failures, err.Error()) })
 	got := answer(t, h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)).body
@@ -278,7 +278,7 @@ func TestOwn(t *testing.T) {
 	if !slices.Equal(failures, want[:1]) {
 		t.Errorf("%q, want %q", failures, want[:1])
 	}
-	h.(*handler).failed = Handler(nil, nil, nil).(*handler).failed
+	h.(*handler).failed = Handler(nil, nil, nil, nil).(*handler).failed
 	answer(t, h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 }
 
@@ -303,7 +303,7 @@ func TestClientGone(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.Header.Set("Accept-Encoding", encoding)
 		w := &gone{httptest.NewRecorder(), 100}
-		Handler(func() *Exposition { return x }, prometheus.NewRegistry(), nil).ServeHTTP(w, r)
+		Handler(func() *Exposition { return x }, nil, prometheus.NewRegistry(), nil).ServeHTTP(w, r)
 		if w.Body.Len() > 100 {
 			t.Errorf("%d bytes reached a client that left after 100", w.Body.Len())
 		}
@@ -336,7 +336,7 @@ func TestConcurrent(t *testing.T) {
 		current.Store(fs.Join(current.Load(), pieces))
 	}
 	publish(0)
-	h := Handler(current.Load, ownRegistry(), nil)
+	h := Handler(current.Load, nil, ownRegistry(), nil)
 	done := make(chan struct{})
 	for i := range 4 {
 		go func() {

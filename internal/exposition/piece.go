@@ -70,7 +70,7 @@ func (fs *Families) Build(samples func(family int, emit Emit)) (*Piece, error) {
 			return nil, fmt.Errorf("metric family %s: %w", f.Name, err)
 		}
 		if r.text.Len() > 0 {
-			d.append(r.text.Bytes(), false)
+			d.append(r.text.Bytes())
 			s := sumOf(r.text.Bytes())
 			p.parts[i] = part{length: uint32(s.length), crc: s.crc, shift: s.shift} //nolint:gosec // An account has less than 4 GiB.
 		}

@@ -31,7 +31,7 @@ type Options struct {
 	ReadTimeout   time.Duration // to read a request
 	IdleTimeout   time.Duration // between two requests of a connection
 	// WriteTimeout is how long a client may take to read a part of the answer of
-	// 32 KiB; all of it may take AnswerTimeout.
+	// 128 KiB; all of it may take AnswerTimeout.
 	WriteTimeout, AnswerTimeout time.Duration
 }
 
@@ -146,7 +146,7 @@ type writer struct {
 	end     time.Time
 }
 
-const part = 32 << 10 // bytes
+const part = 128 << 10 // bytes
 
 // Write implements [io.Writer].
 func (w *writer) Write(p []byte) (n int, err error) {

@@ -216,8 +216,10 @@ func TestClientsThatDoNotRead(t *testing.T) {
 // TestSlowLine reads an answer in parts, each in time: all of it may take longer
 // than one of them may, but not forever.
 func TestSlowLine(t *testing.T) {
+	o := options()
+	o.AnswerTimeout = time.Minute
 	for pause, whole := range map[time.Duration]bool{5 * time.Second: true, 10 * time.Second: false, 16 * time.Second: false} {
-		inBubble(t, options(), func(t *testing.T, n *network, _ *http.Server) {
+		inBubble(t, o, func(t *testing.T, n *network, _ *http.Server) {
 			c := n.dial()
 			c.send("/large")
 			got, err := 0, error(nil)
