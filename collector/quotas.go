@@ -21,7 +21,7 @@ func poolQuota(name, unit, help string, value amount) Family {
 		Name: "pool_quota_" + name, Unit: unit, Labels: with(poolLabels, "quota"),
 		Help: help + " quota=send is the rolling 24 hour send quota of the SES account that a DEVELOPER pool sends through, from SES GetAccount, SendQuota. quota=default is the daily quota of Cognito's built-in sender that a COGNITO_DEFAULT pool uses, counted as cognito_ses_default_quota_used. Absent when unlimited or unknown.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
-			if n, ok := value(&p.Quota); ok && !p.Quota.Unlimited() {
+			if n, ok := value(p.Quota); ok && !p.Quota.Unlimited() {
 				emit(n, append(poolValues(p), string(p.Quota.Kind))...)
 			}
 		}),

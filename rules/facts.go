@@ -264,7 +264,7 @@ func (v *poolView) load(p *inventory.Pool) *object {
 	return &v.root
 }
 
-var poolQuotaType = quotaType("pool.quota", func(v *poolView) *inventory.Quota { return &v.Quota })
+var poolQuotaType = quotaType("pool.quota", func(v *poolView) *inventory.Quota { return v.Quota })
 
 // poolSES reads a fact of the pool's SES account.
 func poolSES(read func(*inventory.SESState) any) func(any) any {

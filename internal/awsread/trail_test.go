@@ -520,7 +520,7 @@ func TestRepeatedTokens(t *testing.T) {
 							t.Errorf("%+v", o)
 						}
 					}
-					return inventory.Judge(time.Now(), []inventory.Reading{r}, policy).Pools[0].Quota
+					return *inventory.Judge(time.Now(), []inventory.Reading{r}, policy).Pools[0].Quota
 				}
 				if q := quota(false); !q.Known || q.Used == 0 {
 					t.Fatalf("%+v", q)

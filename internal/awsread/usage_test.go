@@ -267,7 +267,7 @@ func (c *checker) check(reading inventory.Reading, when string) {
 			continue
 		}
 		c.checks++
-		q := &p.Quota
+		q := p.Quota
 		upTo := now
 		if !q.AsOf.IsZero() && q.AsOf.Before(now) {
 			upTo = q.AsOf

@@ -177,7 +177,7 @@ func TestBounds(t *testing.T) {
 			}
 			pools := Judge(noon, []Reading{tt.reading}, Policy{Enabled: true, Limit: 3, Scope: tt.scope, Reset: 9 * time.Hour}).Pools
 			for i, want := range []quotaVerdict{tt.a, tt.b} {
-				if got := verdictOf(pools[i].Quota); got != want {
+				if got := verdictOf(*pools[i].Quota); got != want {
 					t.Errorf("%s: %+v, want %+v", pools[i].ID, got, want)
 				}
 				if pools[i].Ready != want.reached.Not() || pools[i].Holds(DefaultQuotaReached) != want.reached {

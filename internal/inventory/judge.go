@@ -39,7 +39,7 @@ type Account struct {
 func (a *Account) Moves() bool {
 	moves := func(q *Quota) bool { return q.Used > 0 || q.AtMost > 0 }
 	return slices.ContainsFunc(a.DefaultQuotas, func(q SharedQuota) bool { return moves(&q.Quota) }) ||
-		slices.ContainsFunc(a.Pools, func(p Pool) bool { return p.Quota.Kind == QuotaDefault && moves(&p.Quota) })
+		slices.ContainsFunc(a.Pools, func(p Pool) bool { return p.Quota.Kind == QuotaDefault && moves(p.Quota) })
 }
 
 // Reading returns the reading of the region; nil while the region is still to be
@@ -153,7 +153,7 @@ type Pool struct {
 	SES        *SESState       // that a DEVELOPER pool sends through; nil for others or when unknown
 	Reputation *Reputation     // of that SES account; nil for others or when unknown
 	Statistics *SendStatistics // likewise
-	Quota      Quota           // that applies to the pool's e-mail
+	Quota      *Quota          // that applies to the pool's e-mail; never nil, and shared by the pools with the same one
 
 	// Primary and Secondary are the other replicas of the pool, if it has any and
 	// they are read; neither is the pool itself.
@@ -219,7 +219,7 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 		}
 	}
 	a.PoolsUnknown = a.Targets > 0 && !listed
-	l := linker{policy: policy, ledger: newLedger(at, readings, policy), ses: map[string]sesFacts{}}
+	l := linker{policy: policy, ledger: newLedger(at, readings, policy), ses: map[string]sesFacts{}, quotas: map[Quota]*Quota{}}
 	a.DefaultQuotas, a.Unattributed, a.Undecided = l.ledger.shared(), l.ledger.unattributed, l.ledger.undecided
 	a.Readings = slices.DeleteFunc(readings, func(r Reading) bool {
 		if r.Unread {
@@ -272,6 +272,17 @@ type linker struct {
 	policy Policy
 	ledger *ledger
 	ses    map[string]sesFacts // by region
+	quotas map[Quota]*Quota    // of the pools, each once
+}
+
+// share returns where the quota is kept for all pools that have it.
+func (l *linker) share(q Quota) *Quota {
+	kept := l.quotas[q]
+	if kept == nil {
+		kept = &q
+		l.quotas[q] = kept
+	}
+	return kept
 }
 
 type sesFacts struct {
@@ -324,29 +335,34 @@ func (f sesFacts) resolve(name string) (wins Identity, exists, verified Tri) {
 // link finds out what the pool's e-mail depends on and judges it.
 func (l *linker) link(t *Target, up *UserPool) Pool {
 	p := Pool{UserPool: up.withTags(t.AccountTags), Target: t}
+	var q Quota
 	if up.Settings == nil {
+		p.Quota = l.share(q)
 		return p
 	}
 	p.clear()
 	l.identity(&p)
-	l.account(&p)
-	l.ledger.apply(&p)
+	if l.account(&p); p.SES != nil {
+		q = p.SES.Quota
+	}
+	l.ledger.apply(&p, &q)
 	idle := up.Replica.Idle()
 	if p.Settings.CustomSender || idle == Yes { // It sends by means that are not visible from here, or not at all.
-		p.Quota = Quota{Kind: QuotaNone, Known: true, Limit: math.Inf(1), Bounded: Yes}
+		p.Quota = l.share(Quota{Kind: QuotaNone, Known: true, Limit: math.Inf(1), Bounded: Yes})
 		p.clear()
 		return p
 	}
 	switch p.Settings.Mode {
 	case ModeDefault:
-		p.Quota.Kind = QuotaDefault
-		p.add(DefaultQuotaReached, p.Quota.Reached())
+		q.Kind = QuotaDefault
+		p.add(DefaultQuotaReached, q.Reached())
 	case ModeDeveloper:
-		p.Quota.Kind = QuotaSend
-		p.add(SendQuotaReached, p.Quota.Reached())
+		q.Kind = QuotaSend
+		p.add(SendQuotaReached, q.Reached())
 	default:
 		p.addAll(Unknown, SendQuotaReached, DefaultQuotaReached)
 	}
+	p.Quota = l.share(q)
 	if l.policy.Enabled {
 		p.conclude()
 	} else {
@@ -355,7 +371,7 @@ func (l *linker) link(t *Target, up *UserPool) Pool {
 	p.Ready = p.Ready.And(idle.Not())
 	if p.CustomSender() == Unknown { // With one, no reason would hold and nothing be known of the rest.
 		p.weaken()
-		p.Quota = Quota{}
+		p.Quota = l.share(Quota{})
 	}
 	return p
 }
@@ -474,7 +490,6 @@ func (l *linker) account(p *Pool) {
 		p.addAll(developer.And(Unknown), Sandbox, SendingDisabled, AccountShutdown)
 		return
 	}
-	p.Quota = p.SES.Quota
 	p.add(Sandbox, p.SES.Sandbox)
 	p.add(SendingDisabled, p.SES.SendingEnabled.Not())
 	p.add(AccountShutdown, p.SES.shutDown())

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -237,15 +238,39 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestMemory looks at what is kept of each of tens of thousands of pools.
+func TestMemory(t *testing.T) {
+	if size := unsafe.Sizeof(Pool{}); size > 208 {
+		t.Errorf("a pool takes %d bytes", size)
+	}
+	r := Reading{Target: Target{AccountID: account, Region: "eu-west-1"}, PoolsListed: now, SES: &SESState{Confirmed: now, Quota: SendQuota(100, 7)}}
+	for i := range 100 {
+		e := EmailConfiguration{Mode: ModeDefault}
+		if i%2 == 0 {
+			e = *developer("example.com", "a@example.com")
+		}
+		r.Pools = append(r.Pools, UserPool{ID: fmt.Sprintf("eu-west-1_%03d", i), Listed: now, Confirmed: now, Settings: &Settings{Described: now, Sender: NewSender(r.Target.Key(), e)}})
+	}
+	quotas, shared := map[*Quota]int{}, map[*Key]int{}
+	a := Judge(now, []Reading{r}, Policy{Enabled: true, Limit: 50, Scope: ScopeAccountRegion})
+	for i := range a.Pools {
+		quotas[a.Pools[i].Quota]++
+		shared[a.Pools[i].shares]++
+	}
+	if len(quotas) != 2 || len(shared) != 2 {
+		t.Errorf("pools with two quotas have %d, and share %d", len(quotas), len(shared))
+	}
+}
+
 func TestMoves(t *testing.T) {
 	for name, tt := range map[string]struct {
 		a    Account
 		want bool
 	}{
-		"nothing was sent":     {Account{DefaultQuotas: []SharedQuota{{}}, Pools: []Pool{{Quota: Quota{Kind: QuotaDefault}}}}, false},
+		"nothing was sent":     {Account{DefaultQuotas: []SharedQuota{{}}, Pools: []Pool{{Quota: &Quota{Kind: QuotaDefault}}}}, false},
 		"by sharers":           {Account{DefaultQuotas: []SharedQuota{{}, {Quota: Quota{Used: 1}}}}, true},
-		"by a pool":            {Account{Pools: []Pool{{}, {Quota: Quota{Kind: QuotaDefault, Used: 1}}}}, true},
-		"through SES, by fact": {Account{Pools: []Pool{{Quota: Quota{Kind: QuotaSend, Used: 1}}}}, false},
+		"by a pool":            {Account{Pools: []Pool{{Quota: &Quota{}}, {Quota: &Quota{Kind: QuotaDefault, Used: 1}}}}, true},
+		"through SES, by fact": {Account{Pools: []Pool{{Quota: &Quota{Kind: QuotaSend, Used: 1}}}}, false},
 	} {
 		if got := tt.a.Moves(); got != tt.want {
 			t.Errorf("%s: %v", name, got)

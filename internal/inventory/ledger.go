@@ -82,6 +82,7 @@ type sharers struct {
 
 // group is what the sharers of one quota sent together.
 type group struct {
+	shared    *Key // what the quota is of; nil with ScopePool
 	pools     bool // there is a pool that uses the built-in sender now
 	unknown   bool // not all of the pools and their counts are known
 	unclear   bool // a pool may use the built-in sender, by a mode that is not known
@@ -151,6 +152,9 @@ func (l *ledger) group(k PoolKey) *group {
 	g := l.groups[s]
 	if g == nil {
 		g = &group{most: atMost{known: Yes, asOf: l.at}}
+		if s.poolID == "" {
+			g.shared = &Key{s.AccountID, s.Region}
+		}
 		l.groups[s] = g
 	}
 	return g
@@ -388,8 +392,9 @@ func (l *ledger) shared() []SharedQuota {
 	return all
 }
 
-// apply gives a pool what the ledger knows of it.
-func (l *ledger) apply(p *Pool) {
+// apply gives a pool, and the quota that is to be its own, what the ledger knows
+// of it.
+func (l *ledger) apply(p *Pool, q *Quota) {
 	u := l.uses[p.Key()]
 	if u == nil || p.Settings == nil {
 		return
@@ -399,14 +404,13 @@ func (l *ledger) apply(p *Pool) {
 		return
 	}
 	if u.haveSignUps {
-		p.SentCloudWatch = &u.listed
+		n := u.listed // And not all of the use, which nobody needs any more.
+		p.SentCloudWatch = &n
 	}
 	if u.haveTrail {
 		n := total(u.trail)
 		p.SentCloudTrail = &n
 	}
-	p.Quota = l.quota(p.Key())
-	if s := l.sharers(p.Key()); s.poolID == "" {
-		p.shares = &s.Key
-	}
+	*q = l.quota(p.Key())
+	p.shares = l.group(p.Key()).shared
 }

@@ -203,7 +203,7 @@ func (v *view) poolJSON(r *row) apiPool {
 	if p.SES != nil {
 		out.SES = sesJSON(p.SES, p.Reputation, p.Statistics)
 	}
-	out.Quota = quotaJSON(&p.Quota)
+	out.Quota = quotaJSON(p.Quota)
 	for source, n := range map[string]*float64{"cloudwatch": p.SentCloudWatch, "cloudtrail": p.SentCloudTrail} {
 		if n != nil {
 			if out.Sent == nil {

@@ -39,7 +39,7 @@ func (v *view) curve(r *row) *curve {
 	if !ok {
 		return nil
 	}
-	return drawDay(day, &r.Quota, a.At)
+	return drawDay(day, r.Quota, a.At)
 }
 
 // drawDay draws a day up to now.
