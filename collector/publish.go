@@ -34,11 +34,17 @@ type piece struct {
 	rules   *rules.Set // that result is of
 	account *inventory.Account
 	result  *rules.Result
-	found   []*rules.Finding  // what problems consist of: the findings that are shown, and why pools are blocked
+	found   []*rules.Finding  // the findings that are shown, of which problems consist, with why pools are blocked
 	known   []rules.Seen      // what was found earlier and cannot be known to be over
 	facts   *exposition.Piece // of pools, SES accounts, identities, quotas and findings; nil without any
 	trouble *exposition.Piece // of the problems; nil without any
 	passes  *exposition.Piece // of how the targets are read; nil when it could not be made yet
+}
+
+// all returns what problems consist of. Why pools are blocked follows from the
+// account, and is worked out when it is needed instead of kept.
+func (p *piece) all() []*rules.Finding {
+	return slices.Concat(p.found, rules.Blocked(p.account))
 }
 
 // account is what the collector knows of one account; the collector's mutex
@@ -292,8 +298,9 @@ func (w *work) earlier() []rules.Seen {
 	if w.before == nil {
 		return nil
 	}
-	all := make([]rules.Seen, 0, len(w.before.found)+len(w.before.known))
-	for _, f := range w.before.found {
+	found := w.before.all()
+	all := make([]rules.Seen, 0, len(found)+len(w.before.known))
+	for _, f := range found {
 		all = append(all, rules.Seen{Finding: *f, At: w.now})
 	}
 	for _, s := range w.before.known {
@@ -308,7 +315,7 @@ func (w *work) earlier() []rules.Seen {
 func (w *work) renderProblems(p *piece) error {
 	var err error
 	p.trouble, err = w.render("problems", func(f *Family) bool { return f.Problem }, func() *accountView {
-		return &accountView{Account: p.account, plan: &w.plan.Plan, problems: rules.Problems(p.found, p.known)}
+		return &accountView{Account: p.account, plan: &w.plan.Plan, problems: rules.Problems(p.all(), p.known)}
 	})
 	return err
 }
@@ -334,8 +341,8 @@ func (w *work) judge() (p *piece, err error) {
 					p.found = append(p.found, &v.findings[i])
 				}
 			}
-			p.found = append(p.found, rules.Blocked(p.account)...)
-			p.known = w.plan.Rules.Remember(p.account, p.found, w.earlier())
+			p.found = slices.Clip(p.found)
+			p.known = w.plan.Rules.Remember(p.account, p.all(), w.earlier())
 			return v
 		})
 	}

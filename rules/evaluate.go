@@ -122,6 +122,7 @@ func (s *Set) Evaluate(a *inventory.Account) *Result {
 		}
 	}
 	slices.SortFunc(res.Findings, func(a, b Finding) int { return CompareFindings(&a, &b) })
+	res.Findings = append([]Finding(nil), res.Findings...) // Without room to grow.
 	return res
 }
 

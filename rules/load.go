@@ -56,6 +56,7 @@ type Override struct {
 type Set struct {
 	rules      []*compiledRule
 	exemptions []*compiledExemption
+	infos      []Rule // of rules
 }
 
 // compiledRule is a rule that can be evaluated.
@@ -155,6 +156,9 @@ func Load(o Options, files ...File) (*Set, error) {
 	}
 	if err := l.Err(); err != nil {
 		return nil, err
+	}
+	for _, r := range l.set.rules {
+		l.set.infos = append(l.set.infos, r.Rule)
 	}
 	return &l.set, nil
 }
@@ -286,14 +290,9 @@ func (l *loader) exemption(t *exemptionText) {
 	r.exemptions = append(r.exemptions, e)
 }
 
-// Rules describes every rule, in the order of the files.
-func (s *Set) Rules() []Rule {
-	var infos []Rule
-	for _, r := range s.rules {
-		infos = append(infos, r.Rule)
-	}
-	return infos
-}
+// Rules describes every rule, in the order of the files. The slice must not be
+// changed: it is the same each time.
+func (s *Set) Rules() []Rule { return s.infos }
 
 // Exemptions describes every exemption, in the order of the files.
 func (s *Set) Exemptions() []Exemption {

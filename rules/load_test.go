@@ -341,3 +341,11 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestRulesAllocate asks for the rules as every publish does.
+func TestRulesAllocate(t *testing.T) {
+	s := loadBuiltin(t)
+	if n := testing.AllocsPerRun(10, func() { s.Rules() }); n > 0 || len(s.Rules()) == 0 {
+		t.Errorf("%v allocations for %d rules", n, len(s.Rules()))
+	}
+}

@@ -38,7 +38,7 @@ const (
 
 	// gcPercent trades processor time, of which little is used between passes,
 	// for memory, most of which is what is known of the pools.
-	gcPercent = 40
+	gcPercent = 30
 )
 
 // The exit codes.

@@ -25,11 +25,8 @@ const (
 // readPools lists the pools and describes those whose settings are not known
 // to be current. Pools that a failed listing did not show stay as they were.
 func (p *pass) readPools(ctx context.Context) {
-	known := make(map[string]inventory.UserPool, len(p.reading.Pools))
-	for _, up := range p.reading.Pools {
-		known[up.ID] = up
-	}
-	seen := map[string]bool{}
+	known := p.reading.Pools // Sorted by ID.
+	seen := make(map[string]bool, len(known))
 	pools := make([]inventory.UserPool, 0, len(known))
 	complete, token := true, ""
 	day, _ := p.opts.Quota.Window(p.reading.Start)
@@ -54,7 +51,10 @@ func (p *pass) readPools(ctx context.Context) {
 				continue
 			}
 			seen[id] = true
-			before := known[id]
+			var before inventory.UserPool
+			if i, ok := slices.BinarySearchFunc(known, id, func(up inventory.UserPool, id string) int { return strings.Compare(up.ID, id) }); ok {
+				before = known[i]
+			}
 			modified, err := date("LastModifiedDate of user pool "+id, d.LastModifiedDate)
 			if err != nil {
 				p.fail(ctx, inventory.APICognito, "ListUserPools", err)
@@ -84,8 +84,8 @@ func (p *pass) readPools(ctx context.Context) {
 			}
 		}
 	} else {
-		for id, up := range known {
-			if !seen[id] {
+		for _, up := range known {
+			if !seen[up.ID] {
 				pools = append(pools, up)
 			}
 		}
@@ -94,7 +94,10 @@ func (p *pass) readPools(ctx context.Context) {
 	p.readReplicas(ctx, pools)
 	slices.SortFunc(pools, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
 	slices.SortFunc(gone, func(a, b inventory.UserPool) int { return strings.Compare(a.ID, b.ID) })
-	p.reading.Pools, p.reading.Gone = append([]inventory.UserPool(nil), pools...), gone // Without room to grow.
+	if len(pools) == 0 || len(pools) < cap(pools) {
+		pools = append([]inventory.UserPool(nil), pools...) // Without room to grow; nil without any.
+	}
+	p.reading.Pools, p.reading.Gone = pools, gone
 }
 
 // readReplicas asks for the roles and states of the listed pools that are

@@ -3,6 +3,7 @@ package exposition
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -364,4 +365,26 @@ func FuzzLabel(f *testing.F) {
 			t.Errorf("%q is read as %v", body, m)
 		}
 	})
+}
+
+// TestBuildAllocates builds a piece of few of many families: those that have no
+// samples cost nothing.
+func TestBuildAllocates(t *testing.T) {
+	list := make([]Family, 200)
+	for i := range list {
+		list[i] = Family{Name: fmt.Sprintf("f%d", i), Labels: []string{"a", "b"}}
+	}
+	fs := families(t, list...)
+	n := testing.AllocsPerRun(20, func() {
+		if _, err := fs.Build(func(family int, emit Emit) {
+			if family == 7 {
+				emit(1, "x", "y")
+			}
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	if n > 60 {
+		t.Errorf("%v allocations", n)
+	}
 }

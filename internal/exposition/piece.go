@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"sync"
+	"unsafe"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -62,10 +63,11 @@ func (fs *Families) Build(samples func(family int, emit Emit)) (*Piece, error) {
 	d := deflaters.Get().(*deflater)
 	d.out.Reset()
 	p := &Piece{families: fs, parts: make([]part, len(fs.list))}
+	emit := r.emit // Once for all families.
 	for i := range fs.list {
 		f := &fs.list[i]
 		r.begin(f)
-		samples(i, r.emit)
+		samples(i, emit)
 		if err := r.end(); err != nil {
 			return nil, fmt.Errorf("metric family %s: %w", f.Name, err)
 		}
@@ -99,18 +101,26 @@ type renderer struct {
 var renderers = sync.Pool{New: func() any { return &renderer{seen: map[string]struct{}{}} }}
 
 func (r *renderer) begin(f *family) {
-	r.family, r.err = f, nil
+	r.family, r.dto, r.err = f, nil, nil
+	r.text.Reset()
+}
+
+// prepare makes what a sample is put into. Most families of a piece have none.
+func (r *renderer) prepare() {
+	f := r.family
 	r.dto, r.value = f.metricFamily()
 	r.values = make([]string, len(f.Labels))
 	for i, j := range f.byName {
 		r.dto.Metric[0].Label = append(r.dto.Metric[0].Label, &dto.LabelPair{Name: &f.Labels[j], Value: &r.values[i]})
 	}
-	r.text.Reset()
 }
 
 func (r *renderer) emit(value float64, labels ...string) {
 	if r.err != nil {
 		return
+	}
+	if r.dto == nil {
+		r.prepare()
 	}
 	if len(labels) != len(r.values) {
 		r.err = fmt.Errorf("label values %q do not match the labels %q", labels, r.family.Labels)
@@ -137,13 +147,14 @@ func (r *renderer) end() error {
 	if r.err != nil {
 		return r.err
 	}
-	defer clear(r.seen)
+	defer clear(r.seen) // Before the text changes, which the names are parts of.
 	n := 0
-	for line := range strings.Lines(r.text.String()) {
+	text := unsafe.String(unsafe.SliceData(r.text.Bytes()), r.text.Len())
+	for line := range strings.Lines(text) {
 		name := series(line)
 		r.seen[name] = struct{}{}
 		if n++; len(r.seen) < n {
-			return fmt.Errorf("duplicate series: %s", name)
+			return fmt.Errorf("duplicate series: %s", strings.Clone(name))
 		}
 	}
 	return nil
