@@ -414,7 +414,7 @@ func setting(read func(*inventory.Settings) any) func(any) any {
 }
 
 // settled reads a setting that a plan may leave open.
-func settled(field inventory.Fields, read func(*inventory.Settings) any) func(any) any {
+func settled(field inventory.PendingSettings, read func(*inventory.Settings) any) func(any) any {
 	return setting(func(s *inventory.Settings) any {
 		if s.Pending.Has(field) {
 			return nil
@@ -427,7 +427,7 @@ func settled(field inventory.Fields, read func(*inventory.Settings) any) func(an
 // leave open.
 func ofSender(read func(*poolView) any) func(any) any {
 	return onceDescribed(func(v *poolView) any {
-		if v.Identity == "" && v.Settings.Pending.Has(inventory.FieldSourceARN) {
+		if v.Identity == "" && v.Settings.Pending.Has(inventory.PendingSourceARN) {
 			return nil
 		}
 		return read(v)
@@ -472,7 +472,7 @@ var poolType = newType(
 	fact{name: "account_name", typ: cel.StringType, doc: "from the configuration; may be empty", read: of(func(v *poolView) any { return text(v.Target.AccountName) })},
 	fact{name: "region", typ: cel.StringType, doc: "of the pool", not: "a plan does not tell it", read: of(func(v *poolView) any { return textOrUnknown(v.Target.Region) })},
 	fact{name: "mode", typ: cel.StringType, doc: "`COGNITO_DEFAULT` or `DEVELOPER`", not: "the pool could not be described, or has a mode that AWS added later", read: of(func(v *poolView) any { return textOrUnknown(string(v.Mode())) })},
-	fact{name: "mode_source", typ: cel.StringType, doc: "`absent` where AWS leaves EmailSendingAccount out, which means `COGNITO_DEFAULT`; else `stated`", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.FieldMode, func(s *inventory.Settings) any { return text(string(s.ModeSource())) })},
+	fact{name: "mode_source", typ: cel.StringType, doc: "`absent` where AWS leaves EmailSendingAccount out, which means `COGNITO_DEFAULT`; else `stated`", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.PendingMode, func(s *inventory.Settings) any { return text(string(s.ModeSource())) })},
 	fact{name: "tier", typ: cel.StringType, doc: "feature plan such as `ESSENTIALS`", not: "the pool could not be described, or AWS does not say", read: setting(func(s *inventory.Settings) any { return textOrUnknown(s.Tier) })},
 	fact{name: "custom_sender", typ: cel.BoolType, doc: "whether a CustomEmailSender Lambda function sends the pool's e-mail", not: "the pool could not be described, or a plan does not tell yet", read: of(func(v *poolView) any { return tri(v.CustomSender()) })},
 	fact{name: "replica_role", typ: cel.StringType, doc: "`PRIMARY` or `SECONDARY`; empty for a pool without replicas", not: "AWS does not say", read: of(func(v *poolView) any { return replicaFact(v, v.Replica.Role) })},
@@ -480,11 +480,11 @@ var poolType = newType(
 	fact{name: "primary", of: primaryType, doc: "the primary of a secondary", read: of(func(v *poolView) any { return &v.primary })},
 	fact{name: "secondary", of: secondaryType, doc: "the secondary of a primary", read: of(func(v *poolView) any { return &v.secondary })},
 	fact{name: "behind_primary", typ: cel.BoolType, doc: "whether a secondary could not take over the e-mail of its primary: the primary is `DEVELOPER` and it is not, its SourceArn names another identity, or the identity is verified for the primary only; false for other pools, and while the replica is made or deleted", not: "role, status, settings or the primary are unknown", read: of(func(v *poolView) any { return tri(v.BehindPrimary()) })},
-	fact{name: "source_arn", typ: cel.StringType, doc: "of the identity; may be empty", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.FieldSourceARN, func(s *inventory.Settings) any { return text(s.SourceARN) })},
-	fact{name: "from", typ: cel.StringType, doc: "the FROM address; may be empty", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.FieldFrom, func(s *inventory.Settings) any { return text(s.From) })},
-	fact{name: "reply_to", typ: cel.StringType, doc: "the REPLY-TO address; may be empty", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.FieldReplyTo, func(s *inventory.Settings) any { return text(s.ReplyTo) })},
-	fact{name: "configuration_set", typ: cel.StringType, doc: "the SES configuration set that the pool names; may be empty", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.FieldConfigurationSet, func(s *inventory.Settings) any { return text(s.ConfigurationSet) })},
-	fact{name: "auto_verified", typ: cel.ListType(cel.StringType), doc: "attributes that Cognito verifies when a user signs up, such as `email`", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.FieldAutoVerified, func(s *inventory.Settings) any {
+	fact{name: "source_arn", typ: cel.StringType, doc: "of the identity; may be empty", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.PendingSourceARN, func(s *inventory.Settings) any { return text(s.SourceARN) })},
+	fact{name: "from", typ: cel.StringType, doc: "the FROM address; may be empty", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.PendingFrom, func(s *inventory.Settings) any { return text(s.From) })},
+	fact{name: "reply_to", typ: cel.StringType, doc: "the REPLY-TO address; may be empty", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.PendingReplyTo, func(s *inventory.Settings) any { return text(s.ReplyTo) })},
+	fact{name: "configuration_set", typ: cel.StringType, doc: "the SES configuration set that the pool names; may be empty", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.PendingConfigurationSet, func(s *inventory.Settings) any { return text(s.ConfigurationSet) })},
+	fact{name: "auto_verified", typ: cel.ListType(cel.StringType), doc: "attributes that Cognito verifies when a user signs up, such as `email`", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.PendingAutoVerified, func(s *inventory.Settings) any {
 		return types.NewStringList(types.DefaultTypeAdapter, s.AutoVerified)
 	})},
 	fact{name: "recovery", typ: cel.ListType(cel.StringType), doc: "how users recover a forgotten password, by priority: `verified_email`, `verified_phone_number` or `admin_only`", not: "the pool could not be described", read: setting(func(s *inventory.Settings) any {
@@ -505,7 +505,7 @@ var poolType = newType(
 	fact{name: "identity_verified", typ: cel.BoolType, doc: "whether the identity is verified, itself or through its domain", not: "the pool has no identity, or identities could not be read", read: of(func(v *poolView) any { return tri(v.Verified) })},
 	fact{name: "identity_error", typ: cel.StringType, doc: "why SES could not verify the identity, such as `HOST_NOT_FOUND`; empty without an error", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any { return text(v.IdentityError) })},
 	fact{name: "active_configuration_set", typ: cel.StringType, doc: "the SES configuration set that its e-mail passes: the one that it names, or else the identity's default one; empty without one", not: "the pool could not be described, or its identity's details are not known", read: of(func(v *poolView) any {
-		if v.Settings == nil || v.ConfigurationSet == "" && (v.Identity != "" && v.IdentityDetails == nil || v.Settings.Pending.Has(inventory.FieldConfigurationSet)) {
+		if v.Settings == nil || v.ConfigurationSet == "" && (v.Identity != "" && v.IdentityDetails == nil || v.Settings.Pending.Has(inventory.PendingConfigurationSet)) {
 			return nil
 		}
 		return text(v.ConfigurationSet)
@@ -523,7 +523,7 @@ var poolType = newType(
 		return types.NewStringList(types.DefaultTypeAdapter, reasons)
 	})},
 	fact{name: "blocked_by", of: blockedByType, doc: "each reason, which can be known or unknown", read: of(func(v *poolView) any { return &v.blockedBy })},
-	fact{name: "tags", typ: cel.MapType(cel.StringType, cel.StringType), doc: "the pool's tags; a tag that the pool does not have is an empty string", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.FieldTags, func(s *inventory.Settings) any { return newTags(s.Tags) })},
+	fact{name: "tags", typ: cel.MapType(cel.StringType, cel.StringType), doc: "the pool's tags; a tag that the pool does not have is an empty string", not: "the pool could not be described, or a plan does not tell yet", read: settled(inventory.PendingTags, func(s *inventory.Settings) any { return newTags(s.Tags) })},
 	fact{name: "quota", of: poolQuotaType, doc: "the quota that applies to the pool's e-mail: the default quota for `COGNITO_DEFAULT`, the send quota of its SES account for `DEVELOPER`", read: of(func(v *poolView) any { return &v.quotaFacts })},
 	fact{name: "quota_exhaustion", typ: cel.TimestampType, doc: "when the default quota is forecast to run out", not: "the quota lasts until the reset, or usage is unknown", read: of(func(v *poolView) any {
 		if v.Quota.Exhaustion.IsZero() {

@@ -10,11 +10,11 @@ import (
 // TestPlanned has the facts that a plan leaves open unknown, and findings name
 // where the pool is in the plan.
 func TestPlanned(t *testing.T) {
-	facts := map[string]inventory.Fields{
-		"source_arn": inventory.FieldSourceARN, "from": inventory.FieldFrom, "reply_to": inventory.FieldReplyTo, "configuration_set": inventory.FieldConfigurationSet,
-		"active_configuration_set": inventory.FieldConfigurationSet, "auto_verified": inventory.FieldAutoVerified, "tags": inventory.FieldTags,
-		"mode_source": inventory.FieldMode, "custom_sender": inventory.FieldCustomSender, "identity": inventory.FieldSourceARN, "identity_region": inventory.FieldSourceARN,
-		"sign_in_email": inventory.FieldFirstFactors,
+	facts := map[string]inventory.PendingSettings{
+		"source_arn": inventory.PendingSourceARN, "from": inventory.PendingFrom, "reply_to": inventory.PendingReplyTo, "configuration_set": inventory.PendingConfigurationSet,
+		"active_configuration_set": inventory.PendingConfigurationSet, "auto_verified": inventory.PendingAutoVerified, "tags": inventory.PendingTags,
+		"mode_source": inventory.PendingMode, "custom_sender": inventory.PendingCustomSender, "identity": inventory.PendingSourceARN, "identity_region": inventory.PendingSourceARN,
+		"sign_in_email": inventory.PendingFirstFactors,
 	}
 	var file strings.Builder
 	file.WriteString("rules:\n")
@@ -28,7 +28,7 @@ func TestPlanned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	evaluate := func(key inventory.Key, pending inventory.Fields) map[string]Finding {
+	evaluate := func(key inventory.Key, pending inventory.PendingSettings) map[string]Finding {
 		s := settings(key.AccountID, inventory.EmailConfiguration{Mode: inventory.ModeDefault})
 		s.Pending, s.MFA = pending, inventory.No
 		r := inventory.Reading{Target: inventory.Target{AccountID: key.AccountID, Region: key.Region}, Pools: []inventory.UserPool{{

@@ -146,7 +146,7 @@ type draft struct {
 	// identity is what the SourceArn will name, where its text is not known
 	// although that is.
 	identity       inventory.IdentityRef
-	pending        inventory.Fields
+	pending        inventory.PendingSettings
 	tier, recovery string
 	tags           map[string]string
 	autoVerified   []string
@@ -155,7 +155,7 @@ type draft struct {
 }
 
 // open takes note of settings that are not known.
-func (d *draft) open(fields inventory.Fields) { d.pending |= fields }
+func (d *draft) open(fields inventory.PendingSettings) { d.pending |= fields }
 
 // pool returns the draft as a user pool.
 func (d *draft) pool() Pool {
@@ -179,7 +179,7 @@ func (d *draft) mode(text string, known bool) {
 	d.email.Mode = inventory.ModeUnknown
 	switch m := inventory.Mode(text); {
 	case !known:
-		d.open(inventory.FieldMode)
+		d.open(inventory.PendingMode)
 	case text == "":
 		d.email.Mode, d.email.ModeAbsent = inventory.ModeDefault, true
 	case m == inventory.ModeDefault || m == inventory.ModeDeveloper:
@@ -190,7 +190,7 @@ func (d *draft) mode(text string, known bool) {
 }
 
 // set takes over a text of EmailConfiguration.
-func (d *draft) set(to *string, field inventory.Fields, text string, known bool) {
+func (d *draft) set(to *string, field inventory.PendingSettings, text string, known bool) {
 	if *to = text; !known {
 		*to = ""
 		d.open(field)
@@ -200,7 +200,7 @@ func (d *draft) set(to *string, field inventory.Fields, text string, known bool)
 // recover takes over the mechanisms of AccountRecoverySetting.
 func (d *draft) recover(mechanisms []mechanism, known bool) {
 	if !known {
-		d.open(inventory.FieldRecovery)
+		d.open(inventory.PendingRecovery)
 		return
 	}
 	d.recovery = inventory.LegacyRecovery
@@ -225,7 +225,7 @@ type mechanism struct {
 func (d *draft) secondFactor(text string, known bool) {
 	switch {
 	case !known:
-		d.open(inventory.FieldMFA)
+		d.open(inventory.PendingMFA)
 	case text == "" || text == "OFF":
 		d.mfa = inventory.No
 	case text == "ON" || text == "OPTIONAL":

@@ -103,7 +103,7 @@ func TestCircles(t *testing.T) {
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	if len(p.Pools) != 2 || !p.Pools[0].Settings.Pending.Has(inventory.FieldFrom) || p.Pools[0].Name != "" {
+	if len(p.Pools) != 2 || !p.Pools[0].Settings.Pending.Has(inventory.PendingFrom) || p.Pools[0].Name != "" {
 		t.Errorf("the pools are %+v", p.Pools)
 	}
 }

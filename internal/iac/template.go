@@ -127,31 +127,31 @@ func (s *stack) draft(e *evaluator, properties *yamlfile.Node) draft {
 		d.mode("", true)
 	case open:
 		d.email.Mode = inventory.ModeUnknown
-		d.open(inventory.FieldsEmail)
+		d.open(inventory.PendingEmail)
 	default:
-		text := func(to *string, field inventory.Fields, name string) {
+		text := func(to *string, field inventory.PendingSettings, name string) {
 			t, known := e.text(e.get(email, name))
 			d.set(to, field, t, known)
 		}
 		d.mode(e.text(e.get(email, "EmailSendingAccount")))
-		text(&d.email.From, inventory.FieldFrom, "From")
-		text(&d.email.ReplyTo, inventory.FieldReplyTo, "ReplyToEmailAddress")
-		text(&d.email.ConfigurationSet, inventory.FieldConfigurationSet, "ConfigurationSet")
-		text(&d.email.SourceARN, inventory.FieldSourceARN, "SourceArn")
-		if d.pending.Has(inventory.FieldSourceARN) {
+		text(&d.email.From, inventory.PendingFrom, "From")
+		text(&d.email.ReplyTo, inventory.PendingReplyTo, "ReplyToEmailAddress")
+		text(&d.email.ConfigurationSet, inventory.PendingConfigurationSet, "ConfigurationSet")
+		text(&d.email.SourceARN, inventory.PendingSourceARN, "SourceArn")
+		if d.pending.Has(inventory.PendingSourceARN) {
 			d.identity = e.identity(e.get(email, "SourceArn"))
 		}
 	}
 	switch sender := e.get(e.get(properties, "LambdaConfig"), "CustomEmailSender"); sender {
 	case nil:
 	case open:
-		d.open(inventory.FieldCustomSender)
+		d.open(inventory.PendingCustomSender)
 	default:
 		d.email.CustomSender = true
 	}
 	var known bool
 	if d.autoVerified, known = e.texts(e.get(properties, "AutoVerifiedAttributes")); !known {
-		d.open(inventory.FieldAutoVerified)
+		d.open(inventory.PendingAutoVerified)
 	}
 	options, known := e.items(e.get(e.get(properties, "AccountRecoverySetting"), "RecoveryMechanisms"))
 	var mechanisms []mechanism
@@ -165,11 +165,11 @@ func (s *stack) draft(e *evaluator, properties *yamlfile.Node) draft {
 	d.recover(mechanisms, known)
 	factors, known := e.texts(e.get(e.get(e.get(properties, "Policies"), "SignInPolicy"), "AllowedFirstAuthFactors"))
 	if !known {
-		d.open(inventory.FieldFirstFactors)
+		d.open(inventory.PendingFirstFactors)
 	}
 	second, known := e.texts(e.get(properties, "EnabledMfas"))
 	if !known {
-		d.open(inventory.FieldMFA)
+		d.open(inventory.PendingMFA)
 	}
 	for _, f := range factors {
 		d.otp = d.otp || f == emailOTP
@@ -186,7 +186,7 @@ func (s *stack) draft(e *evaluator, properties *yamlfile.Node) draft {
 	d.tier, _ = e.text(e.get(properties, "UserPoolTier"))
 	tags := e.get(properties, "UserPoolTags")
 	if tags == open || tags != nil && tags.Kind != yamlfile.Mapping {
-		d.open(inventory.FieldTags)
+		d.open(inventory.PendingTags)
 		return d
 	}
 	if tags != nil {
@@ -194,7 +194,7 @@ func (s *stack) draft(e *evaluator, properties *yamlfile.Node) draft {
 		for _, pair := range tags.Pairs {
 			text, known := e.text(e.resolve(pair.Value))
 			if !known {
-				d.open(inventory.FieldTags)
+				d.open(inventory.PendingTags)
 			}
 			d.tags[pair.Key.Text] = text
 		}

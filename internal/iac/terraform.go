@@ -308,11 +308,11 @@ func (t *tfPlan) draftOf(p *Plan, c *tfjson.ResourceChange, action string) draft
 	d.name = first(v.in("name"))
 	t.email(&d, p, c, v)
 	if lambda, ok, known := v.block("lambda_config"); !known {
-		d.open(inventory.FieldCustomSender)
+		d.open(inventory.PendingCustomSender)
 	} else if ok {
 		_, d.email.CustomSender, known = lambda.block("custom_email_sender")
 		if !known {
-			d.open(inventory.FieldCustomSender)
+			d.open(inventory.PendingCustomSender)
 		}
 	}
 	t.users(&d, v)
@@ -321,7 +321,7 @@ func (t *tfPlan) draftOf(p *Plan, c *tfjson.ResourceChange, action string) draft
 		all = v.in("tags")
 	}
 	if !all.closed() {
-		d.open(inventory.FieldTags)
+		d.open(inventory.PendingTags)
 	} else if tags, _ := all.is.(map[string]any); len(tags) > 0 {
 		d.tags = map[string]string{}
 		for key, tag := range tags {
@@ -339,23 +339,23 @@ func (t *tfPlan) email(d *draft, p *Plan, c *tfjson.ResourceChange, v value) {
 	e, ok, known := v.block("email_configuration")
 	if !known {
 		d.email.Mode = inventory.ModeUnknown
-		d.open(inventory.FieldsEmail)
+		d.open(inventory.PendingEmail)
 		return
 	}
 	if !ok {
 		d.mode("", true)
 		return
 	}
-	text := func(to *string, field inventory.Fields, name string) {
+	text := func(to *string, field inventory.PendingSettings, name string) {
 		s, known := e.in(name).text()
 		d.set(to, field, s, known)
 	}
 	d.mode(e.in("email_sending_account").text())
-	text(&d.email.SourceARN, inventory.FieldSourceARN, "source_arn")
-	text(&d.email.From, inventory.FieldFrom, "from_email_address")
-	text(&d.email.ReplyTo, inventory.FieldReplyTo, "reply_to_email_address")
-	text(&d.email.ConfigurationSet, inventory.FieldConfigurationSet, "configuration_set")
-	if !d.pending.Has(inventory.FieldSourceARN) || marked(e.in("source_arn").sensitive) {
+	text(&d.email.SourceARN, inventory.PendingSourceARN, "source_arn")
+	text(&d.email.From, inventory.PendingFrom, "from_email_address")
+	text(&d.email.ReplyTo, inventory.PendingReplyTo, "reply_to_email_address")
+	text(&d.email.ConfigurationSet, inventory.PendingConfigurationSet, "configuration_set")
+	if !d.pending.Has(inventory.PendingSourceARN) || marked(e.in("source_arn").sensitive) {
 		return
 	}
 	if from := t.identityOf(c); from != nil {
@@ -370,7 +370,7 @@ func (t *tfPlan) email(d *draft, p *Plan, c *tfjson.ResourceChange, v value) {
 func (t *tfPlan) users(d *draft, v value) {
 	var known bool
 	if d.autoVerified, known = v.in("auto_verified_attributes").texts(); !known {
-		d.open(inventory.FieldAutoVerified)
+		d.open(inventory.PendingAutoVerified)
 	}
 	setting, _, known := v.block("account_recovery_setting")
 	options, closed := setting.in("recovery_mechanism").items()
@@ -384,13 +384,13 @@ func (t *tfPlan) users(d *draft, v value) {
 	policy, _, known := v.block("sign_in_policy")
 	factors, closed := policy.in("allowed_first_auth_factors").texts()
 	if d.otp = slices.Contains(factors, emailOTP); !known || !closed {
-		d.open(inventory.FieldFirstFactors)
+		d.open(inventory.PendingFirstFactors)
 	}
 	d.secondFactor(v.in("mfa_configuration").text())
 	if _, ok, known := v.block("email_mfa_configuration"); known {
 		d.emailMFA = inventory.Known(ok)
 	} else {
-		d.open(inventory.FieldMFA)
+		d.open(inventory.PendingMFA)
 	}
 	d.tier, _ = v.in("user_pool_tier").text()
 }

@@ -28,7 +28,7 @@ func (up *UserPool) SignInEmail() Tri {
 	if up.Settings == nil {
 		return Unknown
 	}
-	return up.Settings.unless(FieldFirstFactors, Known(up.Settings.EmailOTP)).Or(up.EmailMFA())
+	return up.Settings.unless(PendingFirstFactors, Known(up.Settings.EmailOTP)).Or(up.EmailMFA())
 }
 
 // EmailMFA reports whether a code by e-mail is a second factor. Without MFA

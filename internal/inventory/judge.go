@@ -186,7 +186,7 @@ func (p *Pool) CustomSender() Tri {
 	if p.Settings == nil {
 		return Unknown
 	}
-	return p.Settings.unless(FieldCustomSender, Known(p.Settings.CustomSender))
+	return p.Settings.unless(PendingCustomSender, Known(p.Settings.CustomSender))
 }
 
 // Unjudged returns an account of which nothing is known but its readings.
@@ -381,7 +381,7 @@ func (l *linker) identity(p *Pool) {
 	s := &p.Settings.Sender
 	p.Identity, p.IdentityRegion = s.Identity.Name, s.Identity.Region
 	pending := p.Settings.Pending
-	if s.SourceARN == "" && s.Identity.Name == "" && !pending.Has(FieldSourceARN) {
+	if s.SourceARN == "" && s.Identity.Name == "" && !pending.Has(PendingSourceARN) {
 		if s.Mode != ModeDefault {
 			p.add(IdentityMissing, p.sendsBySES())
 		}
@@ -392,7 +392,7 @@ func (l *linker) identity(p *Pool) {
 		p.addAll(Unknown, ofDetails...)
 		return
 	}
-	p.add(FromMismatch, p.Settings.unless(FieldFrom, Known(!s.fromMatches())))
+	p.add(FromMismatch, p.Settings.unless(PendingFrom, Known(!s.fromMatches())))
 	if s.Identity.AccountID != p.Target.AccountID && !s.CrossAccount {
 		p.add(CrossAccountIdentity, Unknown)
 	}
@@ -444,7 +444,7 @@ func (l *linker) set(region, name string, certain bool) (missing, disabled Tri) 
 func (l *linker) details(p *Pool, region string, identity *Identity, supported Tri) {
 	s := &p.Settings.Sender
 	set, d := s.ConfigurationSet, identity.Details
-	pending := p.Settings.Pending.Has(FieldConfigurationSet)
+	pending := p.Settings.Pending.Has(PendingConfigurationSet)
 	if d == nil {
 		p.addAll(Unknown, SendingPolicyMissing, MailFromRejects)
 	} else {

@@ -10,41 +10,41 @@ type Planned struct {
 	Line     int    // from 1; 0 when unknown
 }
 
-// Fields is a set of settings that a plan may leave open until it is applied.
+// PendingSettings is a set of settings that a plan may leave open until it is applied.
 // The zero value is the empty set.
-type Fields uint16
+type PendingSettings uint16
 
 // The settings, by their names in DescribeUserPool.
 const (
-	FieldMode             Fields = 1 << iota // EmailConfiguration.EmailSendingAccount
-	FieldSourceARN                           // EmailConfiguration.SourceArn
-	FieldFrom                                // EmailConfiguration.From
-	FieldReplyTo                             // EmailConfiguration.ReplyToEmailAddress
-	FieldConfigurationSet                    // EmailConfiguration.ConfigurationSet
-	FieldCustomSender                        // LambdaConfig.CustomEmailSender
-	FieldTags                                // UserPoolTags
-	FieldAutoVerified                        // AutoVerifiedAttributes
-	FieldFirstFactors                        // Policies.SignInPolicy.AllowedFirstAuthFactors
-	FieldRecovery                            // AccountRecoverySetting
-	FieldMFA                                 // MfaConfiguration and what its factors are
+	PendingMode             PendingSettings = 1 << iota // EmailConfiguration.EmailSendingAccount
+	PendingSourceARN                                    // EmailConfiguration.SourceArn
+	PendingFrom                                         // EmailConfiguration.From
+	PendingReplyTo                                      // EmailConfiguration.ReplyToEmailAddress
+	PendingConfigurationSet                             // EmailConfiguration.ConfigurationSet
+	PendingCustomSender                                 // LambdaConfig.CustomEmailSender
+	PendingTags                                         // UserPoolTags
+	PendingAutoVerified                                 // AutoVerifiedAttributes
+	PendingFirstFactors                                 // Policies.SignInPolicy.AllowedFirstAuthFactors
+	PendingRecovery                                     // AccountRecoverySetting
+	PendingMFA                                          // MfaConfiguration and what its factors are
 )
 
-// fieldNames are the names of the fields, in the order of the constants.
-var fieldNames = []string{
+// pendingNames are the names of the settings, in the order of the constants.
+var pendingNames = []string{
 	"EmailSendingAccount", "SourceArn", "From", "ReplyToEmailAddress", "ConfigurationSet", "CustomEmailSender",
 	"UserPoolTags", "AutoVerifiedAttributes", "AllowedFirstAuthFactors", "AccountRecoverySetting", "MfaConfiguration",
 }
 
-// FieldsEmail are those of EmailConfiguration.
-const FieldsEmail = FieldMode | FieldSourceARN | FieldFrom | FieldReplyTo | FieldConfigurationSet
+// PendingEmail are those of EmailConfiguration.
+const PendingEmail = PendingMode | PendingSourceARN | PendingFrom | PendingReplyTo | PendingConfigurationSet
 
-// Has reports whether one of the fields is in the set.
-func (f Fields) Has(one Fields) bool { return f&one != 0 }
+// Has reports whether one of the settings is in the set.
+func (f PendingSettings) Has(one PendingSettings) bool { return f&one != 0 }
 
-// Names returns the fields by AWS's names for them, in the order of the constants.
-func (f Fields) Names() []string {
+// Names returns the settings by AWS's names for them, in the order of the constants.
+func (f PendingSettings) Names() []string {
 	var names []string
-	for i, name := range fieldNames {
+	for i, name := range pendingNames {
 		if f.Has(1 << i) {
 			names = append(names, name)
 		}
@@ -53,7 +53,7 @@ func (f Fields) Names() []string {
 }
 
 // unless returns what a setting says, or Unknown while a plan leaves it open.
-func (s *Settings) unless(f Fields, says Tri) Tri {
+func (s *Settings) unless(f PendingSettings, says Tri) Tri {
 	if s.Pending.Has(f) {
 		return Unknown
 	}

@@ -279,7 +279,7 @@ type Settings struct {
 	MFA       Tri  // MfaConfiguration is ON or OPTIONAL
 	PreSignUp bool // a Lambda function may confirm users who sign up (LambdaConfig.PreSignUp)
 
-	Pending Fields // which of these are not known, of a pool of a plan
+	Pending PendingSettings // which of these are not known, of a pool of a plan
 }
 
 // SESState is the state of SES in one account and region (GetAccount).
