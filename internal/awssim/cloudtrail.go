@@ -60,7 +60,15 @@ func lookupEvents(c *call) (object, error) {
 	}
 	var events []event
 	if category == "" { // No Insights events are simulated.
-		events = c.visible(from, to.Add(time.Millisecond), trailDelay)
+		if _, drawn := eventNames[value]; drawn || key != "EventName" { // Else there is no need to draw what happened in three months.
+			events = c.visible(from, to.Add(time.Millisecond), trailDelay)
+		}
+		for _, e := range c.actsDone() {
+			if c.shows(&e, from, to.Add(time.Millisecond), trailDelay) {
+				events = append(events, e)
+			}
+		}
+		slices.SortStableFunc(events, func(a, b event) int { return a.at.Compare(b.at) })
 	}
 	events = slices.DeleteFunc(events, func(e event) bool { return e.attribute(key) != value })
 	slices.Reverse(events)
@@ -68,7 +76,7 @@ func lookupEvents(c *call) (object, error) {
 		key: "Events", items: events, name: func(e event) string { return e.id }, bound: fmt.Sprint(key, value, c.params["StartTime"], c.params["EndTime"]), min: 1, max: maxEvents, fallback: maxEvents,
 		show: func(e event) any {
 			o := object{
-				"EventId": e.id, "EventName": e.name, "EventSource": eventSource, "EventTime": stamp(e.at.Truncate(time.Second)),
+				"EventId": e.id, "EventName": e.name, "EventSource": e.source(), "EventTime": stamp(e.at.Truncate(time.Second)),
 				"ReadOnly": "false", "Resources": []any{}, "CloudTrailEvent": e.strange(c.record(&e)),
 			}
 			set(o, "Username", e.username())
@@ -106,6 +114,9 @@ func (e *event) isAdmin() bool { return strings.HasPrefix(e.name, "Admin") }
 
 // username is the IAM user who made the call, empty for users of the pool.
 func (e *event) username() string {
+	if e.act != nil {
+		return e.act.username()
+	}
 	if e.isAdmin() {
 		return "administrator"
 	}
@@ -120,7 +131,7 @@ func (e *event) attribute(key string) string {
 	case "EventName":
 		return e.name
 	case "EventSource":
-		return eventSource
+		return e.source()
 	case "ReadOnly":
 		return "false"
 	case "Username":
@@ -130,10 +141,18 @@ func (e *event) attribute(key string) string {
 	}
 }
 
+// source is the service that the event is of.
+func (e *event) source() string {
+	if e.act != nil {
+		return source(e.name)
+	}
+	return eventSource
+}
+
 // record is the event as CloudTrail keeps it.
 func (c *call) record(e *event) object {
 	o := object{
-		"eventVersion": "1.11", "eventTime": e.at.UTC().Format(time.RFC3339), "eventSource": eventSource,
+		"eventVersion": "1.11", "eventTime": e.at.UTC().Format(time.RFC3339), "eventSource": e.source(),
 		"eventName": e.name, "awsRegion": c.region, "sourceIPAddress": "192.0.2.10", "userAgent": "example/1.0",
 		"requestID": e.sub, "eventID": e.id, "readOnly": false, "eventType": "AwsApiCall", "managementEvent": true,
 		"recipientAccountId": c.account, "eventCategory": "Management",
@@ -142,8 +161,15 @@ func (c *call) record(e *event) object {
 	if eventNames[e.name] != "" {
 		return c.page(e, o)
 	}
+	host, _, _ := strings.Cut(e.source(), ".")
+	if e.source() == sesSource {
+		host = "email"
+	}
 	o["tlsDetails"] = object{
-		"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256", "clientProvidedHostHeader": "cognito-idp." + c.region + ".amazonaws.com",
+		"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256", "clientProvidedHostHeader": host + "." + c.region + ".amazonaws.com",
+	}
+	if e.act != nil {
+		return e.act.record(o, partition(c.region))
 	}
 	request := object{"username": hidden}
 	if e.isAdmin() {

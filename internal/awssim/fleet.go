@@ -25,6 +25,7 @@ import (
 type Fleet struct {
 	DefaultQuota DefaultQuota `yaml:"default_quota"`
 	Organization Organization `yaml:"organization,omitempty"`
+	ChangedBy    string       `yaml:"changed_by,omitempty"` // who makes this fleet of the one before, as in an ARN behind the account: user/administrator, if not given, or assumed-role/ROLE/SESSION
 	Accounts     []Account    `yaml:"accounts"`
 }
 
@@ -62,6 +63,7 @@ type Region struct {
 	ConfigurationSets []ConfigurationSet `yaml:"configuration_sets,omitempty"`
 	Pools             []Pool             `yaml:"pools,omitempty"`
 	NoUsage           bool               `yaml:"no_usage,omitempty"` // CloudWatch has no AWS/Usage of Cognito
+	History           []PastCall         `yaml:"history,omitempty"`  // calls before the start
 }
 
 // SES is the state of an account's SES in one region. What is not given is as
@@ -360,7 +362,7 @@ func (r *Region) complete(account, region string) error {
 			return fmt.Errorf("user pool %s: %w", p.ID, err)
 		}
 	}
-	return nil
+	return r.checkHistory()
 }
 
 func (i *Identity) complete() error {
@@ -478,6 +480,7 @@ func (f *Fleet) age(now time.Time) {
 					p.Modified = p.Created
 				}
 			}
+			r.ageByHistory(now)
 		}
 	}
 }

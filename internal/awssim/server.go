@@ -50,6 +50,7 @@ type Server struct {
 	counts   map[CallCount]*CallCount // by itself without its numbers
 	days     map[dayKey][]event       // of the present fleet
 	past     []pastFleet              // in order of time
+	acts     []event                  // what changed the fleet, in order of time
 }
 
 // pastFleet is a fleet that was replaced.
@@ -114,6 +115,7 @@ func New(o Options) (*Server, error) {
 		opts: o, started: o.Now(), fleet: o.Fleet, days: map[dayKey][]event{}, random: mathrand.New(mathrand.NewPCG(o.Seed, 1)),
 		sessions: map[string]*session{}, limiters: map[bucket]*rate.Limiter{}, counts: map[CallCount]*CallCount{},
 	}
+	s.did(o.Fleet.past(s.started), s.started)
 	return s, s.SetFaults(o.Faults)
 }
 
@@ -142,6 +144,7 @@ func (s *Server) SetFleet(f *Fleet) error {
 	now := s.opts.Now()
 	f.age(now)
 	f.touch(s.fleet, now)
+	s.did(f.changed(s.fleet, now), now)
 	s.past = slices.DeleteFunc(append(s.past, pastFleet{s.fleet, now}), func(p pastFleet) bool { return p.until.Before(windowStart(now)) })
 	s.fleet = f
 	clear(s.days)

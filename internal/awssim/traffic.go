@@ -96,6 +96,7 @@ type event struct {
 	odd       int      // how the record is odd; 0 is not
 	outcome   *outcome // a duplicate has that of its page event
 	duplicate bool     // the API event of a page event, for the same mail
+	act       *act     // of a call that changed something; nil of all others
 }
 
 // windowStart is the last reset of the default quota at or before t.
@@ -332,14 +333,19 @@ func (c *call) visible(from, to time.Time, delay func(*event) time.Duration) []e
 	var events []event
 	for start := windowStart(from); start.Before(to); start = start.Add(day) {
 		for _, e := range c.server.happened(c.fleet, c.owner(), start) {
-			shown := e.at
-			if !c.server.opts.NoDelays {
-				shown = shown.Add(delay(&e))
-			}
-			if e.region == c.region && !e.at.Before(from) && e.at.Before(to) && !shown.After(c.now) {
+			if e.region == c.region && c.shows(&e, from, to, delay) {
 				events = append(events, e)
 			}
 		}
 	}
 	return events
+}
+
+// shows reports whether the event lies in the time, and shows already.
+func (c *call) shows(e *event, from, to time.Time, delay func(*event) time.Duration) bool {
+	shown := e.at
+	if !c.server.opts.NoDelays {
+		shown = shown.Add(delay(e))
+	}
+	return !e.at.Before(from) && e.at.Before(to) && !shown.After(c.now)
 }

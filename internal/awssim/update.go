@@ -253,7 +253,9 @@ func (s *Server) changePool(c *call, id string, change func(*Pool)) {
 		r.Pools = slices.Clone(r.Pools)
 		a.Regions[name] = &r
 	}
-	change(a.Regions[c.region].pool(id))
+	p := a.Regions[c.region].pool(id)
+	change(p)
+	s.did([]event{newAct(c.account, c.region, c.operation, c.now, act{request: p.request(), by: strings.TrimPrefix(c.principal[strings.LastIndexByte(c.principal, ':'):], ":")})}, c.now)
 	if err := a.completeReplicas(); err != nil {
 		panic(err) // Which settings a pool has makes no difference there.
 	}
