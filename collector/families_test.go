@@ -103,6 +103,16 @@ func familyWorld(t *testing.T) *rules.Judgement {
 			{Name: "missing.example", Confirmed: noon, Missing: true},
 		},
 		IdentitiesListed: noon,
+		Changes: inventory.Changes{Began: noon.Add(-time.Hour), List: []inventory.Change{
+			{
+				Subject: inventory.Cause{Kind: inventory.CausePool, Region: "eu-west-1", Name: "eu-west-1_builtin"}, Field: inventory.FieldMode, From: "DEVELOPER", To: "COGNITO_DEFAULT",
+				After: noon.Add(-40 * time.Minute), By: noon.Add(-30 * time.Minute), Naming: inventory.Named, Actor: &inventory.Actor{At: noon.Add(-35 * time.Minute)},
+			},
+			{
+				Subject: inventory.Cause{Kind: inventory.CauseIdentity, Region: "eu-west-1", Name: "example.com"}, Field: inventory.FieldMailFrom, To: "PENDING REJECT_MESSAGE",
+				After: noon.Add(-20 * time.Minute), By: noon.Add(-10 * time.Minute), Naming: inventory.NamePending,
+			},
+		}},
 	}
 	// Virginia knows its use from both sources, and is unlimited.
 	virginia := inventory.Reading{

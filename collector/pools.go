@@ -101,6 +101,15 @@ var poolFamilies = []Family{
 		},
 	},
 	{
+		Name: "pool_email_config_changed_timestamp_seconds", Labels: poolLabels, Unit: "seconds",
+		Help: "When anything last changed that the pool's verdict depends on, as Unix time: the pool's EmailConfiguration or CustomEmailSender, or the identity, configuration set or SES account that it sends through. From CloudTrail LookupEvents, or else when two readings of Cognito or SES first differed. Absent when no change is remembered.",
+		Samples: eachPool(func(p *inventory.Pool, emit Emit) {
+			if c := p.LastChange(); c != nil {
+				emit(float64(c.At().Unix()), poolValues(p)...)
+			}
+		}),
+	},
+	{
 		Name: "pool_emails_sent", Labels: with(poolLabels, "source"), Unit: "e-mails",
 		Help: "How many e-mails a COGNITO_DEFAULT pool sent since the last reset of the default quota, by source. source=cloudwatch is AWS/Cognito SignUpSuccesses, sign-ups and users created by administrators: too low by resets and resends, too high by e-mails that were suppressed or sent by SMS instead. source=cloudtrail is LookupEvents, the e-mails that its events are certain of: too low by those that events do not decide, or do not name the pool of. Absent when unknown.",
 		Samples: eachPool(func(p *inventory.Pool, emit Emit) {

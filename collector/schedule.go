@@ -300,6 +300,7 @@ func (c *Collector) pass(ctx context.Context, t *target) {
 		t.due = t.due.Add(interval)
 	}
 	reading.Next = t.due
+	c.takeChanges(t, prev, &reading)
 	t.reading, t.asked = &reading, in
 	c.log(prev, &reading)
 	if t.AccountID == "" && reading.Target.AccountID != "" && c.ambient == "" {
@@ -311,6 +312,7 @@ func (c *Collector) pass(ctx context.Context, t *target) {
 		c.touch("")
 	}
 	id := c.accountID(t)
+	c.trimChanges(id)
 	c.followSenders(id)
 	c.touch(id).renew(prev, &reading)
 	c.signal()

@@ -48,6 +48,14 @@ var (
 		Name: "exporter_publish_failures_total", Labels: []string{"account_id"}, Unit: "failures", Counter: true,
 		Help: "How often an account could not be judged or rendered; its last facts stay until they are stale.",
 	}
+	changesTotal = Family{
+		Name: "email_config_changes_total", Labels: []string{"field"}, Unit: "changes", Counter: true,
+		Help: "How many changes of what the verdicts of pools depend on were seen between two readings, by what has changed.",
+	}
+	changesDropped = Family{
+		Name: "exporter_changes_dropped_total", Unit: "changes", Counter: true,
+		Help: "How many remembered changes were dropped, the oldest first, because there were too many of an account or of all.",
+	}
 	reloadSuccessful = Family{
 		Name: "exporter_config_last_reload_successful",
 		Help: "Whether the last load of the configuration succeeded.",
@@ -64,7 +72,7 @@ var (
 
 // SelfFamilies lists the metrics of [Self], in the order of documentation.
 func SelfFamilies() []Family {
-	return []Family{requestsTotal, failuresTotal, requestDuration, budgetWait, budgetHalvings, billableTotal, ruleErrorsTotal, publishFailuresTotal, reloadSuccessful, reloadTime, buildInfo}
+	return []Family{requestsTotal, failuresTotal, requestDuration, budgetWait, budgetHalvings, billableTotal, ruleErrorsTotal, publishFailuresTotal, changesTotal, changesDropped, reloadSuccessful, reloadTime, buildInfo}
 }
 
 // Self counts what the exporter does. It is safe for concurrent use.
@@ -74,6 +82,8 @@ type Self struct {
 	halvings               *prometheus.CounterVec // by service
 	ruleErrors             *prometheus.CounterVec
 	publishFailures        *prometheus.CounterVec // by account
+	fieldChanges           *prometheus.CounterVec // by field
+	dropped                prometheus.Counter
 	billable               prometheus.Counter
 	reloadOK, reloadedLast prometheus.Gauge
 
@@ -92,16 +102,20 @@ func NewSelf(registry prometheus.Registerer, demo bool, operations map[string][]
 	histogram := func(f *Family) *prometheus.HistogramVec {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: f.Name, Help: f.Help, Buckets: f.Buckets}, f.Labels)
 	}
-	billable := counter(&billableTotal)
+	billable, dropped := counter(&billableTotal), counter(&changesDropped)
 	ok, last, build := gauge(&reloadSuccessful), gauge(&reloadTime), gauge(&buildInfo)
 	s := &Self{
 		requests: counter(&requestsTotal), failures: counter(&failuresTotal),
 		duration: histogram(&requestDuration), waits: histogram(&budgetWait), halvings: counter(&budgetHalvings),
 		billable: billable.WithLabelValues(), ruleErrors: counter(&ruleErrorsTotal), publishFailures: counter(&publishFailuresTotal),
+		fieldChanges: counter(&changesTotal), dropped: dropped.WithLabelValues(),
 		reloadOK: ok.WithLabelValues(), reloadedLast: last.WithLabelValues(),
 	}
 	build.WithLabelValues(version.Version, version.GetRevision(), version.Branch, version.GoVersion, strconv.FormatBool(demo)).Set(1)
-	registry.MustRegister(s.requests, s.failures, s.duration, s.waits, s.halvings, s.ruleErrors, s.publishFailures, billable, ok, last, build)
+	registry.MustRegister(s.requests, s.failures, s.duration, s.waits, s.halvings, s.ruleErrors, s.publishFailures, s.fieldChanges, billable, dropped, ok, last, build)
+	for _, f := range inventory.Fields() {
+		s.fieldChanges.WithLabelValues(string(f))
+	}
 	for service, names := range operations {
 		s.halvings.WithLabelValues(service)
 		for _, operation := range names {
@@ -168,6 +182,18 @@ func (s *Self) Reloaded(ok bool) {
 func (s *Self) publishFailed(account string) {
 	defer s.changed()
 	s.publishFailures.WithLabelValues(account).Inc()
+}
+
+// fieldChanged counts a change.
+func (s *Self) fieldChanged(f inventory.Field) {
+	defer s.changed()
+	s.fieldChanges.WithLabelValues(string(f)).Inc()
+}
+
+// forgot counts changes that are remembered no longer.
+func (s *Self) forgot(n int) {
+	defer s.changed()
+	s.dropped.Add(float64(n))
 }
 
 // knowAccount begins the account's counts with 0.

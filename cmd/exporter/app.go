@@ -173,6 +173,7 @@ func (a *app) readerOptions(c *config.Config, discovered map[string]string) awsr
 		},
 		Budgets: budgets(c),
 		Quota:   c.Policy(), CloudWatch: c.CloudWatch.Enabled, CloudTrail: c.CloudTrail.Enabled, Details: c.PoolDetails.Enabled, Statistics: c.SendStatistics.Enabled, Billed: a.self.Billed,
+		ChangeHistory: c.ChangeHistory(), ChangeTrail: c.Changes.CloudTrail,
 		DescribeMaxAge: time.Duration(c.DescribeMaxAge), RequestTimeout: time.Duration(c.RequestTimeout),
 		IdentitiesEvery: time.Duration(c.Identities.ListInterval), MetricsEvery: time.Duration(c.CloudWatch.ListInterval),
 		IdentityDetailsEvery: time.Duration(c.Identities.DetailsMaxAge),

@@ -165,6 +165,7 @@ func estimateInput(c *config.Config) estimate.Input {
 		DescribeAge: time.Duration(c.DescribeMaxAge), IdentityList: time.Duration(c.Identities.ListInterval), IdentityAge: time.Duration(c.Identities.DetailsMaxAge),
 		MetricList: time.Duration(c.CloudWatch.ListInterval),
 		CloudWatch: c.CloudWatch.Enabled, CloudTrail: c.CloudTrail.Enabled, Details: c.PoolDetails.Enabled, Statistics: c.SendStatistics.Enabled,
+		Changes: c.ChangeHistory() > 0 && c.Changes.CloudTrail,
 		Budgets: budgets(c), MetricPrice: c.Prices.CloudWatchMetrics, PriceDate: c.Prices.Date,
 	}
 }

@@ -99,7 +99,7 @@ func (p *proposer) run(ctx context.Context, load func() (*settings, error), logg
 		return exitUsage, nil
 	}
 	p.policy = s.config.Policy()
-	s.config.CloudWatch.Enabled, s.config.CloudTrail.Enabled = false, false // They say nothing of what is to come.
+	s.config.CloudWatch.Enabled, s.config.CloudTrail.Enabled, s.config.Changes.Enabled = false, false, false // They say nothing of what is to come.
 	a := newApp(load, logger, prometheus.NewRegistry(), p.f.demo)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -74,12 +74,16 @@ type Options struct {
 	// expected, which it describes, for the log; may be nil.
 	Odd func(shape string)
 
-	Quota      inventory.Policy  // of the built-in sender: its days are what usage is read for
-	Details    bool              // read those of user pools
-	Statistics bool              // read those of SES accounts that pools send through
-	CloudWatch bool              // read sign-ups and the reputation of SES accounts
-	CloudTrail bool              // read the events that send e-mail
-	Billed     func(metrics int) // called with how many metrics CloudWatch bills; may be nil
+	Quota      inventory.Policy // of the built-in sender: its days are what usage is read for
+	Details    bool             // read those of user pools
+	Statistics bool             // read those of SES accounts that pools send through
+	CloudWatch bool             // read sign-ups and the reputation of SES accounts
+	CloudTrail bool             // read the events that send e-mail
+
+	ChangeHistory time.Duration // for how long changes of the configuration are remembered; 0 does not look for them
+	ChangeTrail   bool          // ask CloudTrail who made them, and for those before the start
+
+	Billed func(metrics int) // called with how many metrics CloudWatch bills; may be nil
 
 	// HTTPClient, when set, takes the place of the SDK's own, and of
 	// RequestTimeout: a test answers the requests in its own process.
@@ -207,7 +211,7 @@ func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.R
 		p.tags.known = prev.Pools
 		p.reading.Pools, p.reading.Gone, p.reading.PoolsListed, p.reading.SES = prev.Pools, prev.Gone, prev.PoolsListed, prev.SES
 		p.reading.Identities, p.reading.IdentitiesListed = prev.Identities, prev.IdentitiesListed
-		p.reading.ConfigurationSets = prev.ConfigurationSets
+		p.reading.ConfigurationSets, p.reading.Changes = prev.ConfigurationSets, prev.Changes
 		if !p.opts.Details { // What is switched off is unknown at once.
 			p.reading.Pools = dropDetails(prev.Pools)
 		}
@@ -354,6 +358,9 @@ func (p *pass) run(ctx context.Context) {
 	}
 	wg.Wait()
 	p.keepDetails(details)
+	if p.panicked.Load() == nil {
+		p.readChanges(ctx)
+	}
 }
 
 // keepPanic is deferred in each goroutine of the pass, where a panic would end

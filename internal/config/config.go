@@ -55,6 +55,7 @@ type Config struct {
 	CloudTrail     Source         `yaml:"cloudtrail"`
 	PoolDetails    Source         `yaml:"pool_details"`
 	SendStatistics Source         `yaml:"send_statistics"`
+	Changes        Changes        `yaml:"changes"`
 	Rules          Rules          `yaml:"rules"`
 	Alerts         Alerts         `yaml:"alerts"`
 	Prices         Prices         `yaml:"prices"`
@@ -111,6 +112,21 @@ type Source struct {
 	Enabled bool `yaml:"enabled"`
 }
 
+// Changes says which changes of the configuration are told of.
+type Changes struct {
+	Enabled    bool           `yaml:"enabled"`
+	CloudTrail bool           `yaml:"cloudtrail"` // asks for who made them, and for those before the start; as [Config.CloudTrail], if not set
+	History    model.Duration `yaml:"history"`    // how long they are remembered
+}
+
+// ChangeHistory returns how long changes are remembered, 0 when they are not.
+func (c *Config) ChangeHistory() time.Duration {
+	if !c.Changes.Enabled {
+		return 0
+	}
+	return time.Duration(c.Changes.History)
+}
+
 // CloudWatch is the source of sign-ups and of the reputation of SES accounts.
 type CloudWatch struct {
 	Enabled      bool           `yaml:"enabled"`
@@ -165,6 +181,7 @@ func defaults() *Config {
 		CloudWatch:     CloudWatch{Enabled: true},
 		PoolDetails:    Source{Enabled: true},
 		SendStatistics: Source{Enabled: true},
+		Changes:        Changes{Enabled: true, History: model.Duration(7 * 24 * time.Hour)},
 		ReadyAfter:     model.Duration(time.Minute),
 		Rules:          Rules{Builtin: true},
 		Alerts:         Alerts{BlindRatio: 0.5},
@@ -195,6 +212,9 @@ func (c *Config) derive(set func(key any) bool) {
 	}
 	if !set(&c.DescribeMaxAge) {
 		c.DescribeMaxAge = max(c.Interval, model.Duration(6*time.Hour))
+	}
+	if !set(&c.Changes.CloudTrail) {
+		c.Changes.CloudTrail = c.CloudTrail.Enabled
 	}
 	if !set(&c.RequestTimeout) {
 		c.RequestTimeout = min(c.Timeout, model.Duration(15*time.Second))

@@ -15,6 +15,8 @@ import (
 
 const (
 	minInterval = model.Duration(10 * time.Second)
+	minHistory  = model.Duration(24 * time.Hour)
+	maxHistory  = model.Duration(90 * 24 * time.Hour) // CloudTrail's
 	maxDuration = model.Duration(365 * 24 * time.Hour)
 	maxInterval = model.Duration(90 * 24 * time.Hour) // stale_after, by default three of them, has to be less than maxDuration
 	maxTags     = 20                                  // each makes the info series of every pool longer
@@ -108,6 +110,7 @@ func (d *decoder) checkAddress(p *string, key string) {
 func (d *decoder) checkDurations(c *Config) {
 	d.within(&c.Interval, "interval", minInterval, "", maxInterval, "")
 	d.within(&c.ReadyAfter, "ready_after", 0, "", maxDuration, "")
+	d.within(&c.Changes.History, "history", minHistory, "", maxHistory, "")
 	if d.sound(&c.Interval) { // The others are measured by it, or derived from it.
 		d.within(&c.Timeout, "timeout", 0, "", c.Interval, "interval")
 		d.within(&c.IdleInterval, "idle_interval", c.Interval, "interval", maxDuration, "")

@@ -71,6 +71,7 @@ type Input struct {
 	CloudTrail   bool
 	Details      bool
 	Statistics   bool
+	Changes      bool               // CloudTrail is asked for earlier changes of the configuration
 	Budgets      map[string]float64 // requests per second, by API
 	Latency      time.Duration      // of a call
 	MetricPrice  float64            // USD for 1,000 metrics of GetMetricData
@@ -133,6 +134,8 @@ const (
 	metricsPerPage    = 500
 	accountsPerPage   = 20
 	mailEvents        = 12 // that CloudTrail is asked for, each by itself
+	poolChanges       = 3  // likewise, twice, for earlier changes of pools
+	sesChanges        = 8  // and of what they need of SES
 
 	inFlight       = 4                     // descriptions
 	askedAtOnce    = 16                    // accounts whose regions are asked for
@@ -290,7 +293,7 @@ func (e *estimate) place(p Places) {
 			e.metrics("reputation of targets that pools send through, each hour", n, 2, e.within(inventory.ReputationInterval))
 		}
 	}
-	watch := 0.0
+	watch, history := 0.0, 0.0
 	if in.CloudWatch && p.BuiltIn > 0 {
 		watch = e.usage(p)
 	}
@@ -298,11 +301,23 @@ func (e *estimate) place(p Places) {
 		every(inventory.APICloudTrail, "LookupEvents", "targets with pools, each interval", mailEvents)
 		watch += e.lasts(inventory.APICloudTrail, mailEvents, 1)
 	}
+	if in.Changes {
+		changes := 0.0
+		if p.Pools > 0 {
+			changes = poolChanges
+		}
+		if p.SES && p.Identities > 0 {
+			changes += sesChanges
+		}
+		// The second time, a quarter of an hour later, is not counted: it is no part of a usual interval.
+		e.add(inventory.APICloudTrail, "LookupEvents", "changes before the start", n*changes, 0, 0)
+		history = e.lasts(inventory.APICloudTrail, changes, 1)
+	}
 	for i, calls := range [][2]float64{first, later} {
 		pools, identities := e.lasts(inventory.APICognito, calls[0], inFlight), e.lasts(inventory.APISES, calls[1], 1)
 		after := watch // What is read when the pools are known.
 		if i == 0 {
-			after = max(watch, e.lasts(inventory.APICognito, beside, inFlight))
+			after = max(watch, e.lasts(inventory.APICognito, beside, inFlight)) + history
 		}
 		seconds, driver := pools+after+in.Latency.Seconds(), "the target with the most pools"
 		if with := identities + in.Latency.Seconds(); with > seconds {

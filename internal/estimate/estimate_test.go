@@ -79,6 +79,13 @@ func TestCalls(t *testing.T) {
 		{"lists with sign-ups", "ListMetrics", target(func(p *Places) { p.BuiltIn, p.SignUpMetrics, p.CallMetrics = 1, 1, 2 }), "4 26"},
 		{"lists without, every 20m and 2h, and a day", "ListMetrics", target(func(p *Places) { p.BuiltIn = 1 }), "4 7.042"},
 		{"no built-in sender", "ListMetrics", plain, "0 0"},
+		{"earlier changes of pools", "LookupEvents", func() Input { in := plain; in.Changes = true; return in }(), "6 0"},
+		{"and of SES", "LookupEvents", func() Input { in := target(func(p *Places) { p.Identities = 1 }); in.Changes = true; return in }(), "22 0"},
+		{"of SES alone", "LookupEvents", func() Input {
+			in := target(func(p *Places) { p.Identities, p.Pools, p.SESOnly = 1, 0, true })
+			in.Changes = true
+			return in
+		}(), "16 0"},
 		{"CloudTrail", "LookupEvents", func() Input { in := plain; in.CloudTrail = true; return in }(), "24 288"},
 		{"ambient", "GetCallerIdentity", plain, "1 0"},
 		{"roles, every 15m", "AssumeRole", with(func(in *Input) { in.Roles = 1 }), "1 4"},

@@ -150,16 +150,19 @@ func (r *Reading) SameFacts(o *Reading) bool {
 				a.EmailMFA() == b.EmailMFA() && a.NotificationLog() == b.NotificationLog() && a.Replica.same(b.Replica)
 		}) &&
 		slices.EqualFunc(r.Gone, o.Gone, func(a, b UserPool) bool { return a.ID == b.ID && len(a.Past) == len(b.Past) }) &&
-		slices.EqualFunc(r.Identities, o.Identities, func(a, b Identity) bool {
-			a.Confirmed, a.Asked, a.Detailed = b.Confirmed, b.Asked, b.Detailed
-			return a == b
-		}) &&
+		slices.EqualFunc(r.Identities, o.Identities, Identity.sameFacts) &&
 		slices.EqualFunc(r.ConfigurationSets, o.ConfigurationSets, func(a, b ConfigurationSet) bool {
 			a.Confirmed = b.Confirmed
 			return a == b
 		}) &&
 		sameSES(r.SES, o.SES) && sameSignUps(r.SignUps, o.SignUps) && sameCalls(r.CallCounts, o.CallCounts) && sameTrail(r.Trail, o.Trail) && sameReputation(r.Reputation, o.Reputation) &&
-		sameStatistics(r.Statistics, o.Statistics)
+		sameStatistics(r.Statistics, o.Statistics) && r.Changes.Since.Equal(o.Changes.Since) && slices.Equal(r.Changes.List, o.Changes.List)
+}
+
+// sameFacts reports whether both differ in nothing but when that was confirmed.
+func (i Identity) sameFacts(o Identity) bool {
+	i.Confirmed, i.Asked, i.Detailed = o.Confirmed, o.Asked, o.Detailed
+	return i == o
 }
 
 func sameSES(a, b *SESState) bool {

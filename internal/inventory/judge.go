@@ -31,15 +31,16 @@ type Account struct {
 	// Incomplete says that not every pool of the account is known with its mode.
 	Incomplete bool
 
-	policy Policy // that it was judged by
+	policy  Policy // that it was judged by
+	leaving bool   // a pool left SES of its own lately, or may have
 }
 
 // Moves reports whether the verdicts or forecasts of the account depend on the
-// time, although no fact changes: what was sent becomes older.
+// time, although no fact changes: what was sent, or changed, becomes older.
 func (a *Account) Moves() bool {
 	moves := func(q *Quota) bool { return q.Used > 0 || q.AtMost > 0 }
 	return slices.ContainsFunc(a.DefaultQuotas, func(q SharedQuota) bool { return moves(&q.Quota) }) ||
-		slices.ContainsFunc(a.Pools, func(p Pool) bool { return p.Quota.Kind == QuotaDefault && moves(p.Quota) })
+		slices.ContainsFunc(a.Pools, func(p Pool) bool { return p.Quota.Kind == QuotaDefault && moves(p.Quota) }) || a.leaving
 }
 
 // Reading returns the reading of the region; nil while the region is still to be
@@ -165,6 +166,12 @@ type Pool struct {
 	SentCloudWatch, SentCloudTrail *float64
 	Failures                       map[FailureReason]int // e-mails that were not sent, of the day; nil when unknown
 
+	// Changes are those of the pool and of what its e-mail passes, the oldest
+	// first; LeftSES says whether it ceased to send through SES of its own within
+	// [ChangeRecent], and uses the built-in sender.
+	Changes []Change
+	LeftSES Tri
+
 	shares *Key // what its default quota is of, with others; nil for a quota of its own, or none
 
 	Verdict
@@ -254,6 +261,7 @@ func Judge(at time.Time, readings []Reading, policy Policy) *Account {
 		}
 	}
 	linkReplicas(a.Pools)
+	a.linkChanges()
 	for _, r := range a.Readings {
 		if r.SES != nil {
 			a.SES = append(a.SES, SESAccount{Target: r.Target, SESState: *r.SES, Reputation: r.Reputation, Statistics: r.Statistics, Pools: sendThrough[r.Target.Region], SignInPools: signIn[r.Target.Region]})

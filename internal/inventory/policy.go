@@ -2,7 +2,9 @@ package inventory
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -84,6 +86,19 @@ func ParseSendingPolicies(policies map[string]string) SendingPolicies {
 	}
 	slices.Sort(p.documents) // Their order says nothing.
 	return p
+}
+
+// text tells policies from others in a few words: how many documents there are,
+// and the beginning of a hash of them. It is empty without any.
+func (p *SendingPolicies) text() string {
+	if len(p.documents) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(strings.Join(p.documents, "\x00")))
+	if len(p.documents) == 1 {
+		return fmt.Sprintf("1 policy, hash %x", sum[:4])
+	}
+	return fmt.Sprintf("%d policies, hash %x", len(p.documents), sum[:4])
 }
 
 // Equal reports whether both are the same documents.

@@ -167,6 +167,8 @@ type Reading struct {
 	Reputation *Reputation // likewise
 
 	Statistics *SendStatistics // likewise
+
+	Changes Changes // of what verdicts depend on
 }
 
 // Outcome returns the outcome of api, if it was called. The receiver may be nil.

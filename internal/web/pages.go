@@ -52,11 +52,15 @@ var functions = template.FuncMap{
 	"tags":     tagList,
 	"runbook":  runbookPath,
 	"plural":   plural,
+	"more":     func(pools []*row) int { return max(0, len(pools)-shownPools) },
 	"failing":  failing,
 	"poolPath": func(p *inventory.Pool) string { return poolPath(p.Key()) },
 	"account":  func(t inventory.Target) string { return accountPath(t.Key()) },
 	"identity": func(t inventory.Target, name string) string { return identityPath(t.Key(), name) },
 }
+
+// shownPools is how many of the pools that a change concerns are named.
+const shownPools = 5
 
 func plural(n int, one, many string) string {
 	if n == 1 {
@@ -365,7 +369,8 @@ func (s *site) pool(w http.ResponseWriter, r *http.Request) {
 		List      []shown
 		Confirmed time.Time
 		Curve     *curve // nil when nothing was counted
-	}{found, list(found.Findings, found.Path()), v.confirmed(found), v.curve(found)})
+		Changed   []change
+	}{found, list(found.Findings, found.Path()), v.confirmed(found), v.curve(found), found.changes()})
 }
 
 // reading returns what was read of the account and region, nil without anything.

@@ -33,6 +33,7 @@ var (
 
 	ofAccount = parameter{"account", "an account ID of 12 digits", accountID.MatchString}
 	ofRegion  = parameter{"region", "the name of a region, such as eu-west-1", regionName.MatchString}
+	ofPool    = parameter{"pool", "the ID of a user pool", func(string) bool { return true }}
 	ofText    = parameter{"q", "any text", func(string) bool { return true }}
 
 	nothing        = []parameter{}
@@ -44,6 +45,7 @@ var (
 		between("offset", 0, 1<<31-1), between("limit", 1, mostRows),
 	}
 	targetParameters = []parameter{ofAccount, ofRegion, oneOf("state", targetStates()), ofText, between("offset", 0, 1<<31-1), between("limit", 1, mostRows)}
+	changeParameters = []parameter{ofAccount, ofRegion, ofPool, oneOf("field", inventory.Fields()), between("offset", 0, 1<<31-1), between("limit", 1, mostRows)}
 	pageParameters   = []parameter{between("offset", 0, 1<<31-1), between("limit", 1, mostRows)}
 )
 
@@ -107,6 +109,7 @@ func (s *site) checked(allowed []parameter, answer http.HandlerFunc) http.Handle
 // filter says what of a list is asked for; empty fields ask for all.
 type filter struct {
 	Account, Region, Mode, State, Severity, Text, Sort string
+	Pool, Field                                        string
 
 	Offset, Limit int
 }
@@ -121,7 +124,7 @@ func parseFilter(q url.Values) filter {
 	}
 	return filter{
 		Account: q.Get("account"), Region: q.Get("region"), Mode: q.Get("mode"), State: q.Get("state"),
-		Severity: q.Get("severity"), Text: q.Get("q"), Sort: q.Get("sort"),
+		Severity: q.Get("severity"), Text: q.Get("q"), Sort: q.Get("sort"), Pool: q.Get("pool"), Field: q.Get("field"),
 		Offset: number("offset", 0), Limit: number("limit", pageSize),
 	}
 }
@@ -130,7 +133,7 @@ func parseFilter(q url.Values) filter {
 func (f filter) query(changes ...string) string {
 	q := url.Values{}
 	for key, value := range map[string]string{
-		"account": f.Account, "region": f.Region, "mode": f.Mode, "state": f.State, "severity": f.Severity, "q": f.Text, "sort": f.Sort,
+		"account": f.Account, "region": f.Region, "mode": f.Mode, "state": f.State, "severity": f.Severity, "q": f.Text, "sort": f.Sort, "pool": f.Pool, "field": f.Field,
 	} {
 		if value != "" {
 			q.Set(key, value)
@@ -150,7 +153,7 @@ func (f filter) query(changes ...string) string {
 
 // Everything reports whether the filter lets everything pass.
 func (f filter) Everything() bool {
-	return f.Account == "" && f.Region == "" && f.Mode == "" && f.State == "" && f.Severity == "" && f.Text == ""
+	return f.Account == "" && f.Region == "" && f.Mode == "" && f.State == "" && f.Severity == "" && f.Text == "" && f.Pool == "" && f.Field == ""
 }
 
 // pages returns links to the neighbouring pages of one that shows so many of

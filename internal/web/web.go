@@ -67,6 +67,7 @@ func (s *site) routes() []route {
 		{"GET /accounts/{account}/{region}", pageParameters, s.account},
 		{"GET /identities/{account}/{region}/{name}", pageParameters, s.identity},
 		{"GET /targets", targetParameters, s.targets},
+		{"GET /changes", changeParameters, s.changes},
 		{"GET /rules", nothing, s.rules},
 		{"GET /runbooks", nothing, s.runbooksPage},
 		{"GET /runbooks/{id}", nothing, s.runbookPage},
@@ -88,6 +89,7 @@ func (s *site) routes() []route {
 		{"GET /api/v1/identities/{account}/{region}/{name}", nothing, s.apiIdentity},
 		{"GET /api/v1/targets", targetParameters, s.apiTargets},
 		{"GET /api/v1/findings", pageParameters, s.apiFindings},
+		{"GET /api/v1/changes", changeParameters, s.apiChanges},
 		{"GET /api/v1/rules", nothing, s.apiRules},
 		{"GET /api/v1/summary", nothing, s.apiSummary},
 		{"/", nil, s.nowhere},
@@ -117,7 +119,7 @@ var static = func() fs.FS {
 // pages are the templates, by the name of the page.
 var pages = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"index", "pool", "account", "accounts", "identity", "targets", "rules", "runbook", "runbooks", "error"} {
+	for _, name := range []string{"index", "pool", "account", "accounts", "identity", "targets", "changes", "rules", "runbook", "runbooks", "error"} {
 		all[name] = template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
 	}
 	return all

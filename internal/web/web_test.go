@@ -81,6 +81,27 @@ func world() *inventory.Snapshot {
 			Series: []inventory.SignUpSeries{{PoolID: "eu-west-1_default", ClientID: "web", Points: []inventory.Point{{At: start, N: 42}}}},
 		},
 		CallCounts: &inventory.CallCounts{WindowStart: start, Confirmed: now, Listed: true, N: 1044},
+		Changes: inventory.Changes{Began: now.Add(-time.Hour), List: []inventory.Change{
+			{
+				Subject: inventory.Cause{Kind: inventory.CausePool, Region: "eu-west-1", Name: "eu-west-1_default"}, Name: evil, Field: inventory.FieldMode,
+				From: "DEVELOPER", To: "COGNITO_DEFAULT", After: now.Add(-50 * time.Minute), By: now.Add(-45 * time.Minute), Naming: inventory.Named,
+				Actor: &inventory.Actor{
+					EventID: evil, EventName: "UpdateUserPool", At: now.Add(-48 * time.Minute), Principal: "arn:aws:iam::111122223333:user/" + evil, SourceIP: "198.51.100.7", UserAgent: evil,
+				},
+			},
+			{
+				Subject: inventory.Cause{Kind: inventory.CauseIdentity, Region: "eu-west-1", Name: "example.com"}, Field: inventory.FieldMailFrom,
+				From: evil, To: "FAILED", After: now.Add(-40 * time.Minute), By: now.Add(-35 * time.Minute), Naming: inventory.NamePending,
+			},
+			{
+				Subject: inventory.Cause{Kind: inventory.CausePool, Region: "eu-west-1", Name: "eu-west-1_gone"}, Field: inventory.FieldExists,
+				FromUnknown: true, To: "no", By: now.Add(-30 * time.Minute), Naming: inventory.NameDenied,
+			},
+			{
+				Subject: inventory.Cause{Kind: inventory.CauseSESAccount, Region: "eu-west-1"}, Field: inventory.FieldSendingEnabled,
+				From: "no", To: "yes", After: now.Add(-22 * time.Minute), By: now.Add(-20 * time.Minute), Naming: inventory.NameOff,
+			},
+		}},
 	}}, policy)
 }
 
@@ -383,7 +404,7 @@ func TestNotOffered(t *testing.T) {
 // TestReserved checks that no page's path can be given to the metrics.
 func TestReserved(t *testing.T) {
 	for path, want := range map[string]bool{
-		"/": true, "/-/x": true, "/api": true, "/config": true, "/pools/x": true, "/rules": true, "/static": true, "/targets": true,
+		"/": true, "/-/x": true, "/api": true, "/changes": true, "/config": true, "/pools/x": true, "/rules": true, "/static": true, "/targets": true,
 		"/metrics": false, "/targets-of-mine": false, "/a/targets": false,
 	} {
 		if got := Reserved(path); got != want {
@@ -423,7 +444,7 @@ func TestPagesEscape(t *testing.T) {
 func TestDemoIsMarked(t *testing.T) {
 	o := options(t)
 	o.Demo = true
-	for _, path := range []string{"/", "/accounts", "/targets", "/rules", own + "eu-west-1_own", "/accounts/111122223333/eu-west-1", "/identities/111122223333/eu-west-1/example.com", "/nowhere"} {
+	for _, path := range []string{"/", "/accounts", "/targets", "/rules", "/changes", own + "eu-west-1_own", "/accounts/111122223333/eu-west-1", "/identities/111122223333/eu-west-1/example.com", "/nowhere"} {
 		if body := ask(t, o, "GET", path).Body.String(); !strings.Contains(body, "demo: simulated AWS") {
 			t.Errorf("%s does not say that it is a demo", path)
 		}
@@ -491,6 +512,8 @@ func TestAPI(t *testing.T) {
 		"/api/v1/targets":                                         "targets",
 		"/api/v1/findings":                                        "findings",
 		"/api/v1/rules":                                           "rules",
+		"/api/v1/changes":                                         "changes",
+		"/api/v1/changes?field=exists":                            "changes",
 		"/api/v1/summary":                                         "summary",
 	} {
 		s, err := c.Compile("../../docs/api.schema.json#/$defs/" + schema + "_answer")
