@@ -557,6 +557,13 @@ var poolType = newType(
 	})},
 	fact{name: "failures", of: failuresType, doc: "e-mails that failed since the default quota's last reset, from CloudTrail", read: of(func(v *poolView) any { return &v.failures })},
 	fact{name: "ses", of: poolSESType, doc: "the SES account that a `DEVELOPER` pool sends through", read: of(func(v *poolView) any { return &v.ses })},
+	fact{name: "left_ses", typ: cel.BoolType, doc: "whether the pool went from `DEVELOPER` to `COGNITO_DEFAULT` within the last day, and still uses the built-in sender", not: "the pool could not be described, or was modified within the last day and what it was before is not known: see [changes](changes.md)", read: of(func(v *poolView) any { return tri(v.LeftSES) })},
+	fact{name: "left_ses_change", typ: cel.StringType, doc: "the pool's last change of mode that is remembered, when and by whom, for messages; empty without one", read: of(func(v *poolView) any {
+		if c := v.ModeChange(); c != nil {
+			return text(c.Text())
+		}
+		return text("")
+	})},
 	fact{name: "facts_age_seconds", typ: cel.DoubleType, doc: "how long ago the oldest of the facts was confirmed", not: "the pool could not be described", read: onceDescribed(func(v *poolView) any {
 		oldest := v.Confirmed
 		if v.SES != nil && v.SES.Confirmed.Before(oldest) {

@@ -17,7 +17,7 @@ import (
 type PastCall struct {
 	Ago     time.Duration  `yaml:"ago"`               // before the start
 	Call    string         `yaml:"call"`              // the operation, such as UpdateUserPool
-	Pool    string         `yaml:"pool,omitempty"`    // name of the pool that it is about: with what it has now, where request does not say otherwise
+	Pool    string         `yaml:"pool,omitempty"`    // name or ID of the pool that it is about: with what it has now, where request does not say otherwise
 	Request map[string]any `yaml:"request,omitempty"` // requestParameters, as CloudTrail spells them
 	By      string         `yaml:"by,omitempty"`      // as Fleet.ChangedBy
 	From    string         `yaml:"from,omitempty"`    // IP address
@@ -147,8 +147,9 @@ func (r *Region) checkHistory() error {
 	return nil
 }
 
+// poolNamed returns the pool of the name or ID, nil without one.
 func (r *Region) poolNamed(name string) *Pool {
-	return find(r.Pools, func(p *Pool) bool { return p.Name == name })
+	return find(r.Pools, func(p *Pool) bool { return name != "" && (p.Name == name || p.ID == name) })
 }
 
 // past returns the events of the region's history.

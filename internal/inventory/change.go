@@ -564,8 +564,8 @@ func (p *Pool) LastChange() *Change {
 	return &p.Changes[len(p.Changes)-1]
 }
 
-// LeavingSES returns the change by which the pool left SES; nil without one.
-func (p *Pool) LeavingSES() *Change {
+// ModeChange returns the last change of the pool's mode; nil without one.
+func (p *Pool) ModeChange() *Change {
 	for i := range slices.Backward(p.Changes) {
 		if c := &p.Changes[i]; c.Subject.Kind == CausePool && c.Field == FieldMode {
 			return c

@@ -357,8 +357,8 @@ func TestLeftSES(t *testing.T) {
 		if moves := tt.want != No && p.Settings != nil; a.Moves() != moves {
 			t.Errorf("%s: that it moves is %v", name, a.Moves())
 		}
-		if (p.LeavingSES() != nil) != (len(tt.list) > 0 && tt.list[0].Field == FieldMode && tt.list[0].Subject.Name == id) {
-			t.Errorf("%s: %v", name, p.LeavingSES())
+		if (p.ModeChange() != nil) != (len(tt.list) > 0 && tt.list[0].Field == FieldMode && tt.list[0].Subject.Name == id) {
+			t.Errorf("%s: %v", name, p.ModeChange())
 		}
 	}
 }
