@@ -163,27 +163,24 @@ func (p *pass) nameChanges(ctx context.Context, now time.Time) {
 			}
 		}
 	}
+	var acts []inventory.Act
 	var failed error
 	for _, name := range slices.Sorted(maps.Keys(from)) {
 		_, failed = p.acts(ctx, name, inventory.Span{From: from[name], To: now}, func(a *inventory.Act) bool {
-			for _, c := range due {
-				_, lead := callsOf(c)
-				fits := !a.At.Before(c.After.Add(-clockSlack-lead)) && !a.At.After(c.By.Add(clockSlack)) && a.Made(c)
-				if fits && (c.Actor == nil || a.At.After(c.Actor.At)) {
-					c.Actor, c.Naming = &a.Actor, inventory.Named
-				}
-			}
+			acts = append(acts, *a)
 			return true
 		})
 		if failed != nil {
 			break
 		}
 	}
+	acts = inOrder(acts)
 	for _, c := range due {
-		if c.Actor != nil {
-			continue
-		}
+		_, lead := callsOf(c)
+		c.Actor = c.MadeBy(acts, c.After.Add(-clockSlack-lead), c.By.Add(clockSlack))
 		switch {
+		case c.Actor != nil:
+			c.Naming = inventory.Named
 		case failed == nil:
 			c.Naming = inventory.NamePending
 		case classOf(failed) == inventory.Denied:
@@ -233,11 +230,7 @@ func (p *pass) earlierChanges(ctx context.Context, now time.Time, need inventory
 			reached = from
 		}
 	}
-	replay := func() []inventory.Change {
-		slices.SortStableFunc(acts, func(a, b inventory.Act) int { return a.At.Compare(b.At) })
-		return inventory.Replay(acts, since)
-	}
-	found := replay()
+	found := inventory.Replay(inOrder(acts), since)
 	if unknown := lackValues(found); len(unknown) > 0 {
 		// What was before is in an earlier call, if CloudTrail still has one.
 		before := inventory.Span{From: now.Add(-eventHistory), To: since}
@@ -258,12 +251,21 @@ func (p *pass) earlierChanges(ctx context.Context, now time.Time, need inventory
 				break // From an unknown value is what they are then.
 			}
 		}
-		found = replay()
+		found = inventory.Replay(inOrder(acts), since)
 	}
 	for i := range found {
 		found[i].Name = p.nameOf(found[i].Subject)
 	}
 	c.List, c.Since, c.Settled = inventory.Merge(c.List, found), reached, last
+}
+
+// inOrder returns acts, of each name the newest first, in the order of time.
+// CloudTrail dates them to the second.
+func inOrder(acts []inventory.Act) []inventory.Act {
+	acts = slices.Clone(acts)
+	slices.Reverse(acts)
+	slices.SortStableFunc(acts, func(a, b inventory.Act) int { return a.At.Compare(b.At) })
+	return acts
 }
 
 // lackValues returns the pools of changes from a value that is not known.

@@ -353,16 +353,40 @@ type Set struct {
 	Hidden  bool // the event does not tell the value
 }
 
-// Made reports whether the act can be what made the change: it set the field to
-// the value, or hides to which.
-func (a *Act) Made(c *Change) bool {
-	return slices.ContainsFunc(a.Sets, func(s Set) bool {
+// made reports whether the act can be what made the change: it set the field to
+// the value, or hides to which. It is Unknown of an act that is about something
+// else.
+func (a *Act) made(c *Change) Tri {
+	i := slices.IndexFunc(a.Sets, func(s Set) bool {
 		about := s.Subject == c.Subject
 		if s.Subject.Kind == CauseIdentity && c.Subject.Kind == CauseIdentity { // It may be the one of the domain.
 			about = s.Subject.Region == c.Subject.Region && slices.Contains(CoveringIdentities(c.Subject.Name), s.Subject.Name)
 		}
-		return about && s.Field == c.Field && (s.Hidden || Clip(s.Value) == c.To)
+		return about && s.Field == c.Field
 	})
+	if i < 0 {
+		return Unknown
+	}
+	return Known(a.Sets[i].Hidden || Clip(a.Sets[i].Value) == c.To)
+}
+
+// MadeBy returns who made the change, by the acts in the order of time: whoever
+// first set the value in that time, after the last one who set another. It is
+// nil when none did.
+func (c *Change) MadeBy(acts []Act, from, to time.Time) (actor *Actor) {
+	for i := range acts {
+		a := &acts[i]
+		if a.At.Before(from) || a.At.After(to) {
+			continue
+		}
+		switch made := a.made(c); {
+		case made == No:
+			actor = nil
+		case made == Yes && actor == nil:
+			actor = &a.Actor
+		}
+	}
+	return actor
 }
 
 // Replay returns the changes that the acts made, which are in order of time, as

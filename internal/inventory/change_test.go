@@ -196,20 +196,51 @@ func TestMade(t *testing.T) {
 	for name, tt := range map[string]struct {
 		act    *Act
 		change *Change
-		want   bool
+		want   Tri
 	}{
-		"it":                        {about(CausePool, "p", FieldMode, "COGNITO_DEFAULT", false), mode, true},
-		"another value":             {about(CausePool, "p", FieldMode, "DEVELOPER", false), mode, false},
-		"a hidden value":            {about(CausePool, "p", FieldMode, "", true), mode, true},
-		"another pool":              {about(CausePool, "q", FieldMode, "COGNITO_DEFAULT", false), mode, false},
-		"another field":             {about(CausePool, "p", FieldFrom, "COGNITO_DEFAULT", false), mode, false},
-		"the domain of the address": {about(CauseIdentity, "example.com", FieldExists, "no", false), gone, true},
-		"the address":               {about(CauseIdentity, "a@example.com", FieldExists, "no", false), gone, true},
-		"another domain":            {about(CauseIdentity, "example.org", FieldExists, "no", false), gone, false},
-		"a long value":              {about(CausePool, "p", FieldFrom, long, false), &Change{Subject: mode.Subject, Field: FieldFrom, To: Clip(long)}, true},
+		"it":                        {about(CausePool, "p", FieldMode, "COGNITO_DEFAULT", false), mode, Yes},
+		"another value":             {about(CausePool, "p", FieldMode, "DEVELOPER", false), mode, No},
+		"a hidden value":            {about(CausePool, "p", FieldMode, "", true), mode, Yes},
+		"another pool":              {about(CausePool, "q", FieldMode, "COGNITO_DEFAULT", false), mode, Unknown},
+		"another field":             {about(CausePool, "p", FieldFrom, "COGNITO_DEFAULT", false), mode, Unknown},
+		"the domain of the address": {about(CauseIdentity, "example.com", FieldExists, "no", false), gone, Yes},
+		"the address":               {about(CauseIdentity, "a@example.com", FieldExists, "no", false), gone, Yes},
+		"another domain":            {about(CauseIdentity, "example.org", FieldExists, "no", false), gone, Unknown},
+		"a long value":              {about(CausePool, "p", FieldFrom, long, false), &Change{Subject: mode.Subject, Field: FieldFrom, To: Clip(long)}, Yes},
 	} {
-		if got := tt.act.Made(tt.change); got != tt.want {
+		if got := tt.act.made(tt.change); got != tt.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestMadeBy has several calls between two readings.
+func TestMadeBy(t *testing.T) {
+	c := &Change{Subject: Cause{CausePool, "eu-west-1", "p"}, Field: FieldMode, To: "COGNITO_DEFAULT"}
+	act := func(second int, value string) Act {
+		return Act{Actor{At: then.Add(time.Duration(second) * time.Second), EventID: fmt.Sprint(second)}, []Set{{Subject: c.Subject, Field: FieldMode, Value: value}}}
+	}
+	const builtIn, developer = "COGNITO_DEFAULT", "DEVELOPER"
+	for name, tt := range map[string]struct {
+		acts []Act
+		want string
+	}{
+		"none":                      {nil, ""},
+		"one":                       {[]Act{act(20, builtIn)}, "20"},
+		"another one set the same":  {[]Act{act(20, builtIn), act(30, builtIn)}, "20"},
+		"there, back, and there":    {[]Act{act(20, builtIn), act(30, developer), act(40, builtIn), act(50, builtIn)}, "40"},
+		"the last one undid it":     {[]Act{act(20, builtIn), act(30, developer)}, ""},
+		"too early":                 {[]Act{act(9, builtIn)}, ""},
+		"just early enough":         {[]Act{act(10, builtIn)}, "10"},
+		"just in time":              {[]Act{act(60, builtIn)}, "60"},
+		"too late, and undone then": {[]Act{act(20, builtIn), act(61, developer)}, "20"},
+	} {
+		got := ""
+		if a := c.MadeBy(tt.acts, then.Add(10*time.Second), then.Add(time.Minute)); a != nil {
+			got = a.EventID
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", name, got, tt.want)
 		}
 	}
 }
