@@ -148,8 +148,8 @@ accounts:
 		wantTold(t, &first, inventory.FieldSendingEnabled,
 			"sending_enabled changed from an unknown value to no at 1999-12-30 18:00:00 UTC by arn:aws:iam::100000000001:root from 198.51.100.7",
 			"sending_enabled changed from no to yes at 1999-12-30 19:00:00 UTC by arn:aws:iam::100000000001:root from 198.51.100.7")
-		if len(told(&first, inventory.FieldExists)) > 0 {
-			t.Errorf("an identity that nobody uses: %q", told(&first, inventory.FieldExists))
+		if len(first.Changes.List) != 6 { // With the FROM address.
+			t.Errorf("there are more: %+v", first.Changes.List)
 		}
 		if since := first.Changes.Began.Add(-week); !first.Changes.Since.Equal(since) || first.Changes.Settled {
 			t.Errorf("since %s, not %s", first.Changes.Since, since)
@@ -169,6 +169,121 @@ accounts:
 		last := reader.Read(t.Context(), target(hub, "example.com"), &third)
 		if len(last.Changes.List) > 0 {
 			t.Errorf("older than a week: %+v", last.Changes.List)
+		}
+	})
+}
+
+// TestEarlierChangesAreBounded has a CloudTrail whose pages have no end: what is
+// before the last page that is read is not known.
+func TestEarlierChangesAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		sim := simulate(t, awssim.Options{NoQuotas: true})
+		id, pages := sim.poolID("customers"), 0
+		time.Sleep(100 * 24 * time.Hour)
+		start := time.Now()
+		sim.spoilt(func(operation string, body []byte, _ func() []byte) (int, string) {
+			var l lookUp
+			switch {
+			case operation != "LookupEvents":
+				return 0, ""
+			case json.Unmarshal(body, &l) != nil || l.LookupAttributes[0].AttributeValue != "UpdateUserPool":
+				return http.StatusOK, `{"Events": []}`
+			}
+			pages++
+			mode := []string{"DEVELOPER", "COGNITO_DEFAULT"}[pages%2]
+			at := start.Add(-time.Duration(pages) * time.Hour)
+			if l.NextToken == "" && pages > 1 { // Before the time that is looked through.
+				mode, at = "COGNITO_DEFAULT", start.Add(-8*24*time.Hour)
+			}
+			return http.StatusOK, fmt.Sprintf(`{"NextToken": "page %d", "Events": [%s]}`, pages, event(fmt.Sprint(pages), at,
+				`{"requestParameters": {"userPoolId": "`+id+`", "emailConfiguration": {"emailSendingAccount": "`+mode+`"}}}`))
+		})
+		r := sim.changing(t, true).Read(t.Context(), target(hub), nil)
+		if want := start.Add(-20 * time.Hour); pages != 21 || !r.Changes.Since.Equal(want.Truncate(time.Second)) {
+			t.Errorf("%d pages, since %s", pages, r.Changes.Since)
+		}
+		if n := len(told(&r, inventory.FieldMode)); n != 20 || r.Changes.List[0].From != "COGNITO_DEFAULT" || r.Changes.List[0].To != "DEVELOPER" {
+			t.Errorf("%d changes: %+v", n, r.Changes.List)
+		}
+	})
+}
+
+// TestActors has events that name who made the call in other ways than by an ARN,
+// or do not tell what it was about.
+func TestActors(t *testing.T) {
+	for name, tt := range map[string]struct{ record, want string }{
+		"an ARN":                {`"userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::100000000001:user/a"}, "sourceIPAddress": "192.0.2.1"`, "arn:aws:iam::100000000001:user/a 192.0.2.1 "},
+		"a service":             {`"userIdentity": {"type": "AWSService", "invokedBy": "cloudformation.amazonaws.com"}, "sourceIPAddress": "cloudformation.amazonaws.com", "userAgent": "x"`, "cloudformation.amazonaws.com cloudformation.amazonaws.com x"},
+		"a type":                {`"userIdentity": {"type": "Unknown"}`, "Unknown  "},
+		"control characters":    {`"userIdentity": {"arn": "a\nb"}, "userAgent": "` + strings.Repeat("y", 300) + `"`, "a b  " + strings.Repeat("y", 256) + "…"},
+		"nobody":                {`"userIdentity": "HIDDEN_DUE_TO_SECURITY_REASONS"`, "  "},
+		"refused":               {`"userIdentity": {"arn": "a"}, "errorCode": "AccessDenied"`, "none"},
+		"another pool":          {`"requestParameters": {"userPoolId": "eu-west-1_other", "emailConfiguration": {"emailSendingAccount": "COGNITO_DEFAULT"}}`, "none"},
+		"no pool":               {`"requestParameters": null`, "none"},
+		"no record":             {``, "none"},
+		"the mode is left out":  {`"userIdentity": {"arn": "a"}, "requestParameters": {"userPoolId": "POOL"}`, "a  "},
+		"the settings are none": {`"userIdentity": {"arn": "a"}, "requestParameters": {"userPoolId": "POOL", "emailConfiguration": {}}`, "a  "},
+		"the value is another":  {`"userIdentity": {"arn": "a"}, "requestParameters": {"userPoolId": "POOL", "emailConfiguration": {"emailSendingAccount": "DEVELOPER"}}`, "none"},
+		"the settings hide":     {`"userIdentity": {"arn": "a"}, "requestParameters": {"userPoolId": "POOL", "emailConfiguration": "HIDDEN_DUE_TO_SECURITY_REASONS"}`, "a  "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				sim := simulate(t, awssim.Options{NoQuotas: true})
+				id := sim.poolID("customers")
+				record := strings.ReplaceAll(tt.record, "POOL", id)
+				if record != "" && !strings.Contains(record, "requestParameters") {
+					record += `, "requestParameters": {"userPoolId": "` + id + `", "emailConfiguration": {"emailSendingAccount": "COGNITO_DEFAULT"}}`
+				}
+				if record != "" {
+					record = "{" + record + "}"
+				}
+				var at time.Time
+				sim.spoilt(func(operation string, _ []byte, _ func() []byte) (int, string) {
+					if operation != "LookupEvents" {
+						return 0, ""
+					}
+					return http.StatusOK, `{"Events": [` + event("e", at, record) + `, {"EventId": "undated", "CloudTrailEvent": "{}"}]}`
+				})
+				reader := sim.changing(t, true)
+				first := reader.Read(t.Context(), target(hub, "example.com"), nil)
+				time.Sleep(30 * time.Minute)
+				first = reader.Read(t.Context(), target(hub, "example.com"), &first)
+				time.Sleep(time.Minute)
+				sim.toDefault(t)
+				at = time.Now()
+				time.Sleep(time.Minute)
+				second := reader.Read(t.Context(), target(hub, "example.com"), &first)
+				got := "none"
+				for _, c := range second.Changes.List {
+					if c.Field == inventory.FieldMode && c.Actor != nil {
+						got = c.Actor.Principal + " " + c.Actor.SourceIP + " " + c.Actor.UserAgent
+					}
+				}
+				if got != tt.want {
+					t.Errorf("%q, want %q", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// TestChangesBeginWithTheFirstReading has a first pass in which nothing can be
+// read: what the next one brings is no change.
+func TestChangesBeginWithTheFirstReading(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		sim := simulate(t, awssim.Options{NoQuotas: true, Faults: []awssim.Fault{{Kind: "deny", Service: "cognito-idp"}, {Kind: "deny", Service: "ses"}}})
+		reader := sim.changing(t, false)
+		r := reader.Read(t.Context(), target(hub, "example.com"), nil)
+		if !r.Changes.Began.IsZero() {
+			t.Errorf("%+v", r.Changes)
+		}
+		sim.fault(t)
+		for range 2 {
+			time.Sleep(5 * time.Minute)
+			r = reader.Read(t.Context(), target(hub, "example.com"), &r)
+			if len(r.Changes.List) > 0 || r.Changes.Began.IsZero() {
+				t.Errorf("%+v", r.Changes)
+			}
 		}
 	})
 }

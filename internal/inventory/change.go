@@ -391,8 +391,8 @@ func (c *Change) MadeBy(acts []Act, from, to time.Time) (actor *Actor) {
 
 // Replay returns the changes that the acts made, which are in order of time, as
 // far as they were made since then. Earlier acts only say what was before. Where
-// nothing does, an act is one change of the first field that it tells, from an
-// unknown value.
+// nothing does, an act is a change of the first field that it sets alone, from
+// an unknown value.
 func Replay(acts []Act, since time.Time) []Change {
 	type key struct {
 		subject Cause
@@ -402,8 +402,7 @@ func Replay(acts []Act, since time.Time) []Change {
 	var list []Change
 	for i := range acts {
 		a := &acts[i]
-		said := false
-		for _, s := range a.Sets {
+		for n, s := range a.Sets {
 			k := key{s.Subject, s.Field}
 			from, ok := known[k]
 			if s.Hidden {
@@ -414,10 +413,9 @@ func Replay(acts []Act, since time.Time) []Change {
 			if s.Field == FieldExists {
 				from, ok = opposite(s.Value), true // There is no other way to make, or to delete, a thing.
 			}
-			if ok && from == s.Value || !ok && said || a.At.Before(since) {
+			if ok && from == s.Value || !ok && n > 0 || a.At.Before(since) {
 				continue
 			}
-			said = said || !ok
 			list = append(list, Change{
 				Subject: s.Subject, Field: s.Field, From: Clip(from), To: Clip(s.Value), FromUnknown: !ok,
 				By: a.At, Naming: Named, Actor: &a.Actor,

@@ -161,18 +161,20 @@ func TestReplay(t *testing.T) {
 		acts []Act
 		want []string
 	}{
-		"nothing before it":        {[]Act{act(1, builtIn, set(pool, FieldFrom, ""))}, []string{"pool/eu-west-1/eu-west-1_a email_sending_account: ? -> COGNITO_DEFAULT"}},
-		"what was before":          {[]Act{act(-9, developer), act(1, builtIn)}, []string{"pool/eu-west-1/eu-west-1_a email_sending_account: DEVELOPER -> COGNITO_DEFAULT"}},
-		"the same as before":       {[]Act{act(-9, developer), act(1, developer)}, nil},
-		"too long ago":             {[]Act{act(-9, developer), act(-8, builtIn)}, nil},
-		"just in time":             {[]Act{act(-9, developer), act(0, builtIn)}, []string{"pool/eu-west-1/eu-west-1_a email_sending_account: DEVELOPER -> COGNITO_DEFAULT"}},
-		"it is hidden":             {[]Act{act(-9, developer), act(1, hidden(pool, FieldMode))}, nil},
-		"it was hidden":            {[]Act{act(-9, developer), act(-8, hidden(pool, FieldMode)), act(1, builtIn)}, []string{"pool/eu-west-1/eu-west-1_a email_sending_account: ? -> COGNITO_DEFAULT"}},
-		"there and back":           {[]Act{act(-9, developer), act(1, builtIn), act(2, developer)}, []string{"pool/eu-west-1/eu-west-1_a email_sending_account: DEVELOPER -> COGNITO_DEFAULT", "pool/eu-west-1/eu-west-1_a email_sending_account: COGNITO_DEFAULT -> DEVELOPER"}},
-		"made":                     {[]Act{act(1, set(pool, FieldExists, "yes"))}, []string{"pool/eu-west-1/eu-west-1_a exists: no -> yes"}},
-		"deleted, and never made":  {[]Act{act(1, set(pool, FieldExists, "no"))}, []string{"pool/eu-west-1/eu-west-1_a exists: yes -> no"}},
-		"another subject":          {[]Act{act(-9, set(account, FieldSendingEnabled, "yes")), act(1, set(account, FieldSendingEnabled, "no"))}, []string{"ses_account/eu-west-1 sending_enabled: yes -> no"}},
-		"what another one was set": {[]Act{act(-9, developer), act(1, set(Cause{CausePool, "eu-west-1", "eu-west-1_b"}, FieldMode, "COGNITO_DEFAULT"))}, []string{"pool/eu-west-1/eu-west-1_b email_sending_account: ? -> COGNITO_DEFAULT"}},
+		"nothing before it":                       {[]Act{act(1, builtIn, set(pool, FieldFrom, ""))}, []string{"pool/eu-west-1/eu-west-1_a email_sending_account: ? -> COGNITO_DEFAULT"}},
+		"nothing before, and the first is hidden": {[]Act{act(1, hidden(pool, FieldMode), set(pool, FieldFrom, "a"))}, nil},
+		"made with settings":                      {[]Act{act(1, set(pool, FieldExists, "yes"), developer), act(2, builtIn)}, []string{"pool/eu-west-1/eu-west-1_a exists: no -> yes", "pool/eu-west-1/eu-west-1_a email_sending_account: DEVELOPER -> COGNITO_DEFAULT"}},
+		"what was before":                         {[]Act{act(-9, developer), act(1, builtIn)}, []string{"pool/eu-west-1/eu-west-1_a email_sending_account: DEVELOPER -> COGNITO_DEFAULT"}},
+		"the same as before":                      {[]Act{act(-9, developer), act(1, developer)}, nil},
+		"too long ago":                            {[]Act{act(-9, developer), act(-8, builtIn)}, nil},
+		"just in time":                            {[]Act{act(-9, developer), act(0, builtIn)}, []string{"pool/eu-west-1/eu-west-1_a email_sending_account: DEVELOPER -> COGNITO_DEFAULT"}},
+		"it is hidden":                            {[]Act{act(-9, developer), act(1, hidden(pool, FieldMode))}, nil},
+		"it was hidden":                           {[]Act{act(-9, developer), act(-8, hidden(pool, FieldMode)), act(1, builtIn)}, []string{"pool/eu-west-1/eu-west-1_a email_sending_account: ? -> COGNITO_DEFAULT"}},
+		"there and back":                          {[]Act{act(-9, developer), act(1, builtIn), act(2, developer)}, []string{"pool/eu-west-1/eu-west-1_a email_sending_account: DEVELOPER -> COGNITO_DEFAULT", "pool/eu-west-1/eu-west-1_a email_sending_account: COGNITO_DEFAULT -> DEVELOPER"}},
+		"made":                                    {[]Act{act(1, set(pool, FieldExists, "yes"))}, []string{"pool/eu-west-1/eu-west-1_a exists: no -> yes"}},
+		"deleted, and never made":                 {[]Act{act(1, set(pool, FieldExists, "no"))}, []string{"pool/eu-west-1/eu-west-1_a exists: yes -> no"}},
+		"another subject":                         {[]Act{act(-9, set(account, FieldSendingEnabled, "yes")), act(1, set(account, FieldSendingEnabled, "no"))}, []string{"ses_account/eu-west-1 sending_enabled: yes -> no"}},
+		"what another one was set":                {[]Act{act(-9, developer), act(1, set(Cause{CausePool, "eu-west-1", "eu-west-1_b"}, FieldMode, "COGNITO_DEFAULT"))}, []string{"pool/eu-west-1/eu-west-1_b email_sending_account: ? -> COGNITO_DEFAULT"}},
 	} {
 		got := Replay(tt.acts, then)
 		if !slices.Equal(briefs(got), tt.want) {
