@@ -117,7 +117,7 @@ func familyWorld(t *testing.T) *rules.Judgement {
 	// Virginia knows its use from both sources, and is unlimited.
 	virginia := inventory.Reading{
 		Target: inventory.Target{AccountID: main, AccountName: "main", Region: "us-east-1"}, Start: noon, End: noon.Add(time.Second), PoolsListed: noon,
-		Outcomes: []inventory.Outcome{{API: inventory.APICognito, LastSuccess: noon}, {API: inventory.APISES, Class: inventory.NotOffered, Message: "no host"}},
+		Outcomes: []inventory.Outcome{{API: inventory.APICognito, LastSuccess: noon}, {API: inventory.APISES, Class: inventory.NotOffered, Message: "no host"}, {API: inventory.APICloudWatch, Class: inventory.NotAsked, Message: "no time", LastSuccess: noon.Add(-time.Hour)}},
 		Pools:    []inventory.UserPool{pool("us-east-1", "shop", "shop", builtin)},
 		SES:      &inventory.SESState{Confirmed: noon, Sandbox: inventory.No, SendingEnabled: inventory.No, Enforcement: "SHUTDOWN", Review: "NONE", Quota: inventory.SendQuota(-1, 9), RateKnown: true, MaxSendRate: -1},
 		SignUps: &inventory.SignUps{WindowStart: start, Confirmed: noon, Pools: []string{"us-east-1_shop"}, Series: []inventory.SignUpSeries{

@@ -373,6 +373,8 @@ func (c *Collector) log(prev, now *inventory.Reading) {
 		switch o.Class {
 		case inventory.RegionDisabled:
 			c.logger.Info("Region is switched off", attrs...)
+		case inventory.NotAsked:
+			c.logger.Info("There was no time to read a target", append(attrs, "err", o.Message)...)
 		case inventory.NotOffered:
 			c.logger.Info("The region does not have the service", attrs...)
 		default:

@@ -29,9 +29,9 @@ var targetFamilies = []Family{
 	},
 	{
 		Name: "exporter_target_up", Pass: true, Labels: with(accountLabels, "api"),
-		Help: "Whether every call of the API succeeded in the target's last pass. Absent where AWS does not offer the API in the region.",
+		Help: "Whether every call of the API succeeded in the target's last pass. Absent where AWS does not offer the API in the region, and after a pass in which another API took the time for this one.",
 		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
-			if o.Class == inventory.NotOffered {
+			if o.Class == inventory.NotOffered || o.Class == inventory.NotAsked {
 				return
 			}
 			emit(number(o.Class == inventory.OK), append(accountValues(r.Target), o.API)...)
@@ -48,7 +48,7 @@ var targetFamilies = []Family{
 	},
 	{
 		Name: "exporter_target_error", Pass: true, Labels: with(accountLabels, "api", "class"),
-		Help: "1 while the API's last pass failed with an error of the class; the log and the page /targets have the message.",
+		Help: "1 while the API's last pass failed with an error of the class, or class is not_asked: another API took the time for this one; the log and the page /targets have the message.",
 		Samples: eachOutcome(func(r *inventory.Reading, o inventory.Outcome, emit Emit) {
 			if o.Class != inventory.OK {
 				emit(1, append(accountValues(r.Target), o.API, string(o.Class))...)

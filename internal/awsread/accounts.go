@@ -168,6 +168,7 @@ func (a *account) setBudgets(rates map[string]float64) {
 type sharedCall struct {
 	cancel  context.CancelFunc
 	waiting int           // passes; behind the account's mutex
+	last    sharedError   // of the attempts so far
 	done    chan struct{} // closed when err is set
 	err     error
 }
@@ -184,7 +185,7 @@ func (a *account) share(ctx context.Context, operation string, call func(context
 		c = &sharedCall{cancel: cancel, done: make(chan struct{})}
 		a.calls[operation] = c
 		go func() {
-			c.err = call(ctx)
+			c.err = call(context.WithValue(ctx, sharedErrorKey{}, &c.last))
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.end(operation, c)
@@ -202,7 +203,7 @@ func (a *account) share(ctx context.Context, operation string, call func(context
 		if c.waiting--; c.waiting == 0 {
 			a.end(operation, c)
 		}
-		return ctx.Err()
+		return c.last.or(ctx.Err())
 	}
 }
 
@@ -220,8 +221,7 @@ func (a *account) end(operation string, c *sharedCall) {
 // is known, and the operation that an error is of.
 func (a *account) authenticate(ctx context.Context, want string) (id, operation string, err error) {
 	if a.session != nil {
-		_, err := a.session.Retrieve(ctx)
-		return a.conf.ID, "AssumeRole", err
+		return a.conf.ID, "AssumeRole", a.session.enter(ctx)
 	}
 	const ask = "GetCallerIdentity"
 	a.mu.Lock()
@@ -285,6 +285,7 @@ func (a *account) off(ctx context.Context, region string) bool {
 // before they expire, and after AWS has called them expired.
 type session struct {
 	*aws.CredentialsCache
+	last sharedError // of the attempts of the call under way
 
 	mu     sync.Mutex // guards what follows
 	issued int        // how often credentials were issued, which numbers them
@@ -301,7 +302,8 @@ func newSession(client *sts.Client, conf Account) *session {
 	s.CredentialsCache = aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
 		ctx, cancel := context.WithTimeout(ctx, sharedTimeout) // The cache has freed it from the deadline of the pass.
 		defer cancel()
-		credentials, err := role.Retrieve(ctx)
+		s.last.set(nil)
+		credentials, err := role.Retrieve(context.WithValue(ctx, sharedErrorKey{}, &s.last))
 		if err == nil {
 			s.mu.Lock()
 			s.issued++
@@ -310,6 +312,16 @@ func newSession(client *sts.Client, conf Account) *session {
 		return credentials, err
 	}), func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = time.Minute })
 	return s
+}
+
+// enter makes sure that there are credentials. Passes wait for the same call;
+// one whose time is over is told what the call has failed with so far.
+func (s *session) enter(ctx context.Context) error {
+	_, err := s.Retrieve(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = s.last.or(err)
+	}
+	return err
 }
 
 // generation returns the number of the newest credentials. A nil session, the

@@ -44,7 +44,7 @@ func (p *pass) readTrail(ctx context.Context) {
 		return
 	}
 	if ctx.Err() != nil {
-		p.skipped(inventory.APICloudTrail)
+		p.notAsked(inventory.APICloudTrail)
 		return
 	}
 	p.called(inventory.APICloudTrail)

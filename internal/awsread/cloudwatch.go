@@ -44,13 +44,13 @@ func (p *pass) readSignUps(ctx context.Context) {
 		p.reading.SignUps = nil
 		return
 	}
-	if ctx.Err() != nil { // Cognito took all the time; CloudWatch is not to blame.
-		p.skipped(inventory.APICloudWatch)
-		return
-	}
 	slices.Sort(pools)
 	if before := p.reading.SignUps; before != nil && before.WindowStart.Equal(start) && p.reading.Start.Sub(before.Confirmed) < before.Every && slices.Equal(before.Pools, pools) {
 		p.skipped(inventory.APICloudWatch)
+		return
+	}
+	if ctx.Err() != nil { // Cognito took all the time; CloudWatch is not to blame.
+		p.notAsked(inventory.APICloudWatch)
 		return
 	}
 	p.called(inventory.APICloudWatch)
@@ -206,8 +206,12 @@ func (p *pass) readCalls(ctx context.Context) {
 	}
 	before := p.reading.CallCounts
 	today := before != nil && before.WindowStart.Equal(start)
-	if ctx.Err() != nil || !start.Before(now) || today && now.Sub(before.Confirmed) < before.Every && !p.near(before.N) {
+	if !start.Before(now) || today && now.Sub(before.Confirmed) < before.Every && !p.near(before.N) {
 		p.skipped(inventory.APICloudWatch)
+		return
+	}
+	if ctx.Err() != nil {
+		p.notAsked(inventory.APICloudWatch)
 		return
 	}
 	p.called(inventory.APICloudWatch)
@@ -439,6 +443,10 @@ func (p *pass) readReputation(ctx context.Context, used []string) {
 	now := time.Now()
 	if before := p.reading.Reputation; before != nil && now.Sub(before.Confirmed) < inventory.ReputationInterval {
 		p.skipped(inventory.APICloudWatch)
+		return
+	}
+	if ctx.Err() != nil { // SES took the time.
+		p.notAsked(inventory.APICloudWatch)
 		return
 	}
 	p.called(inventory.APICloudWatch)

@@ -106,6 +106,10 @@ func (p *pass) readDetails(ctx context.Context, described bool) map[int]inventor
 		return nil
 	}
 	p.skipped(inventory.APIDetails) // Unless there is something to ask, and time.
+	if len(due) > 0 && ctx.Err() != nil {
+		p.notAsked(inventory.APIDetails)
+		return nil
+	}
 	start, until := time.Now(), p.detailsUntil(ctx, described)
 	var mu sync.Mutex // guards what follows
 	told := map[int]inventory.Details{}

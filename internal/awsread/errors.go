@@ -76,12 +76,23 @@ func is[T error](err error) bool {
 	return ok
 }
 
+// noCode is what the SDK calls an error that has no code.
+const noCode = "UnknownError"
+
 // codeOf returns AWS's error code, empty when AWS gave none.
 func codeOf(err error) string {
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() != noCode {
 		return api.ErrorCode()
 	}
 	return ""
+}
+
+// statusOf returns the status of the answer, 0 without one.
+func statusOf(err error) int {
+	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
+		return response.HTTPStatusCode()
+	}
+	return 0
 }
 
 // classOf classifies an error of an AWS call.
@@ -95,15 +106,15 @@ func classOf(err error) inventory.Class {
 	if own, ok := errors.AsType[*ownError](err); ok {
 		return own.class
 	}
-	status := 0
-	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
-		status = response.HTTPStatusCode()
-	}
+	status := statusOf(err)
 	if status == http.StatusTooManyRequests {
 		return inventory.Throttled
 	}
 	if status >= http.StatusInternalServerError {
 		return inventory.Unavailable
+	}
+	if status == http.StatusNotFound && codeOf(err) == "" {
+		return inventory.Invalid // It is the operation that is not there, whatever answers.
 	}
 	if notOffered(err) {
 		return inventory.NotOffered
@@ -175,7 +186,10 @@ const longestCause = 1000
 // would make every failure look new.
 func cause(err error) string {
 	text := err.Error()
-	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorMessage() != "" {
+	switch api, ok := errors.AsType[smithy.APIError](err); {
+	case ok && codeOf(err) == "":
+		text = fmt.Sprintf("status %d without an error code of AWS: %s", statusOf(err), api.ErrorMessage())
+	case ok && api.ErrorMessage() != "":
 		text = api.ErrorCode() + ": " + api.ErrorMessage()
 	}
 	return printable.Cut(text, longestCause)
@@ -199,7 +213,7 @@ func remedy(class inventory.Class) string {
 		return "check for a proxy or an endpoint that is not AWS"
 	case inventory.Internal:
 		return "what was known before stays; the log has the stack, please report it"
-	case inventory.OK, inventory.NotFound, inventory.Other:
+	case inventory.OK, inventory.NotAsked, inventory.NotFound, inventory.Other:
 	}
 	return "see the message"
 }

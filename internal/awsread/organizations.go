@@ -111,7 +111,7 @@ type organizationListing struct {
 func (l *organizationListing) run(ctx context.Context, a *account, units, tags bool) error {
 	if a.session != nil { // Else the operation that fails is not the one that is told of.
 		l.operation = "AssumeRole"
-		if _, err := a.session.Retrieve(ctx); err != nil {
+		if err := a.session.enter(ctx); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -205,7 +206,7 @@ func (r *Reader) Region() string { return r.base.Region }
 func (r *Reader) Read(ctx context.Context, t inventory.Target, prev *inventory.Reading) inventory.Reading {
 	p := &pass{
 		opts: r.opts.Load(), account: r.account(t), prev: prev, reading: inventory.Reading{Target: t, Start: time.Now()},
-		asked: map[string]failure{}, skips: map[string]bool{}, news: make(chan struct{}, 1), odd: &r.odd,
+		asked: map[string]failure{}, skips: map[string]bool{}, late: map[string]bool{}, news: make(chan struct{}, 1), odd: &r.odd,
 	}
 	if prev != nil {
 		p.tags.known = prev.Pools
@@ -254,6 +255,7 @@ type pass struct {
 	mu    sync.Mutex           // guards what follows
 	asked map[string]failure   // by API that was asked, its first failure; zero when there was none
 	skips map[string]bool      // the APIs that there was nothing to ask
+	late  map[string]bool      // the APIs that there was something to ask, but no time
 	fresh []inventory.UserPool // that were described since they were last taken
 }
 
@@ -339,19 +341,20 @@ func (p *pass) run(ctx context.Context) {
 				}
 			}
 			late := ctx.Err() != nil // Then it is Cognito that took the time, and SES is not to blame.
-			var need inventory.Need
+			need := p.needed(p.reading.Pools)
 			if !late {
-				need = p.needed(p.reading.Pools)
 				p.readIdentities(ctx, ids, need.Identities)
+			} else if len(p.wanted(ids.facts, ids.complete, need.Identities))+len(p.undetailed(ids.facts, need.Identities)) > 0 {
+				p.notAsked(inventory.APISES)
 			}
 			p.keepIdentities(ids, need.Identities, late)
 			if !late {
 				p.readConfigurationSets(ctx, need)
 			}
-			if p.opts.Statistics && !late {
+			if p.opts.Statistics {
 				p.readStatistics(ctx, need.Identities)
 			}
-			if p.opts.CloudWatch && !late {
+			if p.opts.CloudWatch {
 				p.readReputation(ctx, need.Identities)
 			}
 		})
@@ -388,8 +391,29 @@ func (p *pass) skipped(api string) {
 	p.skips[api] = true
 }
 
+// notAsked takes note that there was something to ask an API in this pass, but
+// that the time was over before, since another API took it. A failure of its own
+// says more.
+func (p *pass) notAsked(api string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.late[api] = true
+}
+
+// hurried reports whether the error is only that the pass ended before AWS had
+// time to answer the call.
+func (p *pass) hurried(ctx context.Context, err error) bool {
+	cut, ok := errors.AsType[*hurriedError](err)
+	deadline, limited := ctx.Deadline()
+	return ok && limited && cut.took < min(prompt, deadline.Sub(p.reading.Start)/2)
+}
+
 // fail takes note of a failed call; the first one of each API is kept.
 func (p *pass) fail(ctx context.Context, api, operation string, err error) {
+	if p.hurried(ctx, err) {
+		p.notAsked(api)
+		return
+	}
 	f := p.failure(ctx, api, operation, err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -422,6 +446,16 @@ func (p *pass) oddEvent(shape string) {
 func (p *pass) finish() inventory.Reading {
 	p.reading.End = time.Now()
 	p.reading.Calls = int(p.calls.Load())
+	lateness := p.lateness()
+	for api := range p.late {
+		if p.asked[api].class != inventory.OK {
+			continue
+		}
+		p.asked[api] = failure{inventory.NotAsked, lateness}
+		if before, _ := p.before(api); before.Class.Failed() { // It has not ended.
+			p.asked[api] = failure{before.Class, before.Message}
+		}
+	}
 	for api, f := range p.asked {
 		o := inventory.Outcome{API: api, Class: f.class, Message: f.message, LastSuccess: p.reading.End}
 		if f.class != inventory.OK {
@@ -432,10 +466,31 @@ func (p *pass) finish() inventory.Reading {
 	}
 	for api := range p.skips {
 		_, asked := p.asked[api]
-		if before, ok := p.prev.Outcome(api); ok && !asked {
+		if before, ok := p.before(api); ok && !asked {
 			p.reading.Outcomes = append(p.reading.Outcomes, before)
 		}
 	}
 	slices.SortFunc(p.reading.Outcomes, func(a, b inventory.Outcome) int { return strings.Compare(a.API, b.API) })
 	return p.reading
+}
+
+// before returns the outcome of the pass before. One that was only of its
+// credentials is over, since now there are some.
+func (p *pass) before(api string) (inventory.Outcome, bool) {
+	o, ok := p.prev.Outcome(api)
+	if sts, _ := p.prev.Outcome(inventory.APISTS); o.Class == sts.Class && o.Message == sts.Message {
+		o.Class, o.Message = inventory.OK, ""
+	}
+	return o, ok
+}
+
+// lateness says why an API was not asked, and what may have taken the time.
+func (p *pass) lateness() string {
+	text := fmt.Sprintf("not everything was asked in account %s, region %s: the time of the pass was over before", p.reading.Target.AccountID, p.reading.Target.Region)
+	for _, api := range slices.Sorted(maps.Keys(p.asked)) {
+		if f := p.asked[api]; f.class == inventory.Timeout || f.class == inventory.Throttled {
+			return text + "; see what " + api + " failed with"
+		}
+	}
+	return text + "; raise timeout"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -98,6 +99,43 @@ type requests struct {
 // lastErrorKey is the context's key of the error of a call's last attempt, an *error.
 type lastErrorKey struct{}
 
+// sharedErrorKey is the context's key of the same of a call that passes wait for
+// together, a *sharedError.
+type sharedErrorKey struct{}
+
+// sharedError is an error that others read while the call goes on. The zero value
+// has none.
+type sharedError struct {
+	mu  sync.Mutex
+	err error // behind the mutex
+}
+
+func (s *sharedError) set(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+// or returns what the call failed with so far, for who stops waiting for it;
+// without that, err.
+func (s *sharedError) or(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	return err
+}
+
+// hurriedError is the error of a call that the end of the pass cut off at its
+// first attempt.
+type hurriedError struct {
+	error
+	took time.Duration // what AWS had to answer
+}
+
+func (e *hurriedError) Unwrap() error { return e.error }
+
 // callsKey is the context's key of a pass's count of requests, an *atomic.Int64.
 type callsKey struct{}
 
@@ -143,7 +181,15 @@ func (q *requests) attempt(ctx context.Context, in middleware.FinalizeInput, nex
 	if calls, ok := ctx.Value(callsKey{}).(*atomic.Int64); ok && q.api != inventory.APISTS {
 		calls.Add(1)
 	}
+	if ctx.Err() == nil {
+		if shared, ok := ctx.Value(sharedErrorKey{}).(*sharedError); ok {
+			shared.set(err)
+		}
+	}
 	if last, ok := ctx.Value(lastErrorKey{}).(*error); ok && (ctx.Err() == nil || *last == nil) {
+		if err != nil && ctx.Err() != nil {
+			err = &hurriedError{err, t.Took}
+		}
 		*last = err
 	}
 	t.Halved = t.Class == inventory.Throttled && own != nil && own.throttled()

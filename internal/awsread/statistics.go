@@ -28,6 +28,10 @@ func (p *pass) readStatistics(ctx context.Context, used []string) {
 		p.skipped(inventory.APIStatistics)
 		return
 	}
+	if ctx.Err() != nil {
+		p.notAsked(inventory.APIStatistics)
+		return
+	}
 	p.called(inventory.APIStatistics)
 	out, err := p.place.sesv1.GetSendStatistics(ctx, nil)
 	var s *inventory.SendStatistics

@@ -387,7 +387,8 @@ func everything(o *awsread.Options) {
 }
 
 // TestNoTimeLeft has a Cognito that takes all the time of the pass: the others
-// are not to blame, and what was known of them stands.
+// are not to blame but said not to have been asked, and what was known of them
+// stands, an earlier failure too.
 func TestNoTimeLeft(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		sim := simulate(t, awssim.Options{NoQuotas: true})
@@ -406,14 +407,17 @@ func TestNoTimeLeft(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		late := reader.Read(ctx, target(hub), &first)
-		if class(t, late, inventory.APICognito) != inventory.Timeout || class(t, late, inventory.APISES) != inventory.OK {
+		if class(t, late, inventory.APICognito) != inventory.Timeout || class(t, late, inventory.APISES) != inventory.NotAsked {
 			t.Errorf("%+v", late.Outcomes)
 		}
-		for api, want := range map[string]inventory.Class{inventory.APICloudWatch: inventory.Denied, inventory.APICloudTrail: inventory.OK} {
-			before, _ := first.Outcome(api)
-			if after, _ := late.Outcome(api); after != before || after.Class != want {
-				t.Errorf("%+v, want that of the pass before, %+v", after, before)
-			}
+		before, _ := first.Outcome(inventory.APICloudWatch)
+		if after, _ := late.Outcome(inventory.APICloudWatch); after != before || after.Class != inventory.Denied {
+			t.Errorf("%+v, want that of the pass before, %+v", after, before)
+		}
+		before, _ = first.Outcome(inventory.APICloudTrail)
+		if after, _ := late.Outcome(inventory.APICloudTrail); after.Class != inventory.NotAsked || !after.LastSuccess.Equal(before.LastSuccess) ||
+			!strings.HasSuffix(after.Message, "the time of the pass was over before; see what cognito-idp failed with") {
+			t.Errorf("%+v, before %+v", after, before)
 		}
 		if late.Trail != first.Trail || late.SignUps != first.SignUps {
 			t.Errorf("%+v, %+v", late.Trail, late.SignUps)

@@ -176,6 +176,7 @@ func TestReadable(t *testing.T) {
 		"credentials only": {reading(Outcome{API: APISTS}, Outcome{API: APICognito, Class: Denied}, Outcome{API: APISES, Class: Denied}), No},
 		"Cognito":          {reading(Outcome{API: APICognito}, Outcome{API: APISES, Class: Denied}), Yes},
 		"SES":              {reading(Outcome{API: APICognito, Class: Denied}, Outcome{API: APISES}), Yes},
+		"no time for all":  {reading(Outcome{API: APICognito, Class: Timeout}, Outcome{API: APISES, Class: NotAsked}), Yes},
 		"switched off":     {reading(Outcome{API: APICognito, Class: RegionDisabled}), Yes},
 	} {
 		if got := Judge(now, []Reading{tt.reading}, Policy{}).Readable(); got != tt.want {

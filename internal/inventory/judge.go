@@ -56,14 +56,15 @@ func (a *Account) Reading(region string) (r *Reading, ok bool) {
 
 // Readable reports whether the last passes brought anything of the account home
 // from Cognito or SES; Unknown before the first of them has ended. A region that
-// is switched off says enough.
+// is switched off says enough, and of an API that there was no time to ask for
+// everything, what was asked came home.
 func (a *Account) Readable() Tri {
 	if len(a.Readings) == 0 {
 		return Unknown
 	}
 	return Known(slices.ContainsFunc(a.Readings, func(r Reading) bool {
 		return slices.ContainsFunc(r.Outcomes, func(o Outcome) bool {
-			return (o.API == APICognito || o.API == APISES) && (o.Class == OK || o.Class == RegionDisabled)
+			return (o.API == APICognito || o.API == APISES) && (o.Class == OK || o.Class == RegionDisabled || o.Class == NotAsked)
 		})
 	}))
 }

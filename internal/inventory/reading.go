@@ -97,6 +97,10 @@ const (
 	Invalid        Class = "invalid"         // a request or an answer that makes no sense
 	Internal       Class = "internal"        // a mistake of this program; please report it
 	Other          Class = "other"
+
+	// NotAsked is no failure: the pass had no time for the API, since another one
+	// took it.
+	NotAsked Class = "not_asked"
 )
 
 // Classes lists every class of failure in the order of documentation.
@@ -105,8 +109,9 @@ func Classes() []Class {
 }
 
 // Failed reports whether something is wrong. A region that is switched off, or
-// that does not have the service, is as it has to be.
-func (c Class) Failed() bool { return c != OK && !c.absent() }
+// that does not have the service, is as it has to be. Of what was not asked it is
+// not known.
+func (c Class) Failed() bool { return c != OK && c != NotAsked && !c.absent() }
 
 // absent reports whether there is nothing to read.
 func (c Class) absent() bool { return c == RegionDisabled || c == NotOffered }

@@ -33,8 +33,8 @@ func TestOutcome(t *testing.T) {
 }
 
 func TestFailed(t *testing.T) {
-	for _, class := range append(Classes(), OK) {
-		want := class != OK && class != RegionDisabled && class != NotOffered
+	for _, class := range append(Classes(), OK, NotAsked) {
+		want := class != OK && class != RegionDisabled && class != NotOffered && class != NotAsked
 		if class.Failed() != want {
 			t.Errorf("%q failed: %v", class, !want)
 		}

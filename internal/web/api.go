@@ -148,7 +148,7 @@ type (
 	}
 	apiOutcome struct {
 		API         string     `json:"api"`
-		Up          *bool      `json:"up,omitempty"` // absent where AWS does not offer the API in the region
+		Up          *bool      `json:"up,omitempty"` // absent where AWS does not offer the API in the region, or another one took the time
 		Class       string     `json:"class,omitempty"`
 		Message     string     `json:"message,omitempty"`
 		LastSuccess *time.Time `json:"last_success,omitempty"`
@@ -310,7 +310,7 @@ func targetsJSON(targets []target) []apiTarget {
 		}
 		for _, o := range r.Outcomes {
 			up := inventory.Known(o.Class == inventory.OK)
-			if o.Class == inventory.NotOffered {
+			if o.Class == inventory.NotOffered || o.Class == inventory.NotAsked {
 				up = inventory.Unknown
 			}
 			t.APIs = append(t.APIs, apiOutcome{o.API, tri(up), string(o.Class), o.Message, when(o.LastSuccess)})

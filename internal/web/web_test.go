@@ -377,19 +377,19 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestNotOffered checks that an API that AWS does not offer in a region is
-// neither up nor failing.
+// TestNotOffered checks that an API that AWS does not offer in a region, or that
+// there was no time for, is neither up nor failing.
 func TestNotOffered(t *testing.T) {
 	now := time.Now()
 	o := options(t)
 	judged := o.View().Rules.Judge(inventory.New(now, []inventory.Reading{{
 		Target:   inventory.Target{AccountID: "111122223333", Region: "ap-east-2"},
-		Outcomes: []inventory.Outcome{{API: "cognito-idp", Class: inventory.NotOffered, Message: "no host"}, {API: "ses", LastSuccess: now}, {API: "sts", Class: inventory.Denied}},
+		Outcomes: []inventory.Outcome{{API: "cognito-idp", Class: inventory.NotOffered, Message: "no host"}, {API: "cloudwatch", Class: inventory.NotAsked, Message: "no time"}, {API: "ses", LastSuccess: now}, {API: "sts", Class: inventory.Denied}},
 	}}, inventory.Policy{}))
 	o.View = func() *rules.Judgement { return judged }
 	for path, want := range map[string][]string{
-		"/api/v1/targets": {`{"api":"cognito-idp","class":"not_offered","message":"no host"}`, `{"api":"ses","up":true,"last_success":`, `{"api":"sts","up":false,"class":"denied"}`},
-		"/targets":        {`<details class="api off"><summary>cognito-idp not_offered</summary>`, `<details class="api failing"><summary>sts`},
+		"/api/v1/targets": {`{"api":"cognito-idp","class":"not_offered","message":"no host"}`, `{"api":"cloudwatch","class":"not_asked","message":"no time"}`, `{"api":"ses","up":true,"last_success":`, `{"api":"sts","up":false,"class":"denied"}`},
+		"/targets":        {`<details class="api off"><summary>cognito-idp not_offered</summary>`, `<details class="api off"><summary>cloudwatch not_asked</summary><p>no time</p>`, `<details class="api failing"><summary>sts`},
 		"/":               {"AWS does not offer user pools in the region"},
 	} {
 		body := ask(t, o, "GET", path).Body.String()
