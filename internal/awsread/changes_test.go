@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,13 +26,14 @@ func (s *simulation) changing(t *testing.T, trail bool) *awsread.Reader {
 // toDefault has somebody change the pool "customers" to the built-in sender.
 func (s *simulation) toDefault(t *testing.T) {
 	s.patch(t, map[string]any{"changed_by": "assumed-role/deploy/ci", "accounts": []any{map[string]any{"id": hub, "regions": map[string]any{"eu-west-1": map[string]any{
-		"pools": []any{map[string]any{"name": "customers", "id": s.poolID("customers"), "mode": "COGNITO_DEFAULT", "source_arn": "", "from": ""}},
+		"pools": []any{map[string]any{"name": "customers", "id": s.customers(), "mode": "COGNITO_DEFAULT", "source_arn": "", "from": ""}},
 	}}}}})
 }
 
-func (s *simulation) poolID(name string) string {
+// customers returns the ID of that pool.
+func (s *simulation) customers() string {
 	for _, p := range s.Fleet().Accounts[0].Regions["eu-west-1"].Pools {
-		if p.Name == name {
+		if p.Name == "customers" {
 			return p.ID
 		}
 	}
@@ -94,7 +96,7 @@ func TestChangeIsNamed(t *testing.T) {
 			t.Fatalf("%+v", r.Changes.List)
 		}
 		first := r.Changes.List[0]
-		if first.Naming != inventory.NamePending || first.Name != "customers" || first.Subject.Name != sim.poolID("customers") {
+		if first.Naming != inventory.NamePending || first.Name != "customers" || first.Subject.Name != sim.customers() {
 			t.Errorf("%+v", first)
 		}
 		time.Sleep(5*time.Minute + 30*time.Second)
@@ -178,7 +180,7 @@ accounts:
 func TestEarlierChangesAreBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		sim := simulate(t, awssim.Options{NoQuotas: true})
-		id, pages := sim.poolID("customers"), 0
+		id, pages := sim.customers(), 0
 		time.Sleep(100 * 24 * time.Hour)
 		start := time.Now()
 		sim.spoilt(func(operation string, body []byte, _ func() []byte) (int, string) {
@@ -195,7 +197,7 @@ func TestEarlierChangesAreBounded(t *testing.T) {
 			if l.NextToken == "" && pages > 1 { // Before the time that is looked through.
 				mode, at = "COGNITO_DEFAULT", start.Add(-8*24*time.Hour)
 			}
-			return http.StatusOK, fmt.Sprintf(`{"NextToken": "page %d", "Events": [%s]}`, pages, event(fmt.Sprint(pages), at,
+			return http.StatusOK, fmt.Sprintf(`{"NextToken": "page %d", "Events": [%s]}`, pages, event(strconv.Itoa(pages), at,
 				`{"requestParameters": {"userPoolId": "`+id+`", "emailConfiguration": {"emailSendingAccount": "`+mode+`"}}}`))
 		})
 		r := sim.changing(t, true).Read(t.Context(), target(hub), nil)
@@ -229,7 +231,7 @@ func TestActors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				sim := simulate(t, awssim.Options{NoQuotas: true})
-				id := sim.poolID("customers")
+				id := sim.customers()
 				record := strings.ReplaceAll(tt.record, "POOL", id)
 				if record != "" && !strings.Contains(record, "requestParameters") {
 					record += `, "requestParameters": {"userPoolId": "` + id + `", "emailConfiguration": {"emailSendingAccount": "COGNITO_DEFAULT"}}`

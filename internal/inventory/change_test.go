@@ -3,6 +3,7 @@ package inventory
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -220,7 +221,7 @@ func TestMade(t *testing.T) {
 func TestMadeBy(t *testing.T) {
 	c := &Change{Subject: Cause{CausePool, "eu-west-1", "p"}, Field: FieldMode, To: "COGNITO_DEFAULT"}
 	act := func(second int, value string) Act {
-		return Act{Actor{At: then.Add(time.Duration(second) * time.Second), EventID: fmt.Sprint(second)}, []Set{{Subject: c.Subject, Field: FieldMode, Value: value}}}
+		return Act{Actor{At: then.Add(time.Duration(second) * time.Second), EventID: strconv.Itoa(second)}, []Set{{Subject: c.Subject, Field: FieldMode, Value: value}}}
 	}
 	const builtIn, developer = "COGNITO_DEFAULT", "DEVELOPER"
 	for name, tt := range map[string]struct {
