@@ -82,11 +82,18 @@ func TestFindings(t *testing.T) {
 		change   func(*inventory.Reading)
 		want     string
 	}{
-		"own SES":                 {settings: own},
-		"default sender":          {settings: standard(), change: quota(10)},
-		"84 percent":              {settings: standard(), change: quota(42), want: "default-quota-near-limit"},
-		"used up":                 {settings: standard(), change: quota(50), want: "default-quota-reached"},
-		"production":              {settings: production, change: quota(0), want: "production-on-default-sender"},
+		"own SES":        {settings: own},
+		"default sender": {settings: standard(), change: quota(10)},
+		"84 percent":     {settings: standard(), change: quota(42), want: "default-quota-near-limit"},
+		"used up":        {settings: standard(), change: quota(50), want: "default-quota-reached"},
+		"production":     {settings: production, change: quota(0), want: "production-on-default-sender"},
+		"left its own SES": {settings: production, change: func(r *inventory.Reading) {
+			quota(0)(r)
+			r.Changes.List = []inventory.Change{{
+				Subject: inventory.Cause{Kind: inventory.CausePool, Region: "eu-west-1", Name: "eu-west-1_1"},
+				Field:   inventory.FieldMode, From: string(inventory.ModeDeveloper), To: string(inventory.ModeDefault), After: now.Add(-2 * time.Hour), By: now.Add(-time.Hour),
+			}}
+		}, want: "production-left-own-ses production-on-default-sender"},
 		"production, by a Lambda": {settings: lambda},
 		"runs out":                {settings: standard(), change: sent(30, now.Add(-time.Hour)), want: "default-quota-runs-out"},
 		"refused": {settings: standard(), change: func(r *inventory.Reading) {
