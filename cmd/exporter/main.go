@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/promslog"
@@ -30,6 +31,7 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/report"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/web"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/yamlfile"
 )
 
 const (
@@ -57,6 +59,8 @@ func main() {
 	if version.Version == "" { // Not built by scripts/build.
 		version.Version = "devel"
 	}
+	// Whoever read what is written may go away: a write then fails, and that is all.
+	signal.Ignore(syscall.SIGPIPE)
 	kingpin.ManPageTemplate = manTemplate
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	hup := make(chan os.Signal, 1)
@@ -74,6 +78,7 @@ type flags struct {
 	shard       fleet.Shard
 	lifecycle   bool
 	profiles    bool
+	memoryShare float64 // of the container's memory limit for Go; 0 leaves it alone
 	telemetry   string
 	addresses   addresses
 	runbook     string // that is to be printed
@@ -115,6 +120,8 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	}
 	serve.Flag("web.enable-lifecycle", "Allow POST /-/reload.").BoolVar(&f.lifecycle)
 	serve.Flag("web.enable-pprof", "Serve profiles of the exporter itself at /debug/pprof/, for go tool pprof.").BoolVar(&f.profiles)
+	follow := serve.Flag("auto-gomemlimit", "Keep Go's memory below a share of the container's limit, unless GOMEMLIMIT is set.").Default("true").Bool()
+	memory := serve.Flag("auto-gomemlimit.ratio", "The share: above 0, at most 1.").PlaceHolder("RATIO").Default("0.9").Float64()
 	serve.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&f.telemetry)
 	external := serve.Flag("web.external-url", "The URL under which others reach the exporter, for links in alerts. Its path is that of all pages. By default, the host's name and the port.").PlaceHolder("URL").String()
 	prefix := serve.Flag("web.route-prefix", "The path of everything that is served. By default the path of --web.external-url; / where a proxy removes that.").PlaceHolder("PATH").String()
@@ -137,6 +144,12 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	promslogflag.AddFlags(app, &f.log)
 	if f.command, err = app.Parse(args); err == nil {
 		f.shard, err = fleet.ParseShard(*share)
+	}
+	if *follow {
+		f.memoryShare = *memory
+	}
+	if err == nil && !done && f.command == "serve" && (*memory <= 0 || *memory > 1) {
+		err = fmt.Errorf("--auto-gomemlimit.ratio must be above 0 and at most 1, not %v", *memory)
 	}
 	if err == nil && !done && f.command == "serve" {
 		f.addresses, err = parseAddresses(*external, *prefix, (*f.web.WebListenAddresses)[0])
@@ -191,10 +204,29 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, hup <-cha
 	return exitOK
 }
 
+// unlessDone returns what f does, or nil when ctx ends before. Some of what is
+// read, such as the files of the AWS SDK, may never come to an end.
+func unlessDone(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
 // serve runs until ctx ends or listening fails.
 func serve(ctx context.Context, f *flags, load func() (*settings, error), logger *slog.Logger, hup <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if file := *f.web.WebConfigFile; file != "" {
+		if _, err := yamlfile.Read(file); err != nil { // It is read for every request, which must not hang.
+			return fmt.Errorf("--web.config.file: %w", err)
+		}
+	}
+	limitMemory(f.memoryShare, memlimit.FromCgroup, logger)
 	registry := prometheus.NewRegistry()
 	a := newApp(load, logger, registry, f.demo)
 	a.external = f.addresses.external
@@ -206,7 +238,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 		a.endpoint = endpoint
 		logger.Warn("This is a demo with simulated data", "address", demoURL(f))
 	}
-	if err := a.reload(ctx); err != nil {
+	if err := unlessDone(ctx, func() error { return a.reload(ctx) }); err != nil || ctx.Err() != nil {
 		return err
 	}
 	defer a.stop()
@@ -231,16 +263,22 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 	server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
 	failed := make(chan error, 1)
 	go func() { failed <- toolkit.ListenAndServe(server, &f.web, logger) }()
-	for {
-		select {
-		case err := <-failed:
-			return err
-		case <-hup:
-			_ = reload(ctx) // reload logs and counts its failure.
-		case <-ctx.Done():
-			logger.Info("Stopping")
-			return httpserver.Shutdown(server, shutdownTimeout)
+	go func() { // Beside what follows: whatever a reload waits for, the exporter can be stopped.
+		for {
+			select {
+			case <-hup:
+				_ = reload(ctx) // reload logs and counts its failure.
+			case <-ctx.Done():
+				return
+			}
 		}
+	}()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		logger.Info("Stopping")
+		return httpserver.Shutdown(server, shutdownTimeout)
 	}
 }
 
