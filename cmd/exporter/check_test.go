@@ -133,7 +133,7 @@ func TestCheckUnreadable(t *testing.T) {
 
 func TestCheckUsage(t *testing.T) {
 	for _, tt := range []struct{ config, arg, want string }{
-		{"{}", "--output=xml", `--output: unknown format "xml"; use csv, `},
+		{"{}", "--output=xml", `--output: unknown format "xml"; use asff, csv, `},
 		{"{}", "--rule=nope", `no enabled rule "nope"`},
 		{"", "--output=json", "config.yaml: the configuration file is empty"},
 		{"regionz: [eu-west-1]", "--output=json", "config.yaml:1:1: unknown key"},

@@ -24,6 +24,9 @@ import (
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/extension"
+	unsafe "github.com/yuin/goldmark/renderer/html"
 	"golang.org/x/net/html"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
@@ -128,6 +131,7 @@ func TestHostileFleet(t *testing.T) {
 	}
 	for output, judge := range map[string]func(*testing.T, string){
 		"table": hostileTable, "csv": hostileCSV, "json": hostileJSON, "sarif": hostileSARIF, "junit": hostileJUnit,
+		"markdown": hostileMarkdown, "html": hostileHTML, "ocsf": hostileArray, "asff": hostileArray,
 	} {
 		t.Run(output, func(t *testing.T) {
 			t.Parallel()
@@ -235,6 +239,59 @@ func hostileJUnit(t *testing.T, out string) {
 	}
 	if elements["failure"] < len(hostileNames) || elements["error"] == 0 {
 		t.Errorf("%v", elements)
+	}
+}
+
+func hostileMarkdown(t *testing.T, out string) {
+	var page bytes.Buffer
+	if err := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(unsafe.WithUnsafe())).Convert([]byte(out), &page); err != nil {
+		t.Fatal(err)
+	}
+	root, err := html.Parse(&page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range root.Descendants() {
+		if n.Type == html.ElementNode && slices.Contains([]string{"script", "img", "a", "em", "strong", "del"}, n.Data) {
+			t.Errorf("a name became %s", n.Data)
+		}
+	}
+	if len(out) > 65_536 || !strings.Contains(out, "| critical |") {
+		t.Errorf("%d bytes, or no findings: %.1000s", len(out), out)
+	}
+}
+
+func hostileHTML(t *testing.T, out string) {
+	root, err := html.Parse(strings.NewReader(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for n := range root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		switch n.Data {
+		case "tr":
+			rows++
+		case "script", "img", "iframe", "object", "a", "form":
+			t.Errorf("there is a %s", n.Data)
+		}
+		for _, a := range n.Attr {
+			if strings.HasPrefix(a.Key, "on") || a.Key == "src" || strings.Contains(a.Val, "alert") {
+				t.Errorf("attribute %s=%q", a.Key, a.Val)
+			}
+		}
+	}
+	if rows < len(hostileNames) {
+		t.Errorf("%d rows", rows)
+	}
+}
+
+func hostileArray(t *testing.T, out string) {
+	var all []map[string]any
+	if err := json.Unmarshal([]byte(out), &all); err != nil || len(all) < len(hostileNames) {
+		t.Errorf("%d findings, %v", len(all), err)
 	}
 }
 

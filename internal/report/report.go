@@ -174,11 +174,15 @@ func whole(write func(*Report, io.Writer) error) writer {
 
 // writers are the formats.
 var writers = map[string]writer{
-	"table": whole((*Report).table),
-	"json":  whole((*Report).json),
-	"sarif": (*Report).sarif,
-	"junit": whole((*Report).junit),
-	"csv":   whole((*Report).csv),
+	"table":    whole((*Report).table),
+	"json":     whole((*Report).json),
+	"csv":      whole((*Report).csv),
+	"markdown": (*Report).markdown,
+	"html":     whole((*Report).html),
+	"junit":    whole((*Report).junit),
+	"sarif":    (*Report).sarif,
+	"ocsf":     whole((*Report).ocsf),
+	"asff":     (*Report).asff,
 }
 
 // Formats lists the formats, sorted.

@@ -24,7 +24,9 @@ const (
 
 // sarif writes the Static Analysis Results Interchange Format 2.1.0, with all
 // that GitHub demands of it. The results are sorted: what is cut is the mildest.
-func (r *Report) sarif(w io.Writer) (string, error) {
+func (r *Report) sarif(w io.Writer) (string, error) { return r.sarifUpTo(maxResults, w) }
+
+func (r *Report) sarifUpTo(most int, w io.Writer) (string, error) {
 	type object = map[string]any
 	levels := map[rules.Severity]string{rules.Critical: "error", rules.Warning: "warning", rules.Info: "note"}
 	states := map[State]string{New: "new", Worse: "updated", Known: "unchanged"}
@@ -45,7 +47,7 @@ func (r *Report) sarif(w io.Writer) (string, error) {
 			"fullDescription":  object{"text": printable.Cut(rule.Summary+". "+rule.Remedy, maxDescription)},
 		})
 	}
-	findings, cut := worst(r.Findings, maxResults)
+	findings, cut := worst(r.Findings, most)
 	for _, f := range findings {
 		file, line := r.place(&f.Finding)
 		sum := sha256.Sum256([]byte(f.Fingerprint))
