@@ -100,17 +100,23 @@ const focused = `(() => {
   return {at: all.indexOf(e), of: all.length, what: e.outerHTML.slice(0, 80), wrong};
 })()`
 
-// startDemo builds the exporter and runs its demo until the test ends.
-func startDemo(ctx context.Context, t *testing.T) (url string) {
+// buildExporter returns the path of the exporter's program.
+func buildExporter(ctx context.Context, t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	build := exec.CommandContext(ctx, "go", "build", "-o", dir, "./cmd/exporter")
+	program := filepath.Join(t.TempDir(), "exporter")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/exporter")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("Building failed: %v\n%s", err, out)
 	}
+	return program
+}
+
+// startDemo builds the exporter and runs its demo until the test ends.
+func startDemo(ctx context.Context, t *testing.T) (url string) {
+	t.Helper()
 	at := address(t)
-	server := exec.CommandContext(ctx, filepath.Join(dir, "exporter"), "--demo", "--web.listen-address="+at)
+	server := exec.CommandContext(ctx, buildExporter(ctx, t), "--demo", "--web.listen-address="+at)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +198,37 @@ func TestStatusPage(t *testing.T) {
 	for _, p := range pages {
 		b.look(url, p)
 		b.tab(url + p.path)
+	}
+	b.quiet()
+}
+
+// TestCheckPage looks at the page that check writes, from its file.
+func TestCheckPage(t *testing.T) {
+	dir := t.TempDir()
+	check := exec.CommandContext(t.Context(), buildExporter(t.Context(), t), "check", "--demo", "--fail-on=none", "-o", "html=page.html")
+	check.Dir = dir
+	if out, err := check.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	b := open(t)
+	url := "file://" + filepath.ToSlash(dir)
+	b.look(url, page{path: "/page.html"})
+	got := run(b, chromedp.Evaluate[map[string]int](`({
+		rows: document.querySelectorAll("tbody tr").length, scripts: document.scripts.length,
+		loaded: performance.getEntriesByType("resource").filter((r) => !r.name.startsWith("data:")).length,
+		markup: [...document.querySelectorAll("tbody th")].filter((e) => e.textContent.includes("<script>")).length,
+	})`))
+	if got["rows"] < 25 || got["scripts"] != 0 || got["loaded"] != 0 || got["markup"] == 0 {
+		t.Errorf("the page has %v", got)
+	}
+	// On paper it is light, and nothing is cut off.
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}); err != nil {
+		t.Fatal(err)
+	}
+	b.size(700) // A4 between its margins.
+	b.open(url + "/page.html")
+	if seen := run(b, chromedp.Evaluate[string](`getComputedStyle(document.body).color + " " + [...document.querySelectorAll(".scroll")].every((e) => e.scrollWidth <= e.clientWidth)`)); seen != "rgb(31, 35, 40) true" {
+		t.Errorf("printed: %s", seen)
 	}
 	b.quiet()
 }
