@@ -131,7 +131,7 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	f.web.WebSystemdSocket = &system
 	check := app.Command("check", "Read every target once and judge it by the rules. Exit code 0: no findings of the severity of --fail-on; 1: findings; 2: a target could not be read; 3: wrong flags or configuration.")
 	check.Flag("output", "Format of the findings, and the file that it is written to: FORMAT or FORMAT=FILE; may be repeated. Without a file, or with -, it goes to standard output. Formats: "+strings.Join(report.Formats(), ", ")+".").
-		Short('o').PlaceHolder("table").StringsVar(&f.check.outputs)
+		Short('o').PlaceHolder("table").HintOptions(report.Formats()...).StringsVar(&f.check.outputs)
 	check.Flag("fail-on", "The lowest severity that makes the exit code 1: info, warning or critical; none: findings do not.").Default("warning").EnumVar(&f.check.failOn, "info", "warning", "critical", failOnNone)
 	check.Flag("rule", "Judge by this rule only; may be repeated.").StringsVar(&f.check.rules)
 	check.Flag("account", "Read this account only, by its ID or name; may be repeated.").StringsVar(&f.check.accounts)

@@ -138,7 +138,7 @@ func writeOutputs(r *report.Report, outputs []sink, stdout io.Writer, note func(
 // writeNew writes a file that must not exist, with the permissions of the one
 // that it is to replace.
 func writeNew(name, replaces string, data []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // As with every file that a shell writes, the umask decides.
 	if err != nil {
 		return err
 	}

@@ -307,7 +307,7 @@ func (p *pass) nameOf(c inventory.Cause) string {
 // long as it wants more. It returns how far back they were read.
 func (p *pass) acts(ctx context.Context, name string, span inventory.Span, use func(*inventory.Act) bool) (reached time.Time, err error) {
 	token := ""
-	pages := cloudtrail.NewLookupEventsPaginator(p.place.cloudtrail, &cloudtrail.LookupEventsInput{
+	pages := cloudtrail.NewLookupEventsPaginator(lookupEvents(p.place.cloudtrail.LookupEvents), &cloudtrail.LookupEventsInput{
 		StartTime: aws.Time(span.From), EndTime: aws.Time(span.To), MaxResults: aws.Int32(50),
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: types.LookupAttributeKeyEventName, AttributeValue: aws.String(name)}},
 	})

@@ -3,6 +3,7 @@ package exposition
 import (
 	"bytes"
 	"compress/flate"
+	"encoding/binary"
 	"hash/crc32"
 	"math"
 	"sync"
@@ -114,7 +115,8 @@ func store(parts [][]byte, text []byte, before sum) ([][]byte, sum) {
 	for rest, last := text, false; !last; {
 		n := min(len(rest), math.MaxUint16)
 		last = n == len(rest)
-		header := []byte{0, byte(n), byte(n >> 8), ^byte(n), ^byte(n >> 8)} // RFC 1951, section 3.2.4
+		length := uint16(n)                                                                                      //nolint:gosec // It is at most that.
+		header := binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint16([]byte{0}, length), ^length) // RFC 1951, section 3.2.4
 		if last {
 			header[0] = 1
 		}

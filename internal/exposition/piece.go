@@ -149,7 +149,7 @@ func (r *renderer) end() error {
 	}
 	defer clear(r.seen) // Before the text changes, which the names are parts of.
 	n := 0
-	text := unsafe.String(unsafe.SliceData(r.text.Bytes()), r.text.Len())
+	text := unsafe.String(unsafe.SliceData(r.text.Bytes()), r.text.Len()) //nolint:gosec // It does not change before the deferred clear.
 	for line := range strings.Lines(text) {
 		name := series(line)
 		r.seen[name] = struct{}{}
