@@ -92,7 +92,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 		return fail(exitUnjudged, err)
 	}
 	r := report.Of(s.rules.Judge(snapshot), report.Options{
-		Demo: f.demo, Rules: f.check.rules, ConfigFile: f.configFile, Dir: dir, Version: version.Version, Runbook: runbookOf, Baseline: baseline,
+		Demo: f.demo, Rules: f.check.rules, Regions: f.check.regions, ConfigFile: f.configFile, Dir: dir, Version: version.Version, Runbook: runbookOf, Baseline: baseline,
 	})
 	r.AddMembers(plan.Fleet.Members)
 	for _, u := range r.Unreadable {

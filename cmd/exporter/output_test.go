@@ -2,13 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/collector"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/awssim"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/report"
 )
 
@@ -199,6 +202,55 @@ func TestCheckAccountsAndRegions(t *testing.T) {
 		if got := strings.Join(pools, ", "); code != tt.code || f.Targets != tt.targets || got != tt.pools {
 			t.Errorf("%s: exit code %d, %d targets, findings in %s", tt.name, code, f.Targets, got)
 		}
+	}
+}
+
+// TestNarrow looks at what is read of which accounts, and who is asked after.
+func TestNarrow(t *testing.T) {
+	target := func(id, name, region string) inventory.Target {
+		return inventory.Target{AccountID: id, AccountName: name, Region: region}
+	}
+	all := func() collector.Plan {
+		return collector.Plan{
+			Targets: []inventory.Target{target("1", "one", "eu-west-1"), target("1", "one", "us-east-1"), target("2", "two", "eu-west-1"), target("", "", "eu-north-1")},
+			Fleet:   collector.Fleet{Members: []inventory.Member{{ID: "1", Name: "one"}, {ID: "2", Name: "two"}, {}}},
+		}
+	}
+	for _, tt := range []struct {
+		accounts, regions []string
+		targets, members  int
+		err               string
+	}{
+		{nil, nil, 4, 3, ""},
+		{[]string{"two"}, nil, 2, 2, ""},    // The ambient account may be another name of it.
+		{[]string{"nobody"}, nil, 1, 1, ""}, // Likewise.
+		{[]string{"1"}, []string{"us-east-1"}, 3, 2, ""},
+		{[]string{"2"}, []string{"us-east-1"}, 2, 2, `--region: there is no "us-east-1", only eu-north-1, eu-west-1`},
+	} {
+		p := all()
+		_, err := narrow(&p, tt.accounts, tt.regions)
+		if len(p.Targets) != tt.targets || len(p.Fleet.Members) != tt.members || (err == nil) != (tt.err == "") || err != nil && err.Error() != tt.err {
+			t.Errorf("%q %q: %d targets, %d members, %v", tt.accounts, tt.regions, len(p.Targets), len(p.Fleet.Members), err)
+		}
+	}
+
+	p := all()
+	scope, err := narrow(&p, []string{"one"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := scope.keep([]inventory.Reading{{Target: target("1", "one", "eu-west-1")}, {Target: target("3", "", "eu-north-1")}})
+	if err != nil || len(read) != 1 || read[0].Target.AccountID != "1" {
+		t.Errorf("kept %v, %v", read, err)
+	}
+
+	var many []string
+	for i := range 25 {
+		many = append(many, fmt.Sprintf("%02d", i), fmt.Sprintf("%02d", i))
+	}
+	err = missing("--account", []string{"x"}, func(string) bool { return false }, many)
+	if got := fmt.Sprint(err); !strings.HasSuffix(got, "only 00, 01, 02, 03, 04, 05, 06, 07, 08, 09, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 and 5 more") {
+		t.Error(got)
 	}
 }
 

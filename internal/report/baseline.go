@@ -133,7 +133,9 @@ func (r *Report) judged(j *rules.Judgement) func(*rules.Finding) bool {
 		delete(read, u.AccountID+"/"+u.Region)
 	}
 	return func(f *rules.Finding) bool {
-		return r.judgedBy(f.Rule) && read[f.AccountID+"/"+f.Region] && !open[judging{f.Rule, f.AccountID}]
+		// Of other regions, there is only what the pools of these need.
+		cut := len(r.o.Regions) > 0 && !slices.Contains(r.o.Regions, f.Region)
+		return !cut && r.judgedBy(f.Rule) && read[f.AccountID+"/"+f.Region] && !open[judging{f.Rule, f.AccountID}]
 	}
 }
 

@@ -50,11 +50,13 @@ func TestGone(t *testing.T) {
 		change func([]inventory.Reading, *Options, *rules.Finding)
 		gone   int
 	}{
-		"judged":             {func([]inventory.Reading, *Options, *rules.Finding) {}, 1},
-		"undetermined":       {func(r []inventory.Reading, _ *Options, _ *rules.Finding) { r[0].Pools[1].Settings = nil }, 0},
-		"by another rule":    {func(_ []inventory.Reading, o *Options, _ *rules.Finding) { o.Rules = []string{"any-pool"} }, 0},
-		"in another region":  {func(_ []inventory.Reading, _ *Options, f *rules.Finding) { f.Region = "us-east-1" }, 0},
-		"in another account": {func(_ []inventory.Reading, _ *Options, f *rules.Finding) { f.AccountID = "100000000002" }, 0},
+		"judged":                       {func([]inventory.Reading, *Options, *rules.Finding) {}, 1},
+		"undetermined":                 {func(r []inventory.Reading, _ *Options, _ *rules.Finding) { r[0].Pools[1].Settings = nil }, 0},
+		"by another rule":              {func(_ []inventory.Reading, o *Options, _ *rules.Finding) { o.Rules = []string{"any-pool"} }, 0},
+		"in another region":            {func(_ []inventory.Reading, _ *Options, f *rules.Finding) { f.Region = "us-east-1" }, 0},
+		"in the only region":           {func(_ []inventory.Reading, o *Options, _ *rules.Finding) { o.Regions = []string{"eu-west-1"} }, 1},
+		"in a region that others need": {func(_ []inventory.Reading, o *Options, _ *rules.Finding) { o.Regions = []string{"eu-central-1"} }, 0},
+		"in another account":           {func(_ []inventory.Reading, _ *Options, f *rules.Finding) { f.AccountID = "100000000002" }, 0},
 		"not read": {func(r []inventory.Reading, _ *Options, _ *rules.Finding) {
 			r[0].Outcomes[1] = inventory.Outcome{API: "ses", Class: inventory.Denied, Message: "denied"}
 		}, 0},

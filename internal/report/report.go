@@ -27,6 +27,7 @@ const (
 type Options struct {
 	Demo       bool     // the data are simulated
 	Rules      []string // report on these rules only; empty for all
+	Regions    []string // that the judgement was cut to; empty for all
 	ConfigFile string   // path of the configuration; empty without one
 	Dir        string   // absolute path of the directory that the paths in reports start from
 	Version    string   // of the program
