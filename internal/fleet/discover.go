@@ -396,6 +396,13 @@ func (f *Fleet) found(p *place, e *entry, on []string, failure *inventory.Failur
 	p.asked, p.failure, p.due = true, failure, time.Now().Add(regionsAge)
 	if failure == nil {
 		p.failures = 0
+		if before != nil { // What kept it from being searched as well has ended, too.
+			for _, l := range p.looks {
+				if l.failure != nil {
+					l.due = time.Now()
+				}
+			}
+		}
 	} else {
 		p.failures++
 		p.due = time.Now().Add(retry(p.failures, regionsAge))

@@ -598,6 +598,33 @@ func TestFindingRegions(t *testing.T) {
 	})
 }
 
+// TestRoleReturns has an account without its role when its regions are to be
+// searched: once it has the role again, the searches that failed do not wait for
+// their own clock, which is a day by then, and no other region is searched.
+func TestRoleReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		home := inventory.Key{AccountID: "1", Region: "eu-west-1"}
+		w := &world{on: map[string][]string{"1": {"eu-west-1", "us-east-1"}}, pools: map[inventory.Key]bool{home: true}}
+		f := run(t, w, Config{Accounts: []Account{{ID: "1", Regions: Regions{Auto: true}}}, IdleInterval: 24 * time.Hour})
+		time.Sleep(23*time.Hour + 30*time.Minute)
+		w.change(func() {
+			w.on["1"] = nil
+			w.broken = map[inventory.Key]error{home: &inventory.Failure{Class: inventory.Denied, Message: "no role"}}
+		})
+		time.Sleep(6 * time.Hour)
+		expect(t, "without its role", f, "1/eu-west-1", "1:!denied")
+		w.change(func() {
+			w.on["1"] = []string{"eu-west-1", "us-east-1"}
+			w.broken = nil
+		})
+		time.Sleep(time.Hour + time.Minute)
+		expect(t, "with its role", f, "1/eu-west-1", "1:")
+		if n := w.calls("pools 1 us-east-1"); n != 2 {
+			t.Errorf("an empty region was searched %d times in two days", n)
+		}
+	})
+}
+
 // TestPendingRegions says which accounts' regions are still to be asked for.
 func TestPendingRegions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
