@@ -133,7 +133,7 @@ const (
 	identitiesPerPage = 1000
 	metricsPerPage    = 500
 	accountsPerPage   = 20
-	mailEvents        = 12 // that CloudTrail is asked for, each by itself
+	mailEvents        = 13 // that CloudTrail is asked for, each by itself
 	poolChanges       = 3  // likewise, twice, for earlier changes of pools
 	sesChanges        = 8  // and of what they need of SES
 
@@ -300,6 +300,9 @@ func (e *estimate) place(p Places) {
 	if in.CloudTrail && p.Pools > 0 {
 		every(inventory.APICloudTrail, "LookupEvents", "targets with pools, each interval", mailEvents)
 		watch += e.lasts(inventory.APICloudTrail, mailEvents, 1)
+		if p.SignUpMetrics > 0 { // Their events name app clients, which are looked for until they are known.
+			e.add(inventory.APICognito, "ListUserPoolClients", "pools of targets with sign-ups, once", n*p.Pools, 0, 0)
+		}
 	}
 	if in.Changes {
 		changes := 0.0

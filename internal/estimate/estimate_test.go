@@ -86,7 +86,14 @@ func TestCalls(t *testing.T) {
 			in.Changes = true
 			return in
 		}(), "16 0"},
-		{"CloudTrail", "LookupEvents", func() Input { in := plain; in.CloudTrail = true; return in }(), "24 288"},
+		{"CloudTrail", "LookupEvents", func() Input { in := plain; in.CloudTrail = true; return in }(), "26 312"},
+		{"CloudTrail without sign-ups", "ListUserPoolClients", func() Input { in := plain; in.CloudTrail = true; return in }(), "0 0"},
+		{"CloudTrail with sign-ups", "ListUserPoolClients", func() Input {
+			in := target(func(p *Places) { p.SignUpMetrics = 1 })
+			in.CloudTrail = true
+			return in
+		}(), "20 0"},
+		{"sign-ups without CloudTrail", "ListUserPoolClients", target(func(p *Places) { p.SignUpMetrics = 1 }), "0 0"},
 		{"ambient", "GetCallerIdentity", plain, "1 0"},
 		{"roles, every 15m", "AssumeRole", with(func(in *Input) { in.Roles = 1 }), "1 4"},
 		{"roles without a target", "AssumeRole", with(func(in *Input) { in.Accounts, in.IdleRoles = 2, 1 }), "1 1"},
