@@ -129,6 +129,18 @@ var fleetFamilies = []Family{
 		},
 	},
 	{
+		Name: "exporter_account_search_error", Labels: []string{"account_id", "class"},
+		Help: "1 while the regions of an account cannot be listed, or one of them cannot be searched for user pools, by class of error; what was found before is still read. " +
+			"From Account Management ListRegions and Cognito ListUserPools, with regions: all or auto. The page /accounts has the message.",
+		Members: func(f *Fleet, emit Emit) {
+			for _, m := range f.Members {
+				if id := cmp.Or(m.ID, f.ambient); id != "" && m.Failure != nil {
+					emit(1, id, string(m.Failure.Class))
+				}
+			}
+		},
+	},
+	{
 		Name: "exporter_fleet_accounts", Labels: []string{"shard", "shards"}, Unit: "accounts",
 		Help: "How many accounts are to be read by all shards together, as this one knows them from the configuration and Organizations; without one whose ID is not known yet. " +
 			"The accounts of cognito_ses_exporter_account_info over all shards are as many.",
