@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -34,13 +35,19 @@ import (
 
 var updateDemo = flag.Bool("update", false, "rewrite the golden files")
 
-// scrape returns what the collector has published.
-func scrape(t *testing.T, c *collector.Collector) []*dto.MetricFamily {
+// exposed returns what the collector has published, in the text format.
+func exposed(t *testing.T, c *collector.Collector) *bytes.Buffer {
 	t.Helper()
 	w := httptest.NewRecorder()
 	exposition.Handler(c.Exposition, nil, prometheus.NewRegistry(), func(err error) { t.Error(err) }).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	return w.Body
+}
+
+// scrape returns what the collector has published.
+func scrape(t *testing.T, c *collector.Collector) []*dto.MetricFamily {
+	t.Helper()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(w.Body)
+	families, err := parser.TextToMetricFamilies(exposed(t, c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +63,7 @@ func scrape(t *testing.T, c *collector.Collector) []*dto.MetricFamily {
 func series(t *testing.T, c *collector.Collector) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for line := range strings.Lines(asText(t, scrape(t, c))) {
+	for line := range strings.Lines(exposed(t, c).String()) {
 		if i := strings.LastIndexByte(line, ' '); !strings.HasPrefix(line, "#") {
 			all[line[:i]] = strings.TrimSpace(line[i:])
 		}
@@ -128,7 +135,9 @@ func pools(t *testing.T, c *collector.Collector) map[inventory.PoolKey]*shownPoo
 // connection, so that a test can have a clock of its own.
 type simulated struct {
 	*awssim.Server
-	gone atomic.Bool // there is no connection
+	gone atomic.Bool   // there is no connection
+	wait time.Duration // for an answer, as an HTTP client does; 0 is for ever
+	cut  atomic.Bool   // the connection ends when a list of accounts goes on with its second page
 }
 
 func simulate(t *testing.T, o awssim.Options) *simulated {
@@ -146,11 +155,30 @@ func (s *simulated) Do(r *http.Request) (*http.Response, error) {
 		return nil, &url.Error{Op: r.Method, URL: r.URL.String(), Err: syscall.ECONNREFUSED}
 	}
 	w := httptest.NewRecorder()
-	served := r.Clone(r.Context())
+	ctx := r.Context()
+	if s.wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.wait)
+		defer cancel()
+	}
+	served := r.Clone(ctx)
 	if served.Body == nil {
 		served.Body = http.NoBody
 	}
+	if s.cut.Load() && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ListAccounts") {
+		body, err := io.ReadAll(served.Body)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Contains(body, []byte("NextToken")) {
+			return nil, &url.Error{Op: r.Method, URL: r.URL.String(), Err: syscall.ECONNRESET}
+		}
+		served.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	s.ServeHTTP(w, served)
+	if err := ctx.Err(); err != nil {
+		return nil, &url.Error{Op: r.Method, URL: r.URL.String(), Err: err}
+	}
 	return w.Result(), nil
 }
 
