@@ -46,6 +46,7 @@ var rows = []row{
 	{"scrape-100k", scrape100k},
 	{"change-100k", change100k},
 	{"page-100k", page100k},
+	{"organization", organization},
 	{"growth-1000", growth(5)},
 	{"growth-10000", growth(50)},
 	{"growth-100000", growth(500)},

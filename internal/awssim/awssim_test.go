@@ -104,6 +104,30 @@ func generated(t *testing.T, o awssim.GenerateOptions) *awssim.Fleet {
 	return f
 }
 
+// TestShare generates accounts of whose regions one in five has pools.
+func TestShare(t *testing.T) {
+	o := awssim.GenerateOptions{Accounts: 7, Regions: []string{"eu-west-1", "us-east-1", "eu-central-1"}, Pools: 2, Share: 0.2}
+	populated, most := 0, 0
+	for _, a := range generated(t, o).Accounts {
+		populated, most = populated+len(a.Regions), max(most, len(a.Regions))
+	}
+	if populated != 4 || most != 1 {
+		t.Errorf("%d of 21 regions have pools, up to %d of an account, want 4 of different accounts", populated, most)
+	}
+	o.Share = 0
+	for _, a := range generated(t, o).Accounts {
+		if len(a.Regions) != 3 {
+			t.Errorf("%d of three regions have pools without a share", len(a.Regions))
+		}
+	}
+	for _, share := range []float64{-0.1, 1.1} {
+		o.Mix, o.Share = "mixed", share
+		if _, err := awssim.Generate(o); err == nil {
+			t.Errorf("a share of %v is accepted", share)
+		}
+	}
+}
+
 func TestPaging(t *testing.T) {
 	_, cfg := start(t, awssim.Options{NoQuotas: true, Fleet: generated(t, awssim.GenerateOptions{Accounts: 45, Regions: []string{"eu-west-1"}, Pools: 130})})
 	ctx := t.Context()

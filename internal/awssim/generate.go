@@ -3,6 +3,7 @@ package awssim
 import (
 	_ "embed"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 )
@@ -27,6 +28,7 @@ type GenerateOptions struct {
 	Seed     uint64
 	Mix      string  // mixed: half COGNITO_DEFAULT and every state somewhere; healthy: nothing to report
 	Active   float64 // share of the pools with traffic, 0 to 1
+	Share    float64 // of the accounts × regions, which have pools; the others are empty. 0 is all of them.
 }
 
 const firstAccount = 100000000001
@@ -41,12 +43,21 @@ func Generate(o GenerateOptions) (*Fleet, error) {
 		return nil, fmt.Errorf("at least one account and one region are needed, not %d and %d, and no negative number of pools", o.Accounts, len(o.Regions))
 	case o.Active < 0 || o.Active > 1:
 		return nil, fmt.Errorf("active is %v, allowed is 0 to 1", o.Active)
+	case o.Share < 0 || o.Share > 1:
+		return nil, fmt.Errorf("share is %v, allowed is 0 to 1", o.Share)
+	}
+	if o.Share == 0 {
+		o.Share = 1
 	}
 	g := &generator{GenerateOptions: o, random: rand.New(rand.NewPCG(o.Seed, 2))}
 	f := &Fleet{}
 	for i := range o.Accounts {
 		a := Account{ID: strconv.Itoa(firstAccount + i), Name: fmt.Sprintf("account-%d", i+1), Regions: map[string]*Region{}}
-		for _, region := range o.Regions {
+		for j, region := range o.Regions {
+			before := float64(i*len(o.Regions) + j)
+			if math.Floor(before*o.Share) == math.Floor((before+1)*o.Share) {
+				continue
+			}
 			a.Regions[region] = g.region(a.ID, region)
 		}
 		f.Accounts = append(f.Accounts, a)

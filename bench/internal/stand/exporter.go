@@ -36,10 +36,17 @@ type Config struct {
 	Regions  []string
 	Interval time.Duration
 	Extra    string // further top-level keys, as YAML
+	// Found has the accounts of the organization found, and their regions with
+	// pools, by the defaults, which the other fields then do not change.
+	Found bool
 }
 
-// YAML returns the configuration file. The request budgets are AWS's quotas.
+// YAML returns the configuration file. The request budgets are AWS's quotas, but
+// the defaults for accounts that are found.
 func (c Config) YAML(first string) string {
+	if c.Found {
+		return "regions: auto\norganization: {member_role_name: cognito-ses-exporter}\n"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "regions: [%s]\ninterval: %s\n", strings.Join(c.Regions, ", "), wholeSeconds(c.Interval))
 	b.WriteString("request_budgets: {cognito-idp: 15, ses: 1, cloudwatch: 25, cloudtrail: 2}\ntags: [env, team]\n")

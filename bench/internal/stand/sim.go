@@ -12,22 +12,37 @@ import (
 	"time"
 )
 
-// regions are those that the fleets use, in this order.
-var regions = []string{"eu-west-1", "us-east-1", "eu-central-1"}
+// regions are those that the fleets use, in this order: the ones that are on in
+// every account.
+var regions = []string{
+	"eu-west-1", "us-east-1", "eu-central-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "eu-west-2", "eu-west-3", "eu-north-1",
+	"ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "sa-east-1",
+}
 
 // controlWithin bounds a change of the simulated fleet: with 100,000 pools it
 // takes the better part of a minute.
 const controlWithin = 5 * time.Minute
 
-// Fleet is a simulated estate: its accounts, the regions of each (at most 3)
+// Fleet is a simulated estate: its accounts, the regions of each (at most 17)
 // and the pools of each region.
 type Fleet struct {
 	Accounts, Regions, Pools int
-	Active                   float64 // share of the pools with traffic
+	Active                   float64       // share of the pools with traffic
+	Share                    float64       // of the accounts × regions, which have pools; 0 is all of them
+	Latency                  time.Duration // of every answer
+	Quotas                   bool          // AWS's, beyond which requests are throttled
 }
 
-// Targets returns the number of accounts times regions.
-func (f Fleet) Targets() int { return f.Accounts * f.Regions }
+// Places returns the number of accounts times regions.
+func (f Fleet) Places() int { return f.Accounts * f.Regions }
+
+// Targets returns the number of accounts times regions that have pools.
+func (f Fleet) Targets() int {
+	if f.Share > 0 {
+		return int(float64(f.Places()) * f.Share)
+	}
+	return f.Places()
+}
 
 // Size returns the number of pools.
 func (f Fleet) Size() int { return f.Targets() * f.Pools }
@@ -64,24 +79,29 @@ type Fault struct {
 
 // Call says how often an operation was called.
 type Call struct {
+	Service   string `json:"service"`
 	Account   string `json:"account"`
 	Region    string `json:"region"`
 	Operation string `json:"operation"`
 	Calls     int    `json:"calls"`
 }
 
-// StartSim starts a simulated AWS, which answers at once and everything: what
-// makes the exporter wait are its own budgets.
+// StartSim starts a simulated AWS. Unless the fleet says otherwise, it answers at
+// once and everything: what makes the exporter wait are its own budgets.
 func StartSim(ctx context.Context, dir, path string, f Fleet, seed uint64) (*Sim, error) {
 	address, err := FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p, err := Start(
-		ctx, dir, path, nil, "--listen="+address, "--no-quotas", "--seed="+strconv.FormatUint(seed, 10),
-		"--accounts="+strconv.Itoa(f.Accounts), "--regions="+strings.Join(f.RegionNames(), ","), "--pools="+strconv.Itoa(f.Pools),
-		"--active="+strconv.FormatFloat(f.Active, 'g', -1, 64),
-	)
+	args := []string{
+		"--listen=" + address, "--seed=" + strconv.FormatUint(seed, 10), "--latency=" + f.Latency.String(),
+		"--accounts=" + strconv.Itoa(f.Accounts), "--regions=" + strings.Join(f.RegionNames(), ","), "--pools=" + strconv.Itoa(f.Pools),
+		"--active=" + strconv.FormatFloat(f.Active, 'g', -1, 64), "--share=" + strconv.FormatFloat(f.Share, 'g', -1, 64),
+	}
+	if !f.Quotas {
+		args = append(args, "--no-quotas")
+	}
+	p, err := Start(ctx, dir, path, nil, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,16 @@ func TestParseMemory(t *testing.T) {
 	}
 }
 
+func TestShareOfFleet(t *testing.T) {
+	f := Fleet{Accounts: 1000, Regions: 17, Pools: 20, Share: 0.05}
+	if f.Places() != 17000 || f.Targets() != 850 || f.Size() != 17000 || len(f.RegionNames()) != 17 {
+		t.Errorf("%d places, %d targets, %d pools, regions %v", f.Places(), f.Targets(), f.Size(), f.RegionNames())
+	}
+	if got := (Config{Found: true, Accounts: []string{"1"}}).YAML("1"); got != "regions: auto\norganization: {member_role_name: cognito-ses-exporter}\n" {
+		t.Errorf("the configuration is\n%s", got)
+	}
+}
+
 // A process's own figures are those of the kernel.
 func TestProcess(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {

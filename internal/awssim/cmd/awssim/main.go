@@ -38,6 +38,7 @@ func run(args []string) error {
 		seed     = app.Flag("seed", "Seed of everything random.").Default("1").Uint64()
 		mix      = app.Flag("mix", "mixed: half COGNITO_DEFAULT and every state somewhere; healthy: nothing to report.").Default("mixed").Enum("mixed", "healthy")
 		active   = app.Flag("active", "Share of the generated pools that have traffic, 0 to 1.").Default("0").Float64()
+		share    = app.Flag("share", "Share of the generated accounts × regions that have pools, above 0 to 1; the others are empty.").Default("1").Float64()
 		latency  = app.Flag("latency", "How long every answer takes.").Default("0s").Duration()
 		noQuotas = app.Flag("no-quotas", "Answer everything, however much is asked.").Bool()
 		noDelays = app.Flag("no-delays", "Show events in CloudWatch and CloudTrail at once.").Bool()
@@ -47,7 +48,7 @@ func run(args []string) error {
 		return err
 	}
 	fleet, err := load(*file, *accounts, awssim.GenerateOptions{
-		Accounts: *accounts, Regions: strings.Split(*regions, ","), Pools: *pools, Seed: *seed, Mix: *mix, Active: *active,
+		Accounts: *accounts, Regions: strings.Split(*regions, ","), Pools: *pools, Seed: *seed, Mix: *mix, Active: *active, Share: *share,
 	})
 	if err != nil {
 		return err
