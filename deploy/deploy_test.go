@@ -534,3 +534,38 @@ func TestCompose(t *testing.T) {
 		}
 	}
 }
+
+// TestPackageFiles checks that what the packages are made of exists, and that
+// nobody but root can read what may hold external ids and keys.
+func TestPackageFiles(t *testing.T) {
+	n := parse[struct {
+		Scripts  map[string]string
+		Contents []struct {
+			Src, Dst, Type string
+			Info           struct{ Mode fs.FileMode } `yaml:"file_info"`
+		}
+	}](t, "package/nfpm.yaml")
+	made := []string{"cognito-ses-exporter", "cognito-ses-exporter.service", "cognito-ses-exporter.1.gz", "completion.bash", "completion.zsh"}
+	for _, script := range n.Scripts {
+		if info, err := os.Stat("../" + script); err != nil || info.Mode()&0o100 == 0 {
+			t.Errorf("%s is not a script (%v)", script, err)
+		}
+	}
+	secret := 0
+	for _, c := range n.Contents {
+		if c.Src != "" && !slices.Contains(made, c.Src) {
+			if found, err := filepath.Glob("../" + c.Src); err != nil || len(found) == 0 {
+				t.Errorf("%s does not exist", c.Src)
+			}
+		}
+		if strings.HasPrefix(c.Dst, "/etc/") && c.Type != "dir" {
+			secret++
+			if c.Type != "config|noreplace" || c.Info.Mode != 0o600 {
+				t.Errorf("%s is %q with mode %o", c.Dst, c.Type, c.Info.Mode)
+			}
+		}
+	}
+	if len(n.Scripts) != 3 || secret != 2 {
+		t.Errorf("%d scripts, %d files in /etc", len(n.Scripts), secret)
+	}
+}
