@@ -2,6 +2,7 @@ package awsread_test
 
 import (
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -167,5 +168,28 @@ func TestProxy(t *testing.T) {
 	}
 	if proxied.Load() < 4 {
 		t.Errorf("%d requests went through the proxy", proxied.Load())
+	}
+}
+
+// TestAmbient asks whose the credentials are, and tells none from those that do
+// not work.
+func TestAmbient(t *testing.T) {
+	sim := simulate(t, awssim.Options{NoQuotas: true})
+	isolate(t, sim.serve(t).URL)
+	if id, err := newReader(t, awsread.Options{RequestTimeout: time.Minute}).Ambient(t.Context(), "eu-west-1"); id != "" || err != nil {
+		t.Errorf("without credentials: account %q, error %v", id, err)
+	}
+	t.Setenv("AWS_ROLE_ARN", role(staging).RoleARN)
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", filepath.Join(t.TempDir(), "none"))
+	id, err := newReader(t, awsread.Options{RequestTimeout: time.Minute}).Ambient(t.Context(), "eu-west-1")
+	if f, ok := errors.AsType[*inventory.Failure](err); !ok || id != "" || !f.Class.Failed() {
+		t.Errorf("with a token that is missing: account %q, error %v", id, err)
+	}
+	if calls := sim.Calls(); len(calls) > 0 {
+		t.Errorf("calls %+v", calls)
+	}
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", writeFile(t, "eyJhbGciOiJub25lIn0.e30."))
+	if id, err := newReader(t, awsread.Options{RequestTimeout: time.Minute}).Ambient(t.Context(), "eu-west-1"); id != staging || err != nil {
+		t.Errorf("account %q, error %v", id, err)
 	}
 }
