@@ -448,17 +448,20 @@ func (e *evaluator) holds(n *yamlfile.Node) inventory.Tri {
 // region are the stack's and not known.
 func (e *evaluator) identity(n *yamlfile.Node) inventory.IdentityRef {
 	text, _ := raw(n)
-	const anyAccount, anyRegion = "000000000000", "region" // Neither is looked at.
-	ref, ok := inventory.ParseSourceARN(strings.NewReplacer(ownAccount, anyAccount, ownRegion, anyRegion).Replace(text))
-	if !ok || strings.Contains(ref.Name, "\x00") {
+	part := strings.SplitN(text, ":", 6)
+	if len(part) < 6 || strings.Contains(part[5], "\x00") {
 		return inventory.IdentityRef{}
 	}
-	part := strings.SplitN(text, ":", 6)
-	if part[3] == ownRegion {
-		ref.Region = e.key.Region
+	account, region := part[4], part[3]
+	if account == ownAccount {
+		part[4], account = "account", e.key.AccountID
 	}
-	if part[4] == ownAccount {
-		ref.AccountID = e.key.AccountID
+	if region == ownRegion {
+		part[3], region = "region", e.key.Region
+	}
+	ref, _ := inventory.ParseSourceARN(strings.Join(part, ":"))
+	if ref.Name != "" {
+		ref.AccountID, ref.Region = account, region
 	}
 	return ref
 }

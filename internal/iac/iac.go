@@ -33,6 +33,8 @@ const MaxSize = 64 << 20
 type Document struct {
 	Format Format
 	find   func(p *Plan) // adds what is in it
+
+	terraform *tfPlan // nil unless it is one
 }
 
 // Plan returns the user pools that the document creates or changes. The key has

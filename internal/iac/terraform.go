@@ -23,6 +23,7 @@ type tfPlan struct {
 	// The accounts and regions of the provider configurations, as far as resources
 	// or data that are there already tell them; by key.
 	accounts, regions map[string]string
+	sources           *sources // of the configuration; nil if they are not to be looked at
 }
 
 func parseTerraform(name string, data []byte) (*Document, error) {
@@ -32,7 +33,7 @@ func parseTerraform(name string, data []byte) (*Document, error) {
 	}
 	t.lines = changeLines(data)
 	t.learnPlaces()
-	return &Document{Format: Terraform, find: t.find}, nil
+	return &Document{Format: Terraform, find: t.find, terraform: t}, nil
 }
 
 // changeLines returns the line in which each change of a plan begins.
@@ -301,6 +302,11 @@ func (v value) tri() inventory.Tri {
 // draftOf returns the user pool as it is after the change.
 func (t *tfPlan) draftOf(p *Plan, c *tfjson.ResourceChange, action string) draft {
 	d := draft{Key: p.place(t.keyOf(c)), planned: inventory.Planned{Resource: c.Address, Action: action, File: t.file, Line: t.lines[c.Address]}}
+	if t.sources != nil {
+		if at, ok := t.sources.locate(t, c); ok {
+			d.planned.File, d.planned.Line = at.file, at.line
+		}
+	}
 	v := after(c)
 	if action != "replace" {
 		d.id = first(v.in("id"), before(c).in("id"))
