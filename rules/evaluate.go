@@ -93,6 +93,9 @@ func (s *Set) Evaluate(a *inventory.Account) *Result {
 				f.Cause, f.Behind = r.causeOf(p), []PoolRef{refTo(p)}
 				if at := p.Planned; at != nil {
 					f.Resource, f.File, f.Line = at.Resource, at.File, at.Line
+					if f.PoolID == at.Resource {
+						f.PoolID = "" // Cognito has given it none.
+					}
 				}
 				return f
 			})
@@ -229,6 +232,7 @@ func CompareFindings(a, b *Finding) int {
 		cmp.Compare(a.AccountID, b.AccountID),
 		cmp.Compare(a.Region, b.Region),
 		cmp.Compare(a.PoolID, b.PoolID),
+		cmp.Compare(a.Resource, b.Resource),
 		cmp.Compare(a.Identity, b.Identity),
 	)
 }

@@ -50,6 +50,9 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 		return fail(exitUsage, err)
 	}
 	baseline, err := readBaseline(f.check.baseline)
+	if err == nil {
+		err = f.check.plan.validate()
+	}
 	if err != nil {
 		return fail(exitUsage, err)
 	}
@@ -63,42 +66,34 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	}
 	p := newProgress()
 	a.called, a.described = p.called, p.described
-	if _, err := a.configure(ctx, s); err != nil {
-		return fail(exitUsage, err)
+	read := a.readTargets
+	if f.check.plan.path != "" {
+		read = a.readPlan
 	}
-	plan, err := a.find(ctx, s)
+	found, code, err := read(ctx, s, f, p)
+	if err == nil && ctx.Err() != nil {
+		code, err = exitUnjudged, ctx.Err()
+	}
 	if err != nil {
-		return fail(exitUnjudged, err)
-	}
-	scope, err := narrow(&plan, f.check.accounts, f.check.regions)
-	if err != nil {
-		return fail(exitUsage, err)
-	}
-	p.show(f.terminal, len(plan.Targets))
-	readings := collector.ReadOnce(ctx, watched{a.reader, p}, plan, p.finished)
-	p.end()
-	if ctx.Err() != nil {
-		return fail(exitUnjudged, ctx.Err())
-	}
-	if readings, err = scope.keep(readings); err != nil {
-		return fail(exitUsage, err)
-	}
-	snapshot := inventory.New(time.Now(), readings, plan.Quota)
-	if len(f.check.regions) > 0 {
-		snapshot = snapshot.In(f.check.regions...)
+		return fail(code, err)
 	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return fail(exitUnjudged, err)
 	}
-	r := report.Of(s.rules.Judge(snapshot), report.Options{
-		Demo: f.demo, Rules: f.check.rules, Regions: f.check.regions, ConfigFile: f.configFile, Dir: dir, Version: version.Version, Runbook: runbookOf, Baseline: baseline,
+	r := report.Of(s.rules.Judge(found.Snapshot), report.Options{
+		Demo: f.demo, Rules: f.check.rules, Regions: found.regions, ConfigFile: f.configFile, Dir: dir, Version: version.Version, Runbook: runbookOf, Baseline: baseline, Plan: found.plan,
 	})
-	r.AddMembers(plan.Fleet.Members)
+	r.AddMembers(found.members)
 	for _, u := range r.Unreadable {
 		_, _ = fmt.Fprintf(stderr, "%s: not read: %s\n", name, printable.Text(u.Message))
 	}
 	note := func(s string) { _, _ = fmt.Fprintf(stderr, "%s: %s\n", name, s) }
+	if r.Plan != nil {
+		for _, n := range r.Plan.Notes {
+			note(printable.Text(n))
+		}
+	}
 	if err := writeOutputs(r, outputs, stdout, note); err != nil {
 		return fail(exitUnjudged, err)
 	}
@@ -110,6 +105,44 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	default:
 		return exitOK
 	}
+}
+
+// inAWS is what is to be judged.
+type inAWS struct {
+	*inventory.Snapshot
+	members []inventory.Member  // whose failures are part of the report
+	regions []string            // that it is of; empty for all
+	plan    *report.PlanOptions // nil unless the pools are those of a plan
+}
+
+// readTargets reads the wanted accounts and regions. With an error it returns
+// the exit code.
+func (a *app) readTargets(ctx context.Context, s *settings, f *flags, p *progress) (inAWS, int, error) {
+	if _, err := a.configure(ctx, s); err != nil {
+		return inAWS{}, exitUsage, err
+	}
+	plan, err := a.find(ctx, s)
+	if err != nil {
+		return inAWS{}, exitUnjudged, err
+	}
+	scope, err := narrow(&plan, f.check.accounts, f.check.regions)
+	if err != nil {
+		return inAWS{}, exitUsage, err
+	}
+	p.show(f.terminal, len(plan.Targets))
+	readings := collector.ReadOnce(ctx, watched{a.reader, p}, plan, p.finished)
+	p.end()
+	if ctx.Err() != nil {
+		return inAWS{}, exitUnjudged, ctx.Err()
+	}
+	if readings, err = scope.keep(readings); err != nil {
+		return inAWS{}, exitUsage, err
+	}
+	snapshot := inventory.New(time.Now(), readings, plan.Quota)
+	if len(f.check.regions) > 0 {
+		snapshot = snapshot.In(f.check.regions...)
+	}
+	return inAWS{snapshot, plan.Fleet.Members, f.check.regions, nil}, exitOK, nil
 }
 
 // readBaseline reads the file of --baseline; nil without one.

@@ -101,6 +101,7 @@ type checkFlags struct {
 	accounts []string // IDs or names; empty for all
 	regions  []string // empty for all
 	baseline string   // a file, or empty
+	plan     planFlags
 }
 
 func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
@@ -137,6 +138,7 @@ func parse(args []string, stdout io.Writer) (f *flags, done bool, err error) {
 	check.Flag("account", "Read this account only, by its ID or name; may be repeated.").StringsVar(&f.check.accounts)
 	check.Flag("region", "Report on the pools of this region only; may be repeated. The other regions are read, since verdicts depend on them.").StringsVar(&f.check.regions)
 	check.Flag("baseline", "An earlier JSON output of check: findings that it has, and that have not become more severe, do not make the exit code 1.").PlaceHolder("FILE").StringVar(&f.check.baseline)
+	f.check.plan.add(check)
 	app.Command("runbook", "Print the runbook of a rule, or of the alerts on the exporter (exporter), as Markdown.").
 		Arg("rule", "The rule's id.").HintAction(docs.Runbooks).Required().StringVar(&f.runbook)
 	f.propose.add(app)

@@ -15,6 +15,7 @@ var page string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"plain": printable.Text, "account": func(f Finding) string { return account(&f.Finding) }, "what": func(f Finding) string { return what(&f.Finding) },
+	"id": func(f Finding) string { return id(&f.Finding) },
 }).Parse(page))
 
 // html writes one page that needs nothing else: no script, no other file.

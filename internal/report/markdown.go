@@ -27,6 +27,11 @@ func (r *Report) markdown(w io.Writer) (cut string, err error) {
 	}
 
 	var lines, fixes, gone, missing []string
+	if r.Plan != nil {
+		for _, note := range r.Plan.Notes {
+			missing = append(missing, "- "+md(note)+"\n")
+		}
+	}
 	for _, u := range r.Unreadable {
 		missing = append(missing, "- "+md(u.Message)+"\n")
 	}
@@ -77,6 +82,9 @@ func (r *Report) markdown(w io.Writer) (cut string, err error) {
 		}
 		b.WriteString(after)
 	}
+	if r.Plan != nil {
+		section(&tail, "\n### Pools of the plan\n\n| pool | action | region | ready | sender | where |\n|---|---|---|---|---|---|\n", r.Plan.markdown(), "", maxMarkdown/10, "pool")
+	}
 	section(&tail, "\n### Not read\n\n", missing, "", maxMarkdown/10, "message")
 	section(&tail, "\n<details><summary>How to fix</summary>\n\n", fixes, "\nMore on a rule: `"+tool+" runbook RULE`\n\n</details>\n", maxMarkdown/10, "line")
 	section(&tail, "\n<details><summary>Gone since the baseline</summary>\n\n", gone, "\n</details>\n", maxMarkdown/10, "finding")
@@ -86,12 +94,13 @@ func (r *Report) markdown(w io.Writer) (cut string, err error) {
 	return strings.Join(cuts, ", "), err
 }
 
-// about is what the finding is about as a cell of the table, with the ID of a pool.
+// about is what the finding is about as a cell of the table, with the ID of a
+// pool, or its address in a plan.
 func about(f *rules.Finding) string {
-	if f.PoolID == "" {
-		return mdCell(what(f))
+	if id := id(f); id != "" {
+		return mdCell(what(f)) + " (" + mdCell(id) + ")"
 	}
-	return mdCell(what(f)) + " (" + mdCell(f.PoolID) + ")"
+	return mdCell(what(f))
 }
 
 // mdCell is [md] of a name, no longer than one of AWS is.

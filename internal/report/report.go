@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
@@ -34,7 +35,8 @@ type Options struct {
 	// Runbook returns the Markdown of a rule's runbook, or its address; empty
 	// without one. Nil is none at all.
 	Runbook  func(rules.Rule) string
-	Baseline *Baseline // to compare with; nil without one
+	Baseline *Baseline    // to compare with; nil without one
+	Plan     *PlanOptions // nil unless the pools are those of a plan
 }
 
 // Report is what check found. Its JSON is described by docs/check.schema.json.
@@ -45,6 +47,7 @@ type Report struct {
 	Targets      int                  `json:"targets"`
 	Pools        int                  `json:"pools"`
 	Findings     []Finding            `json:"findings"`
+	Plan         *Plan                `json:"plan,omitempty"`     // nil unless the pools are those of a plan
 	Baseline     *Comparison          `json:"baseline,omitempty"` // nil without one
 	Exempted     map[string]int       `json:"exempted"`           // by rule
 	Undetermined map[string]int       `json:"undetermined"`       // by rule
@@ -110,6 +113,10 @@ func Of(j *rules.Judgement, o Options) *Report {
 		if r.judgedBy(f.Rule) {
 			r.Findings = append(r.Findings, Finding{Finding: f, Fingerprint: fingerprint(&f)})
 		}
+	}
+	if o.Plan != nil {
+		r.Plan = planOf(j, o.Plan)
+		r.ofPlan(j)
 	}
 	if o.Baseline != nil {
 		r.compare(o.Baseline, j)
@@ -215,6 +222,15 @@ func fingerprint(f *rules.Finding) string { return f.Rule + "/" + where(f) }
 // what is a person's name for what the finding is about.
 func what(f *rules.Finding) string { return cmp.Or(f.PoolName, f.Resource, f.Identity, "SES account") }
 
+// id is what tells the pool apart that the finding is about; empty where its name
+// in what already does, and for others.
+func id(f *rules.Finding) string {
+	if id := cmp.Or(f.Resource, f.PoolID); id != what(f) {
+		return id
+	}
+	return ""
+}
+
 // account is a person's name for the finding's account.
 func account(f *rules.Finding) string { return cmp.Or(f.AccountName, f.AccountID) }
 
@@ -234,7 +250,12 @@ func (r *Report) counts() string {
 }
 
 // scope says how much was judged.
-func (r *Report) scope() string { return count(r.Pools, "pool") + " on " + count(r.Targets, "target") }
+func (r *Report) scope() string {
+	if r.Plan != nil {
+		return count(r.Pools, "pool") + " of " + printable.Text(r.Plan.Path)
+	}
+	return count(r.Pools, "pool") + " on " + count(r.Targets, "target")
+}
 
 // rest says what the counts of findings do not.
 func (r *Report) rest() string {

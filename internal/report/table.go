@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -12,6 +13,11 @@ import (
 )
 
 func (r *Report) table(w io.Writer) error {
+	if r.Plan != nil {
+		if err := r.Plan.write(w); err != nil {
+			return err
+		}
+	}
 	if len(r.Findings) > 0 {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		head, row := "SEVERITY\tACCOUNT\tREGION\tWHAT\tRULE\tMESSAGE", func(f *Finding) string { return cells(&f.Finding) }
@@ -52,10 +58,10 @@ func (r *Report) table(w io.Writer) error {
 // cells are a finding's row of the table.
 func cells(f *rules.Finding) string {
 	name := cell(what(f))
-	if f.PoolID != "" {
-		name += " (" + cell(f.PoolID) + ")"
+	if id := id(f); id != "" {
+		name += " (" + cell(id) + ")"
 	}
-	return strings.Join([]string{string(f.Severity), cell(account(f)), cell(f.Region), name, cell(f.Rule), printable.Text(f.Message)}, "\t")
+	return strings.Join([]string{string(f.Severity), cmp.Or(cell(account(f)), "unknown"), cmp.Or(cell(f.Region), "unknown"), name, cell(f.Rule), printable.Text(f.Message)}, "\t")
 }
 
 // widest is how many characters of a name are shown in a table.
