@@ -83,6 +83,7 @@ func check(ctx context.Context, f *flags, load func() (*settings, error), logger
 	}
 	r := report.Of(s.rules.Judge(found.Snapshot), report.Options{
 		Demo: f.demo, Rules: f.check.rules, Regions: found.regions, ConfigFile: f.configFile, Dir: dir, Version: version.Version, Runbook: runbookOf, Baseline: baseline, Plan: found.plan,
+		Tags: s.config.Tags,
 	})
 	r.AddMembers(found.members)
 	for _, u := range r.Unreadable {

@@ -372,17 +372,24 @@ func (l *linker) link(t *Target, up *UserPool) Pool {
 		p.addAll(Unknown, SendQuotaReached, DefaultQuotaReached)
 	}
 	p.Quota = l.share(q)
-	if l.policy.Enabled {
-		p.conclude()
-	} else {
-		p.conclude(DefaultQuotaReached) // Nobody is asked how much of it is used.
-	}
+	p.conclude(l.policy)
 	p.Ready = p.Ready.And(idle.Not())
 	if p.CustomSender() == Unknown { // With one, no reason would hold and nothing be known of the rest.
 		p.weaken()
 		p.Quota = l.share(Quota{})
 	}
 	return p
+}
+
+// ReadyWithout reports whether a blocked pool of the account could send if the
+// reasons did not hold, and nothing else changed.
+func (a *Account) ReadyWithout(p *Pool, gone ...Reason) Tri {
+	v := p.Verdict
+	for _, r := range gone {
+		v.holds[slices.Index(reasons[:], r)] = No
+	}
+	v.conclude(a.policy)
+	return v.Ready.And(p.Replica.Idle().Not())
 }
 
 // identity follows the SourceArn.

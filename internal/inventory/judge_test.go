@@ -346,3 +346,47 @@ func TestSplitRegions(t *testing.T) {
 		}
 	}
 }
+
+func TestReadyWithout(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	judged := func(e *EmailConfiguration, ses *SESState, replica Replica, policy Policy) (*Account, *Pool) {
+		k := Key{"111122223333", "eu-west-1"}
+		a := Judge(now, []Reading{{
+			Target: Target{AccountID: k.AccountID, Region: k.Region}, SES: ses, IdentitiesListed: now,
+			Identities: []Identity{{Name: "example.com", Verified: No, Details: &IdentityDetails{}}},
+			Pools:      []UserPool{{ID: "p", Replica: replica, Settings: &Settings{Described: now, Sender: NewSender(k, *e)}}},
+		}}, policy)
+		return a, &a.Pools[0]
+	}
+	sandbox, unknown := goodSES(), goodSES()
+	sandbox.Sandbox, unknown.Sandbox = Yes, Unknown
+	own := &EmailConfiguration{Mode: ModeDefault, SourceARN: "arn:aws:ses:eu-west-1:111122223333:identity/example.com", From: "a@example.com"}
+	for name, tt := range map[string]struct {
+		email   *EmailConfiguration
+		ses     *SESState
+		replica Replica
+		policy  Policy
+		gone    []Reason
+		want    Tri
+	}{
+		"nothing":             {email: developer("example.com", "a@example.com"), ses: goodSES(), want: No},
+		"the only one":        {email: developer("example.com", "a@example.com"), ses: goodSES(), gone: []Reason{IdentityUnverified}, want: Yes},
+		"another one":         {email: developer("example.com", "a@example.com"), ses: goodSES(), gone: []Reason{Sandbox}, want: No},
+		"one of two":          {email: developer("example.com", "a@example.com"), ses: sandbox, gone: []Reason{IdentityUnverified}, want: No},
+		"both":                {email: developer("example.com", "a@example.com"), ses: sandbox, gone: []Reason{Sandbox, IdentityUnverified}, want: Yes},
+		"one is unknown":      {email: developer("example.com", "a@example.com"), ses: unknown, gone: []Reason{IdentityUnverified}, want: Unknown},
+		"role unknown":        {email: developer("example.com", "a@example.com"), ses: goodSES(), replica: Replica{Replicated: true}, gone: []Reason{IdentityUnverified}, want: Unknown},
+		"quota unknown":       {email: own, policy: Policy{Enabled: true, Limit: 50}, gone: []Reason{IdentityUnverified, SendingPolicyMissing}, want: Unknown},
+		"quota of no concern": {email: own, gone: []Reason{IdentityUnverified, SendingPolicyMissing}, want: Yes},
+	} {
+		a, p := judged(tt.email, tt.ses, tt.replica, tt.policy)
+		before := p.Verdict
+		if got := a.ReadyWithout(p, tt.gone...); got != tt.want || p.Verdict != before {
+			t.Errorf("%s: ready: %s, want %s; now %v, %v", name, got, tt.want, p.Blocked(), p.Undecided())
+		}
+	}
+	_, p := judged(own, nil, Replica{}, Policy{})
+	if r := p.SendRequest("eu-west-1"); r.Service != "email.cognito-idp.amazonaws.com" || r.IdentityARN != own.SourceARN || r.PoolARN != "arn:aws:cognito-idp:eu-west-1:111122223333:userpool/p" {
+		t.Errorf("the pool asks %+v", r)
+	}
+}

@@ -46,6 +46,12 @@ func newSendRequest(pool PoolKey, s *Sender, region, identity string) SendReques
 	return r
 }
 
+// SendRequest returns what the pool asks of the identity that it sends as, in an
+// SES region. The pool needs settings and an identity.
+func (p *Pool) SendRequest(region string) SendRequest {
+	return newSendRequest(p.Key(), &p.Settings.Sender, region, p.Identity)
+}
+
 // SendingPolicies are the sending authorization policies of an SES identity.
 // They do not change once they are made; see [ParseSendingPolicies].
 type SendingPolicies struct {

@@ -132,11 +132,12 @@ func (v *Verdict) weaken() {
 	v.Ready = Unknown
 }
 
-// conclude works out Ready from the reasons but those that do not count.
-func (v *Verdict) conclude(except ...Reason) {
+// conclude works out Ready from the reasons. Without a policy nobody is asked
+// how much of the default quota is used.
+func (v *Verdict) conclude(policy Policy) {
 	blocked := No
 	for i, holds := range v.holds {
-		if !slices.Contains(except, reasons[i]) {
+		if reasons[i] != DefaultQuotaReached || policy.Enabled {
 			blocked = blocked.Or(holds)
 		}
 	}

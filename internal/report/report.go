@@ -37,6 +37,7 @@ type Options struct {
 	Runbook  func(rules.Rule) string
 	Baseline *Baseline    // to compare with; nil without one
 	Plan     *PlanOptions // nil unless the pools are those of a plan
+	Tags     []string     // that say whose a pool is
 }
 
 // Report is what check found. Its JSON is described by docs/check.schema.json.
@@ -54,8 +55,9 @@ type Report struct {
 	Errors       map[string]RuleError `json:"rule_errors"`
 	Unreadable   []Unreadable         `json:"unreadable"`
 
-	o     Options
-	rules []rules.Rule // that judged
+	o         Options
+	rules     []rules.Rule     // that judged
+	judgement *rules.Judgement // of which the plan is made
 }
 
 // Finding is a rule's finding with what tells it apart from all others.
@@ -88,7 +90,7 @@ func Of(j *rules.Judgement, o Options) *Report {
 		Version: version, GeneratedAt: j.At.UTC().Truncate(time.Second), Demo: o.Demo,
 		Pools: j.PoolCount(), Findings: []Finding{},
 		Exempted: map[string]int{}, Undetermined: map[string]int{}, Errors: map[string]RuleError{},
-		Unreadable: unreadable(j.Snapshot), o: o,
+		Unreadable: unreadable(j.Snapshot), o: o, judgement: j,
 	}
 	for range j.Readings() {
 		r.Targets++
@@ -191,6 +193,7 @@ var writers = map[string]writer{
 	"sarif":    (*Report).sarif,
 	"ocsf":     whole((*Report).ocsf),
 	"asff":     (*Report).asff,
+	"plan":     whole((*Report).plan),
 }
 
 // Formats lists the formats, sorted.
