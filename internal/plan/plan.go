@@ -79,6 +79,7 @@ type Fix struct {
 	Concerns []Pool // pools that are not blocked by it, and that a finding is about
 
 	key     key
+	weight  int                     // see weigh
 	ses     *inventory.SESAccount   // that is to change, or that the identity is in; nil when unknown
 	used    *inventory.UsedIdentity // that is to change; nil when unknown or missing
 	denied  bool                    // a policy of the identity denies what pools ask
@@ -98,15 +99,15 @@ func (f *Fix) ID() string {
 	return strings.Join(parts, "/")
 }
 
-// SignIn is how many of the pools that it unblocks send codes by e-mail when
-// users sign in.
-func (f *Fix) SignIn() (n int) {
+// weigh counts the pools that it unblocks, twice those that send codes by e-mail
+// when users sign in.
+func (f *Fix) weigh() {
+	f.weight = len(f.Unblocks)
 	for _, p := range f.Unblocks {
 		if p.SignInEmail() == inventory.Yes {
-			n++
+			f.weight++
 		}
 	}
-	return n
 }
 
 // compare puts first what unblocks the most pools, each that users sign in with
@@ -114,7 +115,7 @@ func (f *Fix) SignIn() (n int) {
 func compare(a, b *Fix) int {
 	most := func(n func(*Fix) int) int { return cmp.Compare(n(b), n(a)) }
 	return cmp.Or(
-		most(func(f *Fix) int { return len(f.Unblocks) + f.SignIn() }),
+		most(func(f *Fix) int { return f.weight }),
 		most(func(f *Fix) int { return slices.Index(rules.Severities(), f.Severity) }),
 		most(func(f *Fix) int { return len(f.Maybe) }),
 		most(func(f *Fix) int { return len(f.Partly) }),
@@ -160,6 +161,7 @@ func Account(a *inventory.Account, findings []rules.Finding) []*Fix {
 	}
 	all := slices.Collect(maps.Values(b.fixes))
 	for _, f := range all {
+		f.weigh()
 		for _, pools := range [][]Pool{f.Unblocks, f.Maybe, f.Partly, f.Concerns} {
 			slices.SortFunc(pools, func(x, y Pool) int {
 				return cmp.Or(x.Target.Key().Compare(y.Target.Key()), strings.Compare(x.ID, y.ID))

@@ -348,6 +348,9 @@ func TestRank(t *testing.T) {
 		{Severity: rules.Warning, Concerns: pools(2, true), AccountID: "2", key: key{region: "b", name: "b"}},
 		{Severity: rules.Info},
 	}
+	for _, f := range want {
+		f.weigh()
+	}
 	shuffled := slices.Clone(want)
 	slices.Reverse(shuffled)
 	if got := Join(shuffled[:5], shuffled[5:]); !slices.Equal(got, want) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/plan"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
@@ -100,6 +101,8 @@ type (
 		DefaultQuota *apiQuota        `json:"default_quota,omitempty"`
 		Identities   []apiIdentity    `json:"identities"`
 		SendThrough  []apiPoolRef     `json:"send_through"`
+		IfStopped    apiLapse         `json:"if_sending_stops"`
+		Sets         []apiSet         `json:"configuration_sets"`
 		Findings     []*rules.Finding `json:"findings"`
 	}
 	apiIdentity struct {
@@ -120,8 +123,21 @@ type (
 		Region      string           `json:"region"`
 		Exists      *bool            `json:"exists,omitempty"`
 		Silent      int              `json:"silent"`
+		Owners      []plan.Owner     `json:"owners"`
 		Dependents  []apiDependent   `json:"dependents"`
 		Findings    []*rules.Finding `json:"findings"`
+	}
+	apiLapse struct {
+		Silent  int          `json:"silent"` // pools that can send now, and could not then
+		Unknown int          `json:"unknown"`
+		Blocked int          `json:"blocked"`
+		Owners  []plan.Owner `json:"owners"` // of those that would go silent
+	}
+	apiSet struct {
+		Name           string   `json:"configuration_set"`
+		Exists         *bool    `json:"exists,omitempty"`
+		SendingEnabled *bool    `json:"sending_enabled,omitempty"`
+		IfStopped      apiLapse `json:"if_it_stops"`
 	}
 	apiPoolRef struct {
 		ID     string `json:"user_pool_id"`
@@ -241,10 +257,14 @@ func quotaJSON(q *inventory.Quota) *apiQuota {
 	return out
 }
 
-func (a *sesAccount) json() apiAccount {
+func lapseJSON(l *plan.Lapse, tags []string) apiLapse {
+	return apiLapse{len(l.Silent), len(l.Unsure), len(l.Blocked), append([]plan.Owner{}, l.Owners(tags)...)}
+}
+
+func (a *sesAccount) json(tags []string) apiAccount {
 	out := apiAccount{
 		AccountID: a.Target.AccountID, AccountName: a.Target.AccountName, Region: a.Target.Region, SESOnly: a.Target.SESOnly,
-		Pools: a.Here, Identities: []apiIdentity{}, SendThrough: []apiPoolRef{}, Findings: append([]*rules.Finding{}, a.Findings...),
+		Pools: a.Here, Identities: []apiIdentity{}, SendThrough: []apiPoolRef{}, IfStopped: lapseJSON(a.Lapse, tags), Sets: []apiSet{}, Findings: append([]*rules.Finding{}, a.Findings...),
 	}
 	if a.SES != nil {
 		out.SES, out.SendQuota = sesJSON(&a.SES.SESState, a.Reputation, a.Statistics), quotaJSON(&a.SES.Quota)
@@ -256,6 +276,9 @@ func (a *sesAccount) json() apiAccount {
 		id := identityJSON(&a.Identities[i].Identity)
 		id.Pools = &a.Identities[i].Pools
 		out.Identities = append(out.Identities, id)
+	}
+	for _, s := range a.Sets {
+		out.Sets = append(out.Sets, apiSet{s.Name, tri(s.Exists), tri(s.SendingEnabled), lapseJSON(s.Lapse, tags)})
 	}
 	for _, r := range a.All {
 		out.SendThrough = append(out.SendThrough, poolRef(r))
@@ -279,10 +302,10 @@ func mailFromJSON(m *inventory.MailFrom) *apiMailFrom {
 	return &apiMailFrom{m.Domain, m.Status, m.OnFailure()}
 }
 
-func (i *sesIdentity) json() apiIdentityPools {
+func (i *sesIdentity) json(tags []string) apiIdentityPools {
 	out := apiIdentityPools{
 		apiIdentity: apiIdentity{Name: i.Name}, AccountID: i.Target.AccountID, AccountName: i.Target.AccountName, Region: i.Target.Region,
-		Dependents: []apiDependent{}, Silent: i.Silent, Findings: append([]*rules.Finding{}, i.Findings...),
+		Dependents: []apiDependent{}, Silent: len(i.Lapse.Silent), Owners: append([]plan.Owner{}, i.Lapse.Owners(tags)...), Findings: append([]*rules.Finding{}, i.Findings...),
 	}
 	switch {
 	case i.Identity != nil:
@@ -358,7 +381,7 @@ func (s *site) apiAccount(w http.ResponseWriter, r *http.Request) {
 		s.json(w, http.StatusNotFound, noAccount)
 		return
 	}
-	s.json(w, http.StatusOK, found.json())
+	s.json(w, http.StatusOK, found.json(s.o.Tags()))
 }
 
 func (s *site) apiIdentity(w http.ResponseWriter, r *http.Request) {
@@ -367,7 +390,7 @@ func (s *site) apiIdentity(w http.ResponseWriter, r *http.Request) {
 		s.json(w, http.StatusNotFound, noIdentity)
 		return
 	}
-	s.json(w, http.StatusOK, found.json())
+	s.json(w, http.StatusOK, found.json(s.o.Tags()))
 }
 
 func (s *site) apiTargets(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/plan"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
@@ -402,6 +403,36 @@ type sesAccount struct {
 	EachPool   bool             // every pool has a default quota of its own
 	OnDefault  int              // pools here that use the built-in sender
 	All        []*row           // that send through the SES account, the blocked ones first
+	Lapse      *plan.Lapse      // what happens to them if its sending stops
+	Sets       []sesSet         // configuration sets that they use, and what happens if one of them stops
+}
+
+// sesSet is a configuration set that pools or their identities name.
+type sesSet struct {
+	Name                   string
+	Exists, SendingEnabled inventory.Tri
+	*plan.Lapse
+}
+
+// sets returns the configuration sets in a region that are in use, sorted by name.
+func sets(a *inventory.Account, r *inventory.Reading) []sesSet {
+	lapses := plan.WithoutSets(a, r.Target.Region)
+	known := map[string]inventory.ConfigurationSet{}
+	for _, c := range r.ConfigurationSets {
+		known[c.Name] = c
+		if lapses[c.Name] == nil {
+			lapses[c.Name] = &plan.Lapse{}
+		}
+	}
+	var all []sesSet
+	for _, name := range slices.Sorted(maps.Keys(lapses)) {
+		s := sesSet{Name: name, Lapse: lapses[name]}
+		if c, ok := known[name]; ok {
+			s.Exists, s.SendingEnabled = inventory.Known(!c.Missing), c.SendingEnabled
+		}
+		all = append(all, s)
+	}
+	return all
 }
 
 // sesAccount returns nil when the account is not read in the region.
@@ -434,6 +465,7 @@ func (v *view) sesAccount(k inventory.Key) *sesAccount {
 			out.Identities = append(out.Identities, a.Identities[i])
 		}
 	}
+	out.Lapse, out.Sets = plan.WithoutSending(a, k.Region), sets(a, r)
 	eachPool := false // A quota that only pools have is not shared.
 	for row := range part.rows() {
 		if row.Settings == nil {
@@ -466,10 +498,11 @@ func (s *site) account(w http.ResponseWriter, r *http.Request) {
 	rows := cut(f, found.All)
 	s.render(w, "account", cmp.Or(found.Target.AccountName, found.Target.AccountID)+" in "+found.Target.Region, struct {
 		*sesAccount
-		List  []shown
-		Rows  []*row
-		Pager pager
-	}{found, problems(found.Findings), rows, newPager(f, len(rows), len(found.All), "")})
+		List   []shown
+		Owners []owner // whose pools go silent if its sending stops
+		Rows   []*row
+		Pager  pager
+	}{found, problems(found.Findings), grouped(found.Lapse.Owners(s.o.Tags())), rows, newPager(f, len(rows), len(found.All), "")})
 }
 
 // sesIdentity is an identity, whether or not it exists, and the pools that need it.
@@ -480,13 +513,27 @@ type sesIdentity struct {
 	Missing  bool
 	Findings []*rules.Finding // that belong to the identity
 	Pools    []dependent      // those that would go silent first
-	Silent   int              // of the pools, those that no other identity lets send
+	Lapse    *plan.Lapse      // what happens to them without it
 }
 
 // dependent is a pool that the identity lets send.
 type dependent struct {
 	*row
 	Instead string // another verified identity that lets it send, empty without one
+}
+
+// order puts pools that would go silent first, and those that would not notice last.
+func (d *dependent) order() int {
+	switch {
+	case d.Ready == inventory.No:
+		return 2
+	case d.Instead != "":
+		return 3
+	case d.Ready == inventory.Unknown:
+		return 1
+	default:
+		return 0
+	}
 }
 
 // sesIdentity returns nil when nothing is known of the identity and no pool uses it.
@@ -514,7 +561,8 @@ func (v *view) sesIdentity(k inventory.Key, name string) *sesIdentity {
 		}
 	}
 	dependents := map[inventory.PoolKey]inventory.Dependent{}
-	for _, d := range a.Dependents(k.Region, name) {
+	all := a.Dependents(k.Region, name)
+	for _, d := range all {
 		dependents[d.Key()] = d
 	}
 	if !known && len(dependents) == 0 {
@@ -525,12 +573,12 @@ func (v *view) sesIdentity(k inventory.Key, name string) *sesIdentity {
 		if !ok {
 			continue
 		}
-		if d.Instead == "" {
-			out.Silent++
-		}
 		out.Pools = append(out.Pools, dependent{row, d.Instead})
 	}
-	slices.SortStableFunc(out.Pools, func(a, b dependent) int { return cmp.Compare(a.Instead, b.Instead) })
+	slices.SortStableFunc(out.Pools, func(a, b dependent) int {
+		return cmp.Or(cmp.Compare(a.order(), b.order()), cmp.Compare(a.Instead, b.Instead))
+	})
+	out.Lapse = plan.WithoutIdentity(all)
 	return out
 }
 
@@ -545,26 +593,6 @@ type ownerValue struct {
 	Pools int
 }
 
-// owners counts, tag by tag, whose pools would go silent, the most of them first.
-func (i *sesIdentity) owners(tags []string) []owner {
-	var all []owner
-	for _, tag := range tags {
-		counts := map[string]int{}
-		for _, d := range i.Pools {
-			if d.Instead == "" {
-				counts[d.Settings.Tags[tag]]++
-			}
-		}
-		o := owner{Tag: tag}
-		for _, value := range slices.Sorted(maps.Keys(counts)) {
-			o.Values = append(o.Values, ownerValue{value, counts[value]})
-		}
-		slices.SortStableFunc(o.Values, func(a, b ownerValue) int { return cmp.Compare(b.Pools, a.Pools) })
-		all = append(all, o)
-	}
-	return all
-}
-
 func (s *site) identity(w http.ResponseWriter, r *http.Request) {
 	f := parseFilter(r.URL.Query())
 	found := s.view().sesIdentity(inventory.Key{AccountID: r.PathValue("account"), Region: r.PathValue("region")}, r.PathValue("name"))
@@ -577,7 +605,6 @@ func (s *site) identity(w http.ResponseWriter, r *http.Request) {
 	s.render(w, "identity", found.Name, struct {
 		*sesIdentity
 		List   []shown
-		Safe   int // pools that go on without the identity
 		Tags   []string
 		Owners []owner
 		Rows   []dependent
@@ -585,7 +612,7 @@ func (s *site) identity(w http.ResponseWriter, r *http.Request) {
 	}{
 		found,
 		problems(found.Findings),
-		len(found.Pools) - found.Silent, tags, found.owners(tags),
+		tags, grouped(found.Lapse.Owners(tags)),
 		rows, newPager(f, len(rows), len(found.Pools), ""),
 	})
 }

@@ -266,12 +266,11 @@ func TestIdentityPage(t *testing.T) {
 	o := show(t, estate())
 	for path, want := range map[string][]string{
 		"/identities/111111111111/eu-west-1/example.com": {
-			"1 user pool sends only because of this identity. 1 user pool goes on with another verified identity.",
-			"<dt>Tag team</dt><dd>team of domain (1)</dd>", "<td data-label=\"team\">team of address</td>", `goes on as <a class="plain" href="/identities/111111111111/eu-west-1/a@example.com">`, "<b>silent</b>",
+			"No user pool that can send now goes silent. 2 are blocked already.", "<td data-label=\"team\">team of address</td>", "blocked already</td>",
 			`<span class="state ready">verified</span>`, `href="/pools/111111111111/eu-west-1/eu-west-1_domain"`, `href="/accounts/111111111111/eu-west-1"`,
 		},
-		"/identities/111111111111/eu-west-1/a@example.com": {"No user pool depends on this identity alone. 1 user pool goes on", `goes on as <a class="plain" href="/identities/111111111111/eu-west-1/example.com">`},
-		"/identities/111111111111/eu-north-1/example.com":  {"Whether SES has an identity of that name is not known.", "1 user pool sends only because"},
+		"/identities/111111111111/eu-west-1/a@example.com": {"No user pool that can send now goes silent. 1 is blocked already."},
+		"/identities/111111111111/eu-north-1/example.com":  {"Whether SES has an identity of that name is not known.", "No user pool that can send now goes silent. 1 is blocked already."},
 		"/accounts/111111111111/eu-west-1": {
 			"<b>4</b> pools", "<b>3</b> blocked", "<b>2</b> pools send through its SES", `<span class="warning">PROBATION</span>`,
 			`<a href="/identities/111111111111/eu-west-1/a@example.com">a@example.com</a>`, "<code>send-quota-reached</code></a>, 2 pools</p>",
@@ -315,5 +314,57 @@ func TestNumbersAndTimes(t *testing.T) {
 	}
 	if got := ago(time.Time{}, now); got != "never" {
 		t.Errorf("no time is %s", got)
+	}
+}
+
+// lapsing is an account in which some pools can send, with a configuration set.
+func lapsing() *inventory.Snapshot {
+	var readings []inventory.Reading
+	for r := range estate().Readings() {
+		if r.Target.Region != "eu-west-1" || r.SES == nil {
+			continue
+		}
+		ses := *r.SES
+		ses.Quota = inventory.SendQuota(200, 100)
+		r.SES = &ses
+		for i := range r.Identities {
+			r.Identities[i].Details = &inventory.IdentityDetails{}
+		}
+		domain := r.Pools[1].Settings
+		domain.ConfigurationSet = "login <b>"
+		r.ConfigurationSets = []inventory.ConfigurationSet{{Name: "gone", Missing: true}, {Name: "login <b>", SendingEnabled: inventory.Yes}}
+		readings = append(readings, *r)
+	}
+	return inventory.New(time.Now(), readings, inventory.Policy{})
+}
+
+// TestLapses checks what pages and JSON say of what goes silent with what.
+func TestLapses(t *testing.T) {
+	o := show(t, lapsing())
+	for path, want := range map[string][]string{
+		"/identities/111111111111/eu-west-1/example.com": {
+			"<b>1 user pool that can send now goes silent.</b> 1 goes on with another verified identity.",
+			"<dt>Tag team</dt><dd>team of domain (1)</dd>", `goes on as <a class="plain" href="/identities/111111111111/eu-west-1/a@example.com">`, "<b>silent</b>",
+		},
+		"/identities/111111111111/eu-west-1/a@example.com":        {"No user pool that can send now goes silent. 1 goes on", `goes on as <a class="plain" href="/identities/111111111111/eu-west-1/example.com">`},
+		"/api/v1/identities/111111111111/eu-west-1/example.com":   {`"silent":1,"owners":[{"tag":"team","value":"team of domain","pools":1}]`},
+		"/api/v1/identities/111111111111/eu-west-1/a@example.com": {`"silent":0,"owners":[]`},
+		"/accounts/111111111111/eu-west-1": {
+			"What goes silent if its sending is paused or disabled</h2> <p><b>2 user pools that can send now go silent.</b>", `<a href="/plan?account=111111111111">`,
+			"<dt>Tag team</dt><dd>team of address (1), team of domain (1)</dd>",
+			`<th scope="row" class="name">login &lt;b&gt;</th> <td data-label="Exists"><span class="state ready">yes</span></td> <td data-label="Sending"><span class="state ready">yes</span></td> <td data-label="If it stops" class="wide"><b>1 user pool`,
+			`<th scope="row" class="name">gone</th> <td data-label="Exists"><span class="state blocked">no</span>`,
+		},
+		"/api/v1/accounts/111111111111/eu-west-1": {
+			`"if_sending_stops":{"silent":2,"unknown":0,"blocked":0,"owners":[{"tag":"team","value":"team of address","pools":1},{"tag":"team","value":"team of domain","pools":1}]}`,
+			`{"configuration_set":"login \u003cb\u003e","exists":true,"sending_enabled":true,"if_it_stops":{"silent":1,"unknown":0,"blocked":0,"owners":[{"tag":"team","value":"team of domain","pools":1}]}}`,
+		},
+	} {
+		body := spaces.ReplaceAllString(ask(t, o, "GET", path).Body.String(), " ")
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %s in\n%s", path, text, body)
+			}
+		}
 	}
 }

@@ -46,6 +46,7 @@ var (
 	}
 	targetParameters = []parameter{ofAccount, ofRegion, oneOf("state", targetStates()), ofText, between("offset", 0, 1<<31-1), between("limit", 1, mostRows)}
 	changeParameters = []parameter{ofAccount, ofRegion, ofPool, oneOf("field", inventory.Fields()), between("offset", 0, 1<<31-1), between("limit", 1, mostRows)}
+	planParameters   = []parameter{ofAccount, between("offset", 0, 1<<31-1), between("limit", 1, mostRows)}
 	pageParameters   = []parameter{between("offset", 0, 1<<31-1), between("limit", 1, mostRows)}
 )
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/plan"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
@@ -28,6 +29,7 @@ type view struct {
 	mu       sync.Mutex        // guards what follows
 	sorted   map[string][]*row // by order, made when it is first asked for
 	findings []rules.Finding   // of all accounts; nil until it is asked for
+	plan     []*plan.Fix       // likewise
 }
 
 // part is one account, arranged. Views that follow each other share the parts
@@ -38,6 +40,7 @@ type part struct {
 	elsewhere  []*rules.Finding
 	regions    map[string]*count                    // those with pools
 	causes     map[inventory.Cause][]*rules.Finding // by what they belong to, without those of one pool
+	fixes      func() []*plan.Fix                   // made when it is first asked for
 }
 
 // count is how many pools are in which state.
@@ -168,6 +171,7 @@ func arrange(a *inventory.Account, result *rules.Result) *part {
 	p := &part{
 		severities: map[rules.Severity]int{}, regions: map[string]*count{},
 		causes: map[inventory.Cause][]*rules.Finding{},
+		fixes:  sync.OnceValue(func() []*plan.Fix { return plan.Account(a, result.Findings) }),
 	}
 	findings := map[inventory.PoolKey][]*rules.Finding{}
 	for i := range result.Findings {

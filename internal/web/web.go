@@ -63,6 +63,7 @@ func (s *site) routes() []route {
 		{"GET /{$}", poolParameters, s.index},
 		{"GET /pools/{id}", nothing, s.poolByID},
 		{"GET /pools/{account}/{region}/{id}", nothing, s.pool},
+		{"GET /plan", planParameters, s.plan},
 		{"GET /accounts", pageParameters, s.coverage},
 		{"GET /accounts/{account}/{region}", pageParameters, s.account},
 		{"GET /identities/{account}/{region}/{name}", pageParameters, s.identity},
@@ -84,6 +85,7 @@ func (s *site) routes() []route {
 		{"GET /api/v1/pools", poolParameters, s.apiPools},
 		{"GET /api/v1/pools/{id}", nothing, s.apiPool},
 		{"GET /api/v1/pools/{account}/{region}/{id}", nothing, s.apiPool},
+		{"GET /api/v1/plan", planParameters, s.apiPlan},
 		{"GET /api/v1/accounts", pageParameters, s.apiCoverage},
 		{"GET /api/v1/accounts/{account}/{region}", nothing, s.apiAccount},
 		{"GET /api/v1/identities/{account}/{region}/{name}", nothing, s.apiIdentity},
@@ -119,7 +121,7 @@ var static = func() fs.FS {
 // pages are the templates, by the name of the page.
 var pages = sync.OnceValue(func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"index", "pool", "account", "accounts", "identity", "targets", "changes", "rules", "runbook", "runbooks", "error"} {
+	for _, name := range []string{"index", "pool", "account", "accounts", "identity", "plan", "targets", "changes", "rules", "runbook", "runbooks", "error"} {
 		all[name] = template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
 	}
 	return all

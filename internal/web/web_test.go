@@ -206,13 +206,17 @@ func TestRoutes(t *testing.T) {
 		{options(t), "GET", "/accounts/111122223333/eu-west-1", 200, "12,500 <small>of 50,000 e-mails, 37,500 left"},
 		{options(t), "GET", "/accounts/111122223333/eu-west-2", 404, "No account with this ID"},
 		{options(t), "GET", "/accounts/999999999999/eu-west-1", 404, "No account with this ID"},
-		{options(t), "GET", "/identities/111122223333/eu-west-1/example.com", 200, "1 user pool sends only because of this identity."},
+		{options(t), "GET", "/identities/111122223333/eu-west-1/example.com", 200, "1 user pool that can send now goes silent."},
 		{options(t), "GET", "/identities/111122223333/eu-west-1/EXAMPLE.com", 200, "<h1>example.com</h1>"},
 		{options(t), "GET", "/identities/111122223333/eu-west-1/gone.example", 200, "SES has no identity of that name here"},
 		{options(t), "GET", "/identities/111122223333/eu-west-1/other.example", 404, "No SES identity"},
 		{options(t), "GET", "/identities/111122223333/eu-west-2/example.com", 404, "No SES identity"},
 		{options(t), "GET", "/identities/111122223333/eu-west-1/%3Cscript%3E%2F..%2F", 404, "No SES identity"},
 		{options(t), "GET", "/targets", 200, "denied"},
+		{options(t), "GET", "/plan", 200, "Create and verify"},
+		{options(t), "GET", "/plan?account=111122223333", 200, `<a href="/plan">All accounts</a>`},
+		{options(t), "GET", "/plan?account=999999999999", 200, "Nothing has to be done."},
+		{options(t), "GET", "/api/v1/plan?account=999999999999", 200, `{"blocked":0,"fixes":[],"total":0,"unblocked":0}`},
 		{options(t), "GET", "/accounts", 200, "its state in the organization is SUSPENDED"},
 		{options(t), "GET", "/accounts?limit=1", 200, "1 to 1 of 3"},
 		{options(t), "GET", "/rules", 200, "identity-missing"},
@@ -509,6 +513,9 @@ func TestAPI(t *testing.T) {
 		"/api/v1/identities/111122223333/eu-west-1/example.com":   "identity",
 		"/api/v1/identities/111122223333/eu-west-1/gone.example":  "identity",
 		"/api/v1/identities/111122223333/eu-west-1/other.example": "error",
+		"/api/v1/plan":                                            "plan",
+		"/api/v1/plan?account=999999999999":                       "plan",
+		"/api/v1/plan?severity=info":                              "error",
 		"/api/v1/targets":                                         "targets",
 		"/api/v1/findings":                                        "findings",
 		"/api/v1/rules":                                           "rules",
@@ -631,7 +638,7 @@ func BenchmarkPage(b *testing.B) {
 		}
 	})
 	for _, path := range []string{
-		"/", "/?q=pool-77&account=000000000023", "/?sort=-name", "/targets", "/pools/000000000049/us-east-1/us-east-1_49x600", "/accounts/000000000049/us-east-1",
+		"/", "/?q=pool-77&account=000000000023", "/?sort=-name", "/targets", "/plan", "/api/v1/plan?offset=100", "/pools/000000000049/us-east-1/us-east-1_49x600", "/accounts/000000000049/us-east-1",
 	} {
 		b.Run(path, func(b *testing.B) {
 			for b.Loop() {
