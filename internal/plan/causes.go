@@ -381,8 +381,8 @@ func (b *builder) found(f *rules.Finding) {
 		k, name = key{ChangeSender, p.Target.Region, p.ID}, p.ID
 	case f.ForEach == rules.ForPool && p.Ready == inventory.No:
 		return // It is in the fix of the reason.
-	case kind == SendQuota || kind == EnableSending:
-		k = b.instead(k)
+	case kind == SendQuota && b.sandboxed(k.region): // The quota of the sandbox ends with it.
+		k.kind = ProductionAccess
 	}
 	fix := b.fix(k, name)
 	if fix.by(f.Rule, f.Severity); k.kind == FollowRule {
@@ -401,19 +401,11 @@ func (b *builder) found(f *rules.Finding) {
 	}
 }
 
-// instead returns the fix that the SES account needs first: there is none for
-// the quota of the sandbox, and none for what AWS paused.
-func (b *builder) instead(k key) key {
-	for i := range b.a.SES {
-		switch s := &b.a.SES[i]; {
-		case s.Target.Region != k.region:
-		case k.kind == SendQuota && s.Sandbox == inventory.Yes:
-			k.kind = ProductionAccess
-		case k.kind == EnableSending && s.Enforcement == "SHUTDOWN":
-			k.kind = ResumeSending
-		}
-	}
-	return k
+// sandboxed reports whether the SES account in the region is in the sandbox.
+func (b *builder) sandboxed(region string) bool {
+	return slices.ContainsFunc(b.a.SES, func(s inventory.SESAccount) bool {
+		return s.Target.Region == region && s.Sandbox == inventory.Yes
+	})
 }
 
 // sender is an identity that pools of a region may change to: the readings that

@@ -89,6 +89,9 @@ func TestCauses(t *testing.T) {
 		{"sandbox and its quota", "eu-west-1", func(w *world) { w.SES.Sandbox, w.SES.Quota = inventory.Yes, inventory.SendQuota(200, 200) }, `
 			Ask for production access to SES in eu-west-1 of main: unblocks 1 pool of team a
 			  runbook send-quota-reached`},
+		{"sandbox and nearly its quota", "eu-west-1", func(w *world) { w.SES.Sandbox, w.SES.Quota = inventory.Yes, inventory.SendQuota(200, 190) }, `
+			Ask for production access to SES in eu-west-1 of main: unblocks 1 pool of team a
+			  runbook send-quota-near-limit`},
 		{"paused by AWS", "eusc-de-east-1", func(w *world) { w.SES.Enforcement, w.SES.SendingEnabled = "SHUTDOWN", inventory.No }, `
 			Have AWS resume SES sending in eusc-de-east-1 of main: may unblock 1 pool of team a
 			  https://eusc-de-east-1.console.amazonaws-eusc.eu/ses/home?region=eusc-de-east-1#/account
