@@ -72,6 +72,7 @@ type cause struct {
 	key
 	name    string // as people write it
 	reasons []inventory.Reason
+	hidden  inventory.Reason // without reasons: the one that will hold
 }
 
 // ends is 1 for a reason that another fix is about, and that ends with this one.
@@ -85,22 +86,21 @@ func (c *cause) ends(r inventory.Reason) int {
 // blocked adds a blocked pool to every fix that it needs.
 func (b *builder) blocked(p *inventory.Pool) {
 	var needs []*cause
-	add := func(k key, name string, reason inventory.Reason) {
-		i := slices.IndexFunc(needs, func(c *cause) bool { return c.key == k })
+	add := func(c cause) *cause {
+		i := slices.IndexFunc(needs, func(o *cause) bool { return o.key == c.key })
 		if i < 0 {
-			i, needs = len(needs), append(needs, &cause{key: k, name: name})
+			i, needs = len(needs), append(needs, &c)
 		}
-		if reason != "" {
-			needs[i].reasons = append(needs[i].reasons, reason)
-		}
+		return needs[i]
 	}
 	for _, r := range p.Blocked() {
 		for _, c := range b.causes(p, r) {
-			add(c.key, c.name, r)
+			need := add(c)
+			need.reasons = append(need.reasons, r)
 		}
 	}
 	for _, c := range b.hidden(p) {
-		add(c.key, c.name, "")
+		add(c)
 	}
 	ids := make([]string, len(needs))
 	for i, c := range needs {
@@ -112,8 +112,10 @@ func (b *builder) blocked(p *inventory.Pool) {
 			return cmp.Compare(c.ends(x), c.ends(y))
 		})
 		for _, r := range c.reasons {
-			_, runbook := inventory.ReasonCause(r)
-			f.by(runbook, rules.Critical)
+			f.about(r)
+		}
+		if len(c.reasons) == 0 {
+			f.about(c.hidden)
 		}
 	}
 	for i, c := range needs {
@@ -343,14 +345,14 @@ func (b *builder) hidden(p *inventory.Pool) []cause {
 			switch {
 			case i < 0: // It is not known.
 			case r.ConfigurationSets[i].Missing:
-				all = append(all, cause{key: key{CreateSet, region, set}, name: set})
+				all = append(all, cause{key: key{CreateSet, region, set}, name: set, hidden: inventory.ConfigurationSetMissing})
 			case r.ConfigurationSets[i].SendingEnabled == inventory.No:
-				all = append(all, cause{key: key{EnableSet, region, set}, name: set})
+				all = append(all, cause{key: key{EnableSet, region, set}, name: set, hidden: inventory.ConfigurationSetDisabled})
 			}
 		}
 		id := b.identities[thing{region, inventory.CanonicalIdentity(p.Identity)}]
 		if p.SES != nil && p.SES.SendingEnabled == inventory.No && id != nil && id.Verified == inventory.Yes && id.SendingEnabled == inventory.No {
-			all = append(all, cause{key: key{EnableIdentity, region, inventory.CanonicalIdentity(id.Name)}, name: id.Name})
+			all = append(all, cause{key: key{EnableIdentity, region, inventory.CanonicalIdentity(id.Name)}, name: id.Name, hidden: inventory.SendingDisabled})
 		}
 	}
 	return all

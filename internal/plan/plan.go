@@ -207,6 +207,12 @@ func (b *builder) fix(k key, name string) *Fix {
 	return f
 }
 
+// about takes note of a reason that keeps pools from sending.
+func (f *Fix) about(r inventory.Reason) {
+	_, runbook := inventory.ReasonCause(r)
+	f.by(runbook, rules.Critical)
+}
+
 // by takes note of a rule that the fix is about, and how bad it is.
 func (f *Fix) by(rule string, severity rules.Severity) {
 	if rule != "" && !slices.Contains(f.Rules, rule) {

@@ -104,7 +104,8 @@ func TestCauses(t *testing.T) {
 			w.SES.SendingEnabled, w.Identities[0].SendingEnabled = inventory.No, inventory.No
 		}, `
 			Enable SES sending in eu-west-1 of main: 1 pool of team a needs it and more
-			Find out why SES does not send as example.com in eu-west-1 of main: 1 pool of team a needs it and more`},
+			Find out why SES does not send as example.com in eu-west-1 of main: 1 pool of team a needs it and more
+			  runbook sending-disabled, critical`},
 		{"quota used up", "eu-west-1", func(w *world) { w.SES.Quota = inventory.SendQuota(200, 200) }, `
 			Raise the send quota of SES in eu-west-1 of main: unblocks 1 pool of team a
 			  aws service-quotas request-service-quota-increase --service-code ses --quota-code L-804C8AE8 --desired-value 400 --region eu-west-1
@@ -127,13 +128,15 @@ func TestCauses(t *testing.T) {
 			w.ConfigurationSets[0].Missing = true
 		}, `
 			Create and verify example.net in SES in eu-west-1 of main: 1 pool of team a needs it and more
-			Create the configuration set login in SES in eu-west-1 of main: 1 pool of team a needs it and more`},
+			Create the configuration set login in SES in eu-west-1 of main: 1 pool of team a needs it and more
+			  runbook configuration-set-missing, critical`},
 		{"identity missing, and the set disabled", "eu-west-1", func(w *world) {
 			w.change(func(e *inventory.EmailConfiguration) { e.SourceARN, e.From = w.arn("example.net"), "a@example.net" })
 			w.ConfigurationSets[0].SendingEnabled = inventory.No
 		}, `
 			Create and verify example.net in SES in eu-west-1 of main: 1 pool of team a needs it and more
-			Enable sending of the configuration set login in SES in eu-west-1 of main: 1 pool of team a needs it and more`},
+			Enable sending of the configuration set login in SES in eu-west-1 of main: 1 pool of team a needs it and more
+			  runbook configuration-set-disabled, critical`},
 		{"no identity", "eu-west-1", func(w *world) {
 			w.change(func(e *inventory.EmailConfiguration) { e.SourceARN, e.From = "", "" })
 		}, `
@@ -186,6 +189,12 @@ func TestCauses(t *testing.T) {
 			Create the configuration set login in SES in eu-west-1 of main: unblocks 1 pool of team a
 			  aws sesv2 create-configuration-set --configuration-set-name login --region eu-west-1
 			  cognito-ses-exporter propose eu-west-1_one --account 111122223333 --configuration-set '' --region eu-west-1`},
+		{"set of the identity missing", "eu-west-1", func(w *world) {
+			w.change(func(e *inventory.EmailConfiguration) { e.ConfigurationSet = "" })
+			w.Identities[0].Details.ConfigurationSet, w.ConfigurationSets[0].Missing = "login", true
+		}, `
+			Create the configuration set login in SES in eu-west-1 of main: unblocks 1 pool of team a
+			  aws sesv2 put-email-identity-configuration-set-attributes --email-identity example.com --region eu-west-1`},
 		{"set disabled", "eu-west-1", func(w *world) { w.ConfigurationSets[0].SendingEnabled = inventory.No }, `
 			Enable sending of the configuration set login in SES in eu-west-1 of main: unblocks 1 pool of team a
 			  AttributeValue=PutConfigurationSetSendingOptions
@@ -294,7 +303,7 @@ func said(f *Fix) string {
 		fmt.Fprintln(&b, l.Title, l.URL)
 	}
 	for _, r := range f.Rules {
-		fmt.Fprintln(&b, "runbook", r)
+		fmt.Fprintf(&b, "runbook %s, %s\n", r, f.Severity)
 	}
 	return b.String()
 }

@@ -251,7 +251,7 @@ func (f *Fix) Steps() []Step {
 		}
 		return []Step{step, {"SES looks again by itself within 72 hours.", ""}}
 	case CreateSet:
-		return append([]Step{{"Create it, or choose another set for what names it.", ses("create-configuration-set", option("--configuration-set-name", f.Name))}}, f.proposals("To take the set from a pool instead, have a proposal made.", option("--configuration-set", ""))...)
+		return f.createSet(ses)
 	case EnableSet:
 		return []Step{
 			{"Find out who disabled it and why: a campaign with many bounces, perhaps.", shell("aws cloudtrail lookup-events", f.Region, option("--lookup-attributes", "AttributeKey=EventName,AttributeValue=PutConfigurationSetSendingOptions"))},
@@ -262,7 +262,7 @@ func (f *Fix) Steps() []Step {
 		if f.nothing {
 			steps = []Step{{"Create and verify an identity in an SES region that the pools may use, and ask for production access there: the account is not known to have one that fits all of them.", ""}}
 		}
-		return append(steps, f.proposals("Have a proposal made. It chooses an identity, and says what has to be true first and how to apply it.")...)
+		return append(steps, proposals(f.Pools(), "Have a proposal made. It chooses an identity, and says what has to be true first and how to apply it.")...)
 	case FollowRule:
 		return []Step{{cmp.Or(f.finding.Remedy, f.finding.Summary), ""}}
 	}
@@ -292,6 +292,25 @@ func (f *Fix) productionAccess(ses func(string, ...string) string) []Step {
 	}
 }
 
+func (f *Fix) createSet(ses func(string, ...string) string) []Step {
+	steps := []Step{{"Create it, unless what names it is wrong.", ses("create-configuration-set", option("--configuration-set-name", f.Name))}}
+	var own []*inventory.Pool
+	var identities []string
+	for _, p := range f.Pools() {
+		if p.Settings.ConfigurationSet == f.Name {
+			own = append(own, p)
+		} else {
+			identities = append(identities, p.Identity)
+		}
+	}
+	slices.Sort(identities)
+	identities = slices.Compact(identities)
+	for _, name := range identities[:min(len(identities), mostNamed)] {
+		steps = append(steps, Step{"To take it from the identity " + name + " instead, of which it is the default one.", ses("put-email-identity-configuration-set-attributes", option("--email-identity", name))})
+	}
+	return append(steps, proposals(own, "To take it from a pool instead, have a proposal made.", option("--configuration-set", ""))...)
+}
+
 func (f *Fix) createIdentity(ses func(string, ...string) string) []Step {
 	steps := []Step{
 		{"Look whether the name is right. If it is wrong in a pool, have a proposal made for the pool instead (the last steps).", ""},
@@ -301,7 +320,7 @@ func (f *Fix) createIdentity(ses func(string, ...string) string) []Step {
 	if policy, ok := f.policy(); ok {
 		steps = append(steps, policy)
 	}
-	return append(steps, f.proposals("If another identity is meant, have a proposal made.")...)
+	return append(steps, proposals(f.Pools(), "If another identity is meant, have a proposal made.")...)
 }
 
 // publish says how an identity is verified.
@@ -415,11 +434,10 @@ func (f *Fix) policy() (step Step, ok bool) {
 	}, true
 }
 
-// proposals returns the steps that have propose make the document that changes a
-// pool, for the first of the pools.
-func (f *Fix) proposals(text string, args ...string) []Step {
+// proposals returns the steps that have propose make the documents which change
+// the pools.
+func proposals(pools []*inventory.Pool, text string, args ...string) []Step {
 	var steps []Step
-	pools := f.Pools()
 	for i, p := range pools[:min(len(pools), mostNamed)] {
 		if i > 0 {
 			text = "Likewise for pool " + cmp.Or(p.Name, p.ID) + "."
