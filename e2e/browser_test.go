@@ -191,7 +191,7 @@ func TestStatusPage(t *testing.T) {
 		{path: "/identities/100000000001/eu-west-1/exmaple.com"},
 		{path: "/accounts"},
 		{path: "/targets"},
-		{path: "/plan"},
+		{path: "/plan", shots: map[string]string{"light 1000": "plan.png"}},
 		{path: "/rules"},
 		{path: "/runbooks"},
 		{path: "/runbooks/identity-missing"},
