@@ -133,7 +133,7 @@ func (b *builder) blocked(p *inventory.Pool) {
 			if c.kind == EnableIdentity && p.SES != nil { // The reason is about the account as well.
 				alone = alone.And(p.SES.SendingEnabled)
 			}
-			if slices.ContainsFunc(needs, func(o *cause) bool { return o != c && len(o.reasons) == 0 }) || len(c.reasons) == 0 {
+			if slices.ContainsFunc(needs, func(o *cause) bool { return o != c && len(o.reasons) == 0 }) {
 				alone = inventory.No // What is hidden now would keep it back then.
 			}
 		}

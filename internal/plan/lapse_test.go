@@ -24,6 +24,9 @@ func TestLapses(t *testing.T) {
 		return e
 	}
 	w.pool("address", "a", with(func(e *inventory.EmailConfiguration) { e.SourceARN, e.From = w.arn("a@example.com"), "" }))
+	w.pool("addressoff", "a", with(func(e *inventory.EmailConfiguration) {
+		e.SourceARN, e.From, e.ConfigurationSet = w.arn("a@example.com"), "", "off"
+	}))
 	w.pool("builtin", "a", inventory.EmailConfiguration{Mode: inventory.ModeDefault})
 	w.pool("domain", "a", developer)
 	w.pool("lambda", "a", with(func(e *inventory.EmailConfiguration) { e.CustomSender, e.ConfigurationSet = true, "login" }))
@@ -61,13 +64,13 @@ func TestLapses(t *testing.T) {
 		t.Errorf("set %s is in another region", set)
 	}
 	want := map[string]string{
-		"sending":           "silent:address silent:domain silent:login silent:org unsure:unread blocked:mismatch blocked:off",
+		"sending":           "silent:address silent:domain silent:login silent:org unsure:unread blocked:addressoff blocked:mismatch blocked:off",
 		"sending elsewhere": "",
-		"a@example.com":     "on:address",
-		"example.com":       "silent:domain silent:login unsure:unread blocked:mismatch blocked:off blocked:ownfrom on:address",
+		"a@example.com":     "blocked:addressoff on:address",
+		"example.com":       "silent:domain silent:login unsure:unread blocked:addressoff blocked:mismatch blocked:off blocked:ownfrom on:address",
 		"example.org":       "silent:org",
 		"set login":         "silent:login blocked:mismatch",
-		"set off":           "blocked:off",
+		"set off":           "blocked:addressoff blocked:off",
 		"set unread":        "unsure:unread",
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

@@ -86,6 +86,9 @@ func TestCauses(t *testing.T) {
 			Ask again for production access to SES in eu-west-1 of main: unblocks 1 pool of team a
 			  why the request was denied
 			  runbook production-access-denied`},
+		{"sandbox, failed", "eu-west-1", func(w *world) { w.SES.Sandbox, w.SES.Review = inventory.Yes, "FAILED" }, `
+			Ask again for production access to SES in eu-west-1 of main: unblocks 1 pool of team a
+			  why the request was failed`},
 		{"sandbox and its quota", "eu-west-1", func(w *world) { w.SES.Sandbox, w.SES.Quota = inventory.Yes, inventory.SendQuota(200, 200) }, `
 			Ask for production access to SES in eu-west-1 of main: unblocks 1 pool of team a
 			  runbook send-quota-reached`},
@@ -116,6 +119,16 @@ func TestCauses(t *testing.T) {
 			Raise the send quota of SES in eu-west-1 of main: concerns 1 pool of team a
 			Reduce the bounces and complaints of SES in eu-west-1 of main: concerns 1 pool of team a
 			  runbook enforcement-probation`},
+		{"quota nearly used up, and a sandbox elsewhere", "eu-west-1", func(w *world) {
+			w.SES.Quota = inventory.SendQuota(200, 190)
+			w.other = []inventory.Reading{{Target: inventory.Target{AccountID: account, Region: "us-east-1"}, End: now, SES: &inventory.SESState{Sandbox: inventory.Yes}}}
+		}, `
+			Raise the send quota of SES in eu-west-1 of main: concerns 1 pool of team a`},
+		{"disabled, and the identity not verified", "eu-west-1", func(w *world) {
+			w.SES.SendingEnabled, w.Identities[0].SendingEnabled, w.Identities[0].Verified = inventory.No, inventory.No, inventory.No
+		}, `
+			Enable SES sending in eu-west-1 of main: 1 pool of team a needs it and more
+			Verify example.com in SES in eu-west-1 of main: 1 pool of team a needs it and more`},
 		{"identity missing", "eu-west-1", func(w *world) {
 			w.change(func(e *inventory.EmailConfiguration) { e.SourceARN, e.From = w.arn("example.net"), "a@example.net" })
 		}, `
@@ -143,7 +156,7 @@ func TestCauses(t *testing.T) {
 			Give pool one (eu-west-1 of main) an identity to send as: unblocks 1 pool of team a
 			  cognito-ses-exporter propose eu-west-1_one --account 111122223333 --region eu-west-1`},
 		{"address not verified", "eu-west-1", func(w *world) {
-			w.Identities[0] = inventory.Identity{Name: "a@example.com", Verified: inventory.No, SendingEnabled: inventory.No, ErrorType: "DNS_SERVER_ERROR", Details: &inventory.IdentityDetails{}}
+			w.Identities[0] = inventory.Identity{Name: "a@example.com", Verified: inventory.No, SendingEnabled: inventory.No, ErrorType: "DNS_SERVER_ERROR", Details: &inventory.IdentityDetails{DKIM: inventory.DKIM{Records: []inventory.DNSRecord{{Name: "k"}}}}}
 			w.change(func(e *inventory.EmailConfiguration) { e.SourceARN = w.arn("a@example.com") })
 		}, `
 			Verify a@example.com in SES in eu-west-1 of main: unblocks 1 pool of team a
@@ -416,6 +429,9 @@ func TestMany(t *testing.T) {
 	if got, want := fixes[0].Effect([]string{"env", "team"}), "may unblock 12 pools of team team00, team01, team02, team03, team04 and 3 more"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	if !slices.Equal(fixes[0].Rules, []string{"sending-policy-missing"}) {
+		t.Errorf("the runbooks are %v", fixes[0].Rules)
+	}
 	if got := said(fixes[0]); !strings.Contains(got, `"arn:aws:cognito-idp:eu-west-1:111122223333:userpool/*"`) || strings.Contains(got, "p00") {
 		t.Errorf("the policy is for\n%s", got)
 	}
@@ -450,6 +466,50 @@ func BenchmarkAccount(b *testing.B) {
 	for b.Loop() {
 		if n := len(Account(a, findings)); n != 1500 {
 			b.Fatal(n)
+		}
+	}
+}
+
+// TestNeeds checks what is not in titles: the order of runbooks, that a pool
+// which a fix unblocks alone needs no others, and what shares a default quota.
+func TestNeeds(t *testing.T) {
+	set := builtin(t)
+	paused := newWorld("eu-west-1")
+	paused.SES.Enforcement, paused.SES.SendingEnabled, paused.SES.ReviewCase = "SHUTDOWN", inventory.No, "123"
+	fixes := paused.plan(set)
+	if !slices.Equal(fixes[0].Rules, []string{"enforcement-shutdown", "sending-disabled"}) || strings.Contains(said(fixes[0]), "support/home") {
+		t.Errorf("the fix of a paused account says\n%s", said(fixes[0]))
+	}
+
+	two := newWorld("eu-west-1")
+	two.Identities[0].Verified = inventory.No
+	two.change(func(e *inventory.EmailConfiguration) { e.From = "a@elsewhere.example" })
+	fixes = two.plan(set)
+	if len(fixes) != 2 || fixes[0].Kind != ChangeSender || len(fixes[0].Unblocks) != 1 || fixes[0].Unblocks[0].Also != nil ||
+		len(fixes[1].Partly) != 1 || !slices.Equal(fixes[1].Partly[0].Also, []string{fixes[0].ID()}) {
+		t.Errorf("the fixes are %+v", fixes)
+	}
+
+	var readings []inventory.Reading
+	for _, region := range []string{"eu-west-1", "us-east-1"} {
+		w := newWorld(region)
+		w.change(func(e *inventory.EmailConfiguration) { *e = inventory.EmailConfiguration{Mode: inventory.ModeDefault} })
+		readings = append(readings, w.Reading)
+	}
+	for scope, want := range map[inventory.Scope]string{
+		inventory.ScopeAccount:       "Move pools in main from Cognito's built-in sender to SES: concerns 2 pools",
+		inventory.ScopeAccountRegion: "Move pools in eu-west-1 of main from Cognito's built-in sender to SES: concerns 1 pool|Move pools in us-east-1 of main from Cognito's built-in sender to SES: concerns 1 pool",
+		inventory.ScopePool:          "Move pools in eu-west-1 of main from Cognito's built-in sender to SES: concerns 1 pool|Move pools in us-east-1 of main from Cognito's built-in sender to SES: concerns 1 pool",
+	} {
+		own := policy
+		own.Scope = scope
+		a := inventory.Judge(now, readings, own)
+		var titles []string
+		for _, f := range Account(a, set.Evaluate(a).Findings) {
+			titles = append(titles, f.Title(nil))
+		}
+		if got := strings.Join(titles, "|"); got != want {
+			t.Errorf("%s: %s, want %s", scope, got, want)
 		}
 	}
 }
