@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -88,13 +87,6 @@ func (a *app) apply(ctx context.Context) error {
 		a.collector = c
 		a.running.Go(func() { _ = c.Run(ctx) }) // It ends only with its context.
 		a.running.Go(func() { a.fleet.Run(ctx) })
-		go func() {
-			select {
-			case <-c.Done():
-				debug.FreeOSMemory() // The first pass needs much that later ones do not.
-			case <-ctx.Done():
-			}
-		}()
 	} else {
 		if err := a.collector.Apply(plan); err != nil {
 			return err

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -37,10 +36,6 @@ import (
 const (
 	name            = "cognito-ses-exporter"
 	shutdownTimeout = 5 * time.Second // for the requests under way
-
-	// gcPercent trades processor time, of which little is used between passes,
-	// for memory, most of which is what is known of the pools.
-	gcPercent = 30
 )
 
 // The exit codes.
@@ -53,9 +48,7 @@ const (
 )
 
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	collectOften()
 	if version.Version == "" { // Not built by scripts/build.
 		version.Version = "devel"
 	}
@@ -245,6 +238,7 @@ func serve(ctx context.Context, f *flags, load func() (*settings, error), logger
 	}
 	defer a.stop()
 	defer cancel() // Before it waits for the collector.
+	a.running.Go(func() { tuneGC(ctx, a.collector.Done()) })
 
 	o := web.Options{
 		Demo: f.demo, Version: version.Info(), Prefix: f.addresses.links, RoutePrefix: f.addresses.routes, TelemetryPath: f.telemetry, Logger: logger,
