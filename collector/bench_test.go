@@ -3,9 +3,14 @@ package collector
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/exposition"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
@@ -84,5 +89,37 @@ func BenchmarkPublishNoNews(b *testing.B) {
 	for b.Loop() {
 		a.news = true
 		c.publish(time.Now(), time.Now())
+	}
+}
+
+// BenchmarkScrapeSelf answers with the exporter's own metrics alone, in gzip:
+// when none has been counted since the scrape before, and when one has.
+func BenchmarkScrapeSelf(b *testing.B) {
+	operations := map[string][]string{}
+	for _, api := range []string{"cognito-idp", "ses", "cloudwatch", "cloudtrail", "organizations"} {
+		for i := range 5 {
+			operations[api] = append(operations[api], fmt.Sprintf("Operation%d", i))
+		}
+	}
+	families, err := expositionFamilies(nil, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	x := families.Join(nil, nil)
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/", nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	for _, counting := range []bool{false, true} {
+		b.Run(fmt.Sprintf("counting=%t", counting), func(b *testing.B) {
+			registry := prometheus.NewRegistry()
+			self := NewSelf(registry, false, operations)
+			h := exposition.Handler(func() *exposition.Exposition { return x }, exposition.NewCounted(registry, self.Changes), Runtime(), nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				if counting {
+					self.Requested(Request{Service: "ses", Operation: "Operation0"})
+				}
+				h.ServeHTTP(httptest.NewRecorder(), r)
+			}
+		})
 	}
 }
