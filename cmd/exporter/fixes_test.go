@@ -242,3 +242,68 @@ func TestThePlanIsTrue(t *testing.T) {
 		t.Error(fmt.Sprint("the demo has ", len(before), " pools that can send and ", len(fixes), " fixes"))
 	}
 }
+
+// lapse is something that many pools may share, how it lapses, and what the
+// pages say of it.
+type lapse struct {
+	what    string
+	account string
+	does    func(*awssim.Region)
+	region  string
+	*plan.Lapse
+}
+
+// lapsesOf returns everything of the accounts that can lapse.
+func lapsesOf(j *rules.Judgement) (all []lapse) {
+	for _, a := range j.Accounts {
+		for _, i := range a.Identities {
+			all = append(all, lapse{"identity " + i.Name, a.ID, func(r *awssim.Region) {
+				id := named(r.Identities, func(i *awssim.Identity) string { return i.Name }, i.Name)
+				id.Status, id.Verified, id.SendingEnabled = "FAILED", false, false
+			}, i.Target.Region, plan.WithoutIdentity(a.Dependents(i.Target.Region, i.Name))})
+		}
+		for _, r := range a.Readings {
+			region := r.Target.Region
+			all = append(all, lapse{"sending", a.ID, func(r *awssim.Region) { r.SES.SendingEnabled = false }, region, plan.WithoutSending(a, region)})
+			for set, l := range plan.WithoutSets(a, region) {
+				all = append(all, lapse{"set " + set, a.ID, func(r *awssim.Region) {
+					r.ConfigurationSets = slices.DeleteFunc(r.ConfigurationSets, func(c awssim.ConfigurationSet) bool { return c.Name == set })
+				}, region, l})
+			}
+		}
+	}
+	return all
+}
+
+// TestTheWhatIfsAreTrue lets everything of the demo lapse that pools which can
+// send need, one at a time, and reads again: those that are said to go silent
+// cannot send any more, all others can.
+func TestTheWhatIfsAreTrue(t *testing.T) {
+	s, err := loader(&flags{demo: true})()
+	if err != nil {
+		t.Fatal(err)
+	}
+	atNoon(t, func(t *testing.T) {
+		j := readAndJudge(t, s, awssim.Demo(), "")
+		before, silent := readyPools(j), map[string]int{}
+		for _, l := range lapsesOf(j) {
+			fleet := awssim.Demo()
+			r := simRegion(fleet, l.account, l.region)
+			if len(l.Silent)+len(l.GoOn) == 0 || r == nil {
+				continue
+			}
+			l.does(r)
+			kind, _, _ := strings.Cut(l.what, " ")
+			silent[kind] += len(l.Silent)
+			want := slices.DeleteFunc(slices.Clone(before), func(pool string) bool {
+				return !strings.HasPrefix(pool, l.account) || slices.ContainsFunc(l.Silent, func(p *inventory.Pool) bool { return nameOfPool(p) == pool })
+			})
+			if got := readyPools(readAndJudge(t, s, fleet, l.account)); !slices.Equal(got, want) {
+				t.Errorf("%s in %s of %s: without it, others can send than it says:\n%s", l.what, l.region, l.account, difference(strings.Join(want, "\n"), strings.Join(got, "\n")))
+			}
+		}
+		if silent["identity"] < 7 || silent["sending"] < 8 || silent["set"] < 1 {
+			t.Errorf("so many pools went silent: %v", silent)
+		}
+	})
+}
