@@ -21,7 +21,7 @@ build: ## Build the static binary bin/cognito-ses-exporter
 	scripts/build bin/cognito-ses-exporter
 
 test: ## Run the tests
-	go test -race -shuffle=on ./...
+	go test -race -shuffle=on -timeout 30m ./...
 
 fuzz: ## Run every fuzz target for FUZZTIME (10m)
 	scripts/fuzz $(FUZZTIME)

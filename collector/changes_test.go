@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,10 +47,12 @@ func TestChangesAreTold(t *testing.T) {
 		w, p := &world{}, accounts(1)
 		account := p.Targets[0].AccountID
 		actor := &inventory.Actor{At: time.Now().Add(p.Interval), Principal: "arn:aws:iam::100000000001:user/a\nb", EventID: "e-1"}
-		var list []inventory.Change
+		var told atomic.Pointer[[]inventory.Change]
 		w.with(account, func(_ context.Context, r *inventory.Reading) {
 			r.Changes.Began = time.Now()
-			r.Changes.List = list
+			if list := told.Load(); list != nil {
+				r.Changes.List = *list
+			}
 		})
 		c := run(t, Options{Reader: w, Logger: slog.New(slog.NewTextHandler(&log, nil)), Self: self}, p)
 		<-c.Done()
@@ -58,13 +61,15 @@ func TestChangesAreTold(t *testing.T) {
 		if got := lines(scrape(t, c), "email_config_changed"); got != "" {
 			t.Errorf("before a change there is %s", got)
 		}
-		list = changed(inventory.Target{Region: "eu-west-1"}, 1, time.Now())
+		list := changed(inventory.Target{Region: "eu-west-1"}, 1, time.Now())
+		told.Store(&list)
 		time.Sleep(p.Interval + time.Second)
 		if got := value(scrape(t, c), series); got != "9.466848e+08" {
 			t.Errorf("the change is at %s, not %d", got, list[0].By.Unix())
 		}
-		list = changed(inventory.Target{Region: "eu-west-1"}, 1, list[0].By)
-		list[0].Naming, list[0].Actor = inventory.Named, actor
+		byName := changed(inventory.Target{Region: "eu-west-1"}, 1, list[0].By)
+		byName[0].Naming, byName[0].Actor = inventory.Named, actor
+		told.Store(&byName)
 		time.Sleep(2 * p.Interval)
 		if err := c.Apply(p); err != nil { // A reload forgets nothing.
 			t.Fatal(err)

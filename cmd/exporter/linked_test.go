@@ -1,10 +1,11 @@
+//go:build linux && !race
+
 package main
 
 import (
 	"debug/elf"
 	"debug/gosym"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -17,9 +18,6 @@ import (
 // that are never called are not to be in it. As soon as a client becomes an
 // interface, all of its operations are, which takes megabytes of memory.
 func TestOperationsThatAreLinked(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("the program is not an ELF file")
-	}
 	path, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -135,9 +135,9 @@ func pools(t *testing.T, c *collector.Collector) map[inventory.PoolKey]*shownPoo
 // connection, so that a test can have a clock of its own.
 type simulated struct {
 	*awssim.Server
-	gone atomic.Bool   // there is no connection
-	wait time.Duration // for an answer, as an HTTP client does; 0 is for ever
-	cut  atomic.Bool   // the connection ends when a list of accounts goes on with its second page
+	gone atomic.Bool  // there is no connection
+	wait atomic.Int64 // nanoseconds for an answer, as an HTTP client does; 0 is for ever
+	cut  atomic.Bool  // the connection ends when a list of accounts goes on with its second page
 }
 
 func simulate(t *testing.T, o awssim.Options) *simulated {
@@ -156,9 +156,9 @@ func (s *simulated) Do(r *http.Request) (*http.Response, error) {
 	}
 	w := httptest.NewRecorder()
 	ctx := r.Context()
-	if s.wait > 0 {
+	if wait := time.Duration(s.wait.Load()); wait > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.wait)
+		ctx, cancel = context.WithTimeout(ctx, wait)
 		defer cancel()
 	}
 	served := r.Clone(ctx)

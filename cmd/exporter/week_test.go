@@ -282,7 +282,7 @@ func TestWeek(t *testing.T) {
 		w.known, w.event = maps.Clone(w.actual), "at first"
 		w.before = w.listed()
 		w.organization = newOrganization(t, weekConfig, fleet.Shard{}, awssim.Options{Fleet: w.fleet()})
-		w.sim.wait = 15 * time.Second
+		w.sim.wait.Store(int64(15 * time.Second))
 		<-w.collector.Done()
 		time.Sleep(time.Minute)
 		w.settled(t, "", false)
