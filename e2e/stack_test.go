@@ -38,6 +38,7 @@ interval: 10s
 stale_after: 1h
 tags: [env, team]
 cloudtrail: {enabled: true}
+changes: {cloudtrail: false}
 request_budgets: {cognito-idp: 15, ses: 1, cloudwatch: 25, cloudtrail: 2}
 default_quota: {reset: "%s"}
 `
