@@ -59,7 +59,7 @@ var errEmpty = errors.New("the result is empty")
 // fails ends the test.
 func (s *stack) checkDashboards(ctx context.Context, t *testing.T, pools []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	names, err := filepath.Glob("../dashboards/*.json")
 	if err != nil || len(names) == 0 {

@@ -20,7 +20,7 @@ type object = map[string]any
 func TestEndToEnd(t *testing.T) {
 	deadline, ok := t.Deadline()
 	if !ok {
-		deadline = time.Now().Add(3 * time.Minute)
+		deadline = time.Now().Add(6 * time.Minute)
 	}
 	ctx, cancel := context.WithDeadline(t.Context(), deadline.Add(-15*time.Second)) // for the processes to end
 	defer cancel()
