@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string) error {
 		Extra: "request_timeout: 3s\n" + o.config,
 	}
 	start := func() (*stand.Exporter, error) {
-		e, err := stand.StartExporter(ctx, dir, bin.Exporter, sim, o.fleet, config)
+		e, err := stand.StartExporter(ctx, dir, bin.Exporter, sim, o.fleet, config, "--web.external-url=http://exporter.example") // Links are compared, too.
 		if err != nil {
 			return nil, err
 		}

@@ -12,6 +12,7 @@ func TestComparable(t *testing.T) {
 	for _, c := range []struct{ name, kind, want string }{
 		{"cognito_ses_pool_ready", "gauge", "5"},
 		{"cognito_ses_exporter_aws_requests_total", "counter", ""},
+		{"cognito_ses_pool_email_config_changed_timestamp_seconds", "gauge", ""},
 		{"go_goroutines", "gauge", ""},
 		{"process_open_fds", "gauge", ""},
 		{"promhttp_metric_handler_requests_in_flight", "gauge", ""},

@@ -86,8 +86,9 @@ type Exporter struct {
 	client *http.Client
 }
 
-// StartExporter starts an exporter of the fleet on the simulated AWS.
-func StartExporter(ctx context.Context, dir, path string, s *Sim, f Fleet, c Config) (*Exporter, error) {
+// StartExporter starts an exporter of the fleet on the simulated AWS, with flags
+// besides those that it needs.
+func StartExporter(ctx context.Context, dir, path string, s *Sim, f Fleet, c Config, flags ...string) (*Exporter, error) {
 	address, err := FreeAddress(ctx)
 	if err != nil {
 		return nil, err
@@ -96,7 +97,8 @@ func StartExporter(ctx context.Context, dir, path string, s *Sim, f Fleet, c Con
 	if err := c.Write(file, f); err != nil {
 		return nil, err
 	}
-	p, err := Start(ctx, dir, path, Environment(s), "--config.file="+file, "--web.listen-address="+address, "--web.enable-lifecycle", "--log.level=warn")
+	flags = append([]string{"--config.file=" + file, "--web.listen-address=" + address, "--web.enable-lifecycle", "--log.level=warn"}, flags...)
+	p, err := Start(ctx, dir, path, Environment(s), flags...)
 	if err != nil {
 		return nil, err
 	}
