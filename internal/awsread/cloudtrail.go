@@ -34,6 +34,14 @@ var mailEvents = map[string]string{
 // and out of order.
 const trailOverlap = 15 * time.Minute
 
+// keptEvents is how many events are kept one by one, which is more exact than
+// counts of five minutes. Of more, only those are that may have twins still to
+// come. mostEvents bounds these.
+const (
+	keptEvents = 2000
+	mostEvents = 50_000
+)
+
 // readTrail reads the events that may have sent e-mail since the day of the
 // quota began.
 func (p *pass) readTrail(ctx context.Context) {
@@ -138,7 +146,32 @@ func (r *trailReading) resume(ctx context.Context, before *inventory.Trail, star
 	next.Events = slices.SortedFunc(maps.Values(r.events), func(a, b inventory.MailEvent) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
 	})
+	next.Counts = before.Counts
+	r.bound(next)
 	return next
+}
+
+// bound keeps counts in place of the events that nothing is to come for any more,
+// if there are many.
+func (r *trailReading) bound(t *inventory.Trail) {
+	if len(t.Events) <= cmp.Or(r.pass.opts.MailEvents, keptEvents) {
+		return
+	}
+	through, gaps := map[string]time.Time{}, map[string][]inventory.Span{} // by operation, of all its names
+	for name, operation := range mailEvents {
+		if at, ok := through[operation]; !ok || t.Through[name].Before(at) {
+			through[operation] = t.Through[name]
+		}
+		gaps[operation] = append(gaps[operation], t.Gaps[name]...)
+	}
+	t.Settle(func(e inventory.MailEvent) bool {
+		return e.At.Before(through[e.Operation].Add(-trailOverlap-inventory.TwinMargin)) && !slices.ContainsFunc(gaps[e.Operation], func(gap inventory.Span) bool {
+			return !e.At.Before(gap.From.Add(-inventory.TwinMargin)) && !e.At.After(gap.To.Add(inventory.TwinMargin))
+		})
+	}, func(pool string, at time.Time) *inventory.Settings { return r.pools[pool].At(at) })
+	if len(t.Events) > mostEvents { // What is later than all names were looked up will be read again.
+		t.Events = slices.DeleteFunc(t.Events, func(e inventory.MailEvent) bool { return e.At.After(through[e.Operation]) })
+	}
 }
 
 // lookUp adds the events of one name to those known. It returns how far it
@@ -209,7 +242,7 @@ func (r *trailReading) add(ctx context.Context, name string, span inventory.Span
 		}
 	}
 	settings := r.pools[e.PoolID].At(e.At)
-	e.Failure = record.failure(settings)
+	e.Failure, e.Twin = record.failure(settings), r.events[id].Twin
 	if e.Fate = record.fate(operation, e.Page, settings); !dated && e.Fate == inventory.Sent {
 		e.Fate = inventory.Undecided
 	}

@@ -80,6 +80,7 @@ type Options struct {
 	Statistics bool             // read those of SES accounts that pools send through
 	CloudWatch bool             // read sign-ups and the reputation of SES accounts
 	CloudTrail bool             // read the events that send e-mail
+	MailEvents int              // of a target that are kept one by one, of more counts; 0 is 2,000
 
 	ChangeHistory time.Duration // for how long changes of the configuration are remembered; 0 does not look for them
 	ChangeTrail   bool          // ask CloudTrail who made them, and for those before the start

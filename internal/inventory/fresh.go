@@ -194,7 +194,7 @@ func sameTrail(a, b *Trail) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.WindowStart.Equal(b.WindowStart) && a.Complete == b.Complete && slices.Equal(a.Events, b.Events)
+	return a.WindowStart.Equal(b.WindowStart) && a.Complete == b.Complete && slices.Equal(a.Events, b.Events) && slices.Equal(a.Counts, b.Counts)
 }
 
 func sameReputation(a, b *Reputation) bool {

@@ -36,10 +36,11 @@ func (up *UserPool) during(from, to time.Time) *Settings {
 // they are not known. The receiver may be nil.
 func (up *UserPool) At(event time.Time) *Settings { return up.during(event, event.Add(eventPeriod)) }
 
-// sentByDefault reports whether what the pool sent at the time of an event went
-// through the built-in sender. The receiver may be nil.
-func (up *UserPool) sentByDefault(event time.Time) Tri {
-	s := up.At(event)
+// sentByDefault reports whether what the pool sent at the time of events, of which
+// these are the first and the last one, went through the built-in sender. The
+// receiver may be nil.
+func (up *UserPool) sentByDefault(first, last time.Time) Tri {
+	s := up.during(first, last.Add(eventPeriod))
 	if s == nil || s.mayDefault() && !s.SendsDefault() {
 		return Unknown
 	}

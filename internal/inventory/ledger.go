@@ -272,7 +272,7 @@ func (d *day) countTrail() (whole bool) {
 			u.haveTrail, u.failures = true, map[FailureReason]int{}
 		}
 	}
-	for _, e := range d.Trail.Single() {
+	for _, e := range d.Trail.All() {
 		u := d.uses[e.PoolID]
 		if e.PoolID == "" {
 			u = &d.orphan
@@ -281,22 +281,27 @@ func (d *day) countTrail() (whole bool) {
 		}
 		if e.Failure != "" {
 			if u.failures != nil {
-				u.failures[e.Failure]++
+				u.failures[e.Failure] += e.N
 			}
 			if e.Failure == FailedDailyLimit {
-				u.refused.add(refusals{e.At, e.At})
+				u.refused.add(refusals{e.First, e.Last})
 			}
 			continue
 		}
-		viaDefault := d.pools[e.PoolID].sentByDefault(e.At)
+		viaDefault := d.pools[e.PoolID].sentByDefault(e.First, e.Last)
 		if e.Fate == NotSent || viaDefault == No {
 			continue
 		}
-		u.maybe++
+		u.maybe += float64(e.N)
 		if e.Fate == Sent && viaDefault == Yes {
-			u.trail = append(u.trail, Point{e.At, 1})
-			u.sent = e.At
+			u.trail = append(u.trail, Point{e.First, float64(e.N)})
+			if e.Last.After(u.sent) {
+				u.sent = e.Last
+			}
 		}
+	}
+	for _, u := range d.uses {
+		slices.SortFunc(u.trail, comparePoints)
 	}
 	return whole
 }
