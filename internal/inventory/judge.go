@@ -17,6 +17,7 @@ type Account struct {
 	Targets  int       // configured, read or not
 	Readings []Reading // sorted by region; without those that are still to be read
 	Pending  []string  // the regions that are still to be read
+	Others   []Reading // sorted by region; of regions that are no part of it, see [Snapshot.In]
 
 	Pools         []Pool          // sorted by region and ID
 	SES           []SESAccount    // sorted by region

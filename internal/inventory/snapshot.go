@@ -81,7 +81,7 @@ func (s *Snapshot) PoolCount() (n int) {
 
 // In returns what there is in the regions, as it was judged with all the others:
 // their pools, and of other regions the SES accounts and identities that these
-// pools send through.
+// pools send through. What was read of the others stays beside it.
 func (s *Snapshot) In(regions ...string) *Snapshot {
 	accounts := make([]*Account, 0, len(s.Accounts))
 	for _, whole := range s.Accounts {
@@ -107,7 +107,8 @@ func (s *Snapshot) In(regions ...string) *Snapshot {
 			}
 		}
 		wanted := func(region string) bool { return slices.Contains(regions, region) || senders[region] }
-		a.Readings = keep(a.Readings, func(r *Reading) bool { return wanted(r.Target.Region) })
+		a.Readings = keep(whole.Readings, func(r *Reading) bool { return wanted(r.Target.Region) })
+		a.Others = keep(whole.Readings, func(r *Reading) bool { return !wanted(r.Target.Region) })
 		a.Pending = slices.DeleteFunc(slices.Clone(a.Pending), func(region string) bool { return !wanted(region) })
 		if a.Targets = len(a.Readings) + len(a.Pending); a.Targets > 0 {
 			accounts = append(accounts, &a)

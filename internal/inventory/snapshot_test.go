@@ -109,7 +109,10 @@ func TestIn(t *testing.T) {
 		for r := range s.Readings() {
 			targets = append(targets, r.Target.AccountID+" "+r.Target.Region)
 		}
-		for _, a := range s.Accounts {
+		for n, a := range s.Accounts {
+			if len(a.Readings)+len(a.Others) != len(whole.Accounts[n].Readings) {
+				t.Errorf("in %v: %d readings and %d beside them", tt.regions, len(a.Readings), len(a.Others))
+			}
 			for _, v := range a.SES {
 				ses = append(ses, v.Target.Region)
 			}

@@ -479,16 +479,19 @@ func (b *builder) choices(p *inventory.Pool) []sender {
 	return slices.Concat(sure, unsure)
 }
 
-// without returns the readings that are wanted, or all, without their pools.
+// without returns the readings that are wanted, or all, without their pools. A
+// pool may change to an identity in a region that is no part of the report.
 func (b *builder) without(wanted func(*inventory.Reading) bool) []inventory.Reading {
 	var all []inventory.Reading
-	for i := range b.a.Readings {
-		if wanted != nil && !wanted(&b.a.Readings[i]) {
-			continue
+	for _, readings := range [][]inventory.Reading{b.a.Readings, b.a.Others} {
+		for i := range readings {
+			if wanted != nil && !wanted(&readings[i]) {
+				continue
+			}
+			r := readings[i]
+			r.Pools, r.Gone, r.SignUps, r.CallCounts, r.Trail = nil, nil, nil, nil, nil
+			all = append(all, r)
 		}
-		r := b.a.Readings[i]
-		r.Pools, r.Gone, r.SignUps, r.CallCounts, r.Trail = nil, nil, nil, nil, nil
-		all = append(all, r)
 	}
 	return all
 }

@@ -513,3 +513,25 @@ func TestNeeds(t *testing.T) {
 		}
 	}
 }
+
+// TestSomeRegions checks that the plan of some regions says of their pools what
+// the whole one does, also where they can change to an identity in another.
+func TestSomeRegions(t *testing.T) {
+	set := builtin(t)
+	w, other := newWorld("eu-central-1"), newWorld("eu-west-1")
+	w.change(func(e *inventory.EmailConfiguration) { e.From = "a@elsewhere.example" })
+	w.SES.Sandbox = inventory.Yes
+	s := inventory.New(now, []inventory.Reading{w.Reading, other.Reading}, policy)
+	say := func(s *inventory.Snapshot) string {
+		var all strings.Builder
+		for _, f := range Of(set.Judge(s)) {
+			fmt.Fprintln(&all, f.Title(nil))
+			all.WriteString(said(f))
+		}
+		return all.String()
+	}
+	const want = "Give pool one (eu-central-1 of main) a From address of its identity: unblocks 1 pool\n"
+	if whole, some := say(s), say(s.In("eu-central-1")); some != whole || !strings.HasPrefix(some, want) {
+		t.Errorf("the plan of eu-central-1 is\n%s\nof the whole\n%s", some, whole)
+	}
+}
