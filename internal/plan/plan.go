@@ -99,6 +99,43 @@ func (f *Fix) ID() string {
 	return strings.Join(parts, "/")
 }
 
+// List are pools that the fix concerns in the same way.
+type List struct {
+	What  string // it has to do with them
+	Pools []Pool
+}
+
+// Lists returns the pools that the fix is for: those that it unblocks, those that
+// it may unblock, those that need more, then the others. Lists may be empty.
+func (f *Fix) Lists() []List {
+	return []List{
+		{"Unblocks", f.Unblocks},
+		{"May unblock; not everything about them is known", f.Maybe},
+		{"Needed by, with more", f.Partly},
+		{"About", f.Concerns},
+	}
+}
+
+// Actions says what to do, by the fix's ID.
+func Actions(fixes []*Fix) map[string]string {
+	all := make(map[string]string, len(fixes))
+	for _, f := range fixes {
+		all[f.ID()] = f.Action()
+	}
+	return all
+}
+
+// Unblocked counts the pools that can send after one of the fixes.
+func Unblocked(fixes []*Fix) int {
+	pools := map[inventory.PoolKey]bool{}
+	for _, f := range fixes {
+		for _, p := range f.Unblocks {
+			pools[p.Key()] = true
+		}
+	}
+	return len(pools)
+}
+
 // weigh counts the pools that it unblocks, twice those that send codes by e-mail
 // when users sign in.
 func (f *Fix) weigh() {
@@ -162,8 +199,8 @@ func Account(a *inventory.Account, findings []rules.Finding) []*Fix {
 	all := slices.Collect(maps.Values(b.fixes))
 	for _, f := range all {
 		f.weigh()
-		for _, pools := range [][]Pool{f.Unblocks, f.Maybe, f.Partly, f.Concerns} {
-			slices.SortFunc(pools, func(x, y Pool) int {
+		for _, list := range f.Lists() {
+			slices.SortFunc(list.Pools, func(x, y Pool) int {
 				return cmp.Or(x.Target.Key().Compare(y.Target.Key()), strings.Compare(x.ID, y.ID))
 			})
 		}

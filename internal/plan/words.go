@@ -49,12 +49,11 @@ func ownerTag(tags []string) string {
 	return tags[0]
 }
 
-// Pools returns the pools that the fix is for: those that it unblocks, those
-// that it may unblock, those that need more, then the others.
+// Pools returns the pools of all [Fix.Lists].
 func (f *Fix) Pools() []*inventory.Pool {
 	var all []*inventory.Pool
-	for _, list := range [][]Pool{f.Unblocks, f.Maybe, f.Partly, f.Concerns} {
-		for _, p := range list {
+	for _, list := range f.Lists() {
+		for _, p := range list.Pools {
 			all = append(all, p.Pool)
 		}
 	}
@@ -406,7 +405,7 @@ func (f *Fix) policy() (step Step, ok bool) {
 		Condition map[string]map[string]any
 	}
 	var statements []statement
-	for _, service := range sorted(byService) {
+	for _, service := range slices.Sorted(maps.Keys(byService)) {
 		pools := byService[service]
 		slices.Sort(pools)
 		if pools = slices.Compact(pools); len(pools) > mostNamed { // All pools of the region, of the same account.
@@ -527,5 +526,3 @@ func quote(word string) string {
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
-
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

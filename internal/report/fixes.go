@@ -28,14 +28,7 @@ func (r *Report) plan(w io.Writer) error {
 			return !slices.ContainsFunc(f.Rules, func(rule string) bool { return slices.Contains(r.o.Rules, rule) })
 		})
 	}
-	p := &planText{tags: r.o.Tags, titles: map[string]string{}}
-	unblocked := map[inventory.PoolKey]bool{}
-	for _, f := range all {
-		p.titles[f.ID()] = f.Action()
-		for _, pool := range f.Unblocks {
-			unblocked[pool.Key()] = true
-		}
-	}
+	p := &planText{tags: r.o.Tags, titles: plan.Actions(all)}
 	for i, f := range all[:min(len(all), mostFixes)] {
 		p.fix(i+1, f)
 	}
@@ -48,7 +41,7 @@ func (r *Report) plan(w io.Writer) error {
 			blocked++
 		}
 	}
-	p.line("%s; of %s, %d can send after one of them. Nothing was changed: this program only reads.", fixes(len(all)), count(blocked, "blocked pool"), len(unblocked))
+	p.line("%s; of %s, %d can send after one of them. Nothing was changed: this program only reads.", fixes(len(all)), count(blocked, "blocked pool"), plan.Unblocked(all))
 	_, err := io.WriteString(w, p.String())
 	return err
 }
@@ -74,16 +67,8 @@ func (p *planText) line(format string, args ...any) {
 func (p *planText) fix(n int, f *plan.Fix) {
 	p.line("%d. %s", n, f.Title(p.tags))
 	p.line("   %s, account %s", f.Severity, f.AccountID)
-	for _, list := range []struct {
-		what  string
-		pools []plan.Pool
-	}{
-		{"Unblocks", f.Unblocks},
-		{"May unblock; not all is known", f.Maybe},
-		{"Needed by, with more", f.Partly},
-		{"About", f.Concerns},
-	} {
-		p.pools(list.what, list.pools)
+	for _, list := range f.Lists() {
+		p.pools(list.What, list.Pools)
 	}
 	for i, s := range f.Steps() {
 		p.line("   %c) %s", 'a'+rune(i), s.Text)

@@ -2,9 +2,7 @@ package web
 
 import (
 	"net/http"
-	"slices"
 
-	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/plan"
 )
 
@@ -45,7 +43,7 @@ type fixList struct {
 
 func (v *view) planFor(f filter) *fixList {
 	all := v.fixes(f.Account)
-	out := &fixList{Fixes: cut(f, all), Total: len(all), Blocked: v.Blocked, titles: make(map[string]string, len(all))}
+	out := &fixList{Fixes: cut(f, all), Total: len(all), Blocked: v.Blocked, Unblocked: plan.Unblocked(all), titles: plan.Actions(all)}
 	if f.Account != "" {
 		out.Blocked = 0
 		if _, part := v.account(f.Account); part != nil {
@@ -54,14 +52,6 @@ func (v *view) planFor(f filter) *fixList {
 			}
 		}
 	}
-	unblocked := map[inventory.PoolKey]bool{}
-	for _, fix := range all {
-		out.titles[fix.ID()] = fix.Action()
-		for _, p := range fix.Unblocks {
-			unblocked[p.Key()] = true
-		}
-	}
-	out.Unblocked = len(unblocked)
 	return out
 }
 
@@ -93,17 +83,9 @@ func (l *fixList) shown(tags []string) []shownFix {
 	all := make([]shownFix, 0, len(l.Fixes))
 	for _, f := range l.Fixes {
 		s := shownFix{Fix: f, Effect: f.Effect(tags), Owners: grouped(f.Owners(tags))}
-		for _, list := range []struct {
-			what  string
-			pools []plan.Pool
-		}{
-			{"Unblocks", f.Unblocks},
-			{"May unblock; not everything about them is known", f.Maybe},
-			{"Need it and more", f.Partly},
-			{"About", f.Concerns},
-		} {
-			few := list.pools[:min(len(list.pools), mostFixPools)]
-			out := listedPools{What: list.what, More: len(list.pools) - len(few)}
+		for _, list := range f.Lists() {
+			few := list.Pools[:min(len(list.Pools), mostFixPools)]
+			out := listedPools{What: list.What, More: len(list.Pools) - len(few)}
 			for _, p := range few {
 				shown := shownPool{Pool: p}
 				for _, id := range p.Also {
@@ -152,8 +134,8 @@ func (s *site) plan(w http.ResponseWriter, r *http.Request) {
 
 // named returns the account with the ID, whose name is empty where it is not known.
 func (v *view) named(id string) account {
-	if i := slices.IndexFunc(v.accounts, func(a account) bool { return a.ID == id }); i >= 0 {
-		return v.accounts[i]
+	if a, _ := v.account(id); a != nil {
+		return account{a.ID, a.Name}
 	}
 	return account{ID: id}
 }
