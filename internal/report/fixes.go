@@ -23,12 +23,12 @@ const (
 // the findings, the most useful first. With --rule, what is about these rules.
 func (r *Report) plan(w io.Writer) error {
 	all := plan.Of(r.judgement)
+	p := &planText{tags: r.o.Tags, titles: plan.Actions(all)}
 	if len(r.o.Rules) > 0 {
 		all = slices.DeleteFunc(all, func(f *plan.Fix) bool {
 			return !slices.ContainsFunc(f.Rules, func(rule string) bool { return slices.Contains(r.o.Rules, rule) })
 		})
 	}
-	p := &planText{tags: r.o.Tags, titles: plan.Actions(all)}
 	for i, f := range all[:min(len(all), mostFixes)] {
 		p.fix(i+1, f)
 	}
