@@ -1,5 +1,7 @@
 package inventory
 
+import "strconv"
+
 // Planned says where a user pool is from that a plan creates or changes: one of
 // Terraform, or a template of CloudFormation. Cognito does not have it yet, or
 // not with these settings.
@@ -8,6 +10,14 @@ type Planned struct {
 	Action   string // what becomes of it, such as create
 	File     string // where it is written; may be empty
 	Line     int    // from 1; 0 when unknown
+}
+
+// Where returns the file and line, as far as they are known.
+func (p *Planned) Where() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return p.File + ":" + strconv.Itoa(p.Line)
 }
 
 // PendingSettings is a set of settings that a plan may leave open until it is applied.

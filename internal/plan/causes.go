@@ -361,10 +361,12 @@ func (b *builder) hidden(p *inventory.Pool) []cause {
 // found adds what a rule finds to its fix, with the pools that it concerns.
 func (b *builder) found(f *rules.Finding) {
 	kind, known := ruleKinds[f.Rule]
-	p := b.a.Pool(f.Region, f.PoolID)
+	p := b.a.Pool(f.Region, cmp.Or(f.PoolID, f.Resource))
 	if known && kind == "" {
-		for _, fix := range b.of[f.Pool()] {
-			fix.by(f.Rule, f.Severity)
+		if p != nil {
+			for _, fix := range b.of[p.Key()] {
+				fix.by(f.Rule, f.Severity)
+			}
 		}
 		return
 	}

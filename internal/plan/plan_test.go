@@ -535,3 +535,53 @@ func TestSomeRegions(t *testing.T) {
 		t.Errorf("the plan of eu-central-1 is\n%s\nof the whole\n%s", some, whole)
 	}
 }
+
+// TestPlanned checks that of pools that are still to be deployed, steps say where
+// they are written: they have neither a page nor anything to propose for, and no
+// ARN. What a plan does not tell is no empty word.
+func TestPlanned(t *testing.T) {
+	set := builtin(t)
+	spoil := func(spoil func(*world)) string {
+		w := newWorld("eu-west-1")
+		up := &w.Pools[0]
+		up.Planned = &inventory.Planned{Resource: "aws_cognito_user_pool.main", Action: "create", File: "main.tf", Line: 7}
+		up.ID = up.Planned.Resource
+		spoil(w)
+		var all strings.Builder
+		for _, f := range w.plan(set) {
+			fmt.Fprintln(&all, f.Title(nil))
+			all.WriteString(said(f))
+		}
+		if got := all.String(); strings.Contains(got, "propose") || strings.Contains(got, "/user-pools/aws_") || strings.Contains(got, "userpool/aws_") {
+			t.Errorf("what is planned is taken for what is there:\n%s", got)
+		}
+		return all.String()
+	}
+	for want, got := range map[string]string{
+		"Change the e-mail configuration of aws_cognito_user_pool.main (main.tf:7).": spoil(func(w *world) {
+			w.change(func(e *inventory.EmailConfiguration) { e.From = "a@elsewhere.example" })
+		}),
+		"To take it from a pool instead, change the e-mail configuration of aws_cognito_user_pool.main.": spoil(func(w *world) {
+			w.ConfigurationSets[0].Missing, w.Pools[0].Planned.File, w.Pools[0].Planned.Line = true, "", 0
+		}),
+		`"aws:SourceArn":["arn:aws:cognito-idp:eu-west-1:111122223333:userpool/*"]`: spoil(func(w *world) {
+			w.change(func(e *inventory.EmailConfiguration) { e.Mode, e.ConfigurationSet = inventory.ModeDefault, "" })
+		}),
+		"Move pools in eu-west-1 of main from Cognito's built-in sender to SES: concerns 1 pool\n": spoil(func(w *world) {
+			w.change(func(e *inventory.EmailConfiguration) { *e = inventory.EmailConfiguration{Mode: inventory.ModeDefault} })
+		}),
+		"https://eu-west-1.console.aws.amazon.com/cognito/v2/idp/user-pools/eu-west-1_one?region=eu-west-1": spoil(func(w *world) {
+			w.Pools[0].ID = "eu-west-1_one"
+			w.change(func(e *inventory.EmailConfiguration) { e.From = "a@elsewhere.example" })
+		}),
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("%s is not there once:\n%s", want, got)
+		}
+	}
+	unknown := &Fix{Kind: EnableIdentity, Name: "example.com"}
+	if got, want := unknown.Title(nil)+"\n"+said(unknown), "Find out why SES does not send as example.com in an account that is not known: concerns no pool now\n"+
+		"Look at what SES says of the identity.\naws sesv2 get-email-identity --email-identity example.com --region REGION\nVerify it again, or ask AWS support why it cannot send.\n\n"; got != want {
+		t.Errorf("of an unknown account and region:\n%s\nwant\n%s", got, want)
+	}
+}

@@ -128,7 +128,7 @@ func few(words []string) string {
 
 // where names the account, and the region if there is one.
 func (f *Fix) where() string {
-	account := cmp.Or(f.AccountName, f.AccountID)
+	account := cmp.Or(f.AccountName, f.AccountID, "an account that is not known") // Which a plan may not tell.
 	if f.Region == "" {
 		return account
 	}
@@ -261,7 +261,7 @@ func (f *Fix) Steps() []Step {
 		if f.nothing {
 			steps = []Step{{"Create and verify an identity in an SES region that the pools may use, and ask for production access there: the account is not known to have one that fits all of them.", ""}}
 		}
-		return append(steps, proposals(f.Pools(), "Have a proposal made. It chooses an identity, and says what has to be true first and how to apply it.")...)
+		return append(steps, proposals(f.Pools(), "")...)
 	case FollowRule:
 		return []Step{{cmp.Or(f.finding.Remedy, f.finding.Summary), ""}}
 	}
@@ -307,19 +307,19 @@ func (f *Fix) createSet(ses func(string, ...string) string) []Step {
 	for _, name := range identities[:min(len(identities), mostNamed)] {
 		steps = append(steps, Step{"To take it from the identity " + name + " instead, of which it is the default one.", ses("put-email-identity-configuration-set-attributes", option("--email-identity", name))})
 	}
-	return append(steps, proposals(own, "To take it from a pool instead, have a proposal made.", option("--configuration-set", ""))...)
+	return append(steps, proposals(own, "To take it from a pool instead, ", option("--configuration-set", ""))...)
 }
 
 func (f *Fix) createIdentity(ses func(string, ...string) string) []Step {
 	steps := []Step{
-		{"Look whether the name is right. If it is wrong in a pool, have a proposal made for the pool instead (the last steps).", ""},
+		{"Look whether the name is right. If it is wrong in a pool, change the pool instead (the last steps).", ""},
 		{"Create the identity.", ses("create-email-identity", option("--email-identity", f.Name))},
 		{publish(f.Name), ses("get-email-identity", option("--email-identity", f.Name), option("--query", "[VerificationStatus, DkimAttributes]"))},
 	}
 	if policy, ok := f.policy(); ok {
 		steps = append(steps, policy)
 	}
-	return append(steps, proposals(f.Pools(), "If another identity is meant, have a proposal made.")...)
+	return append(steps, proposals(f.Pools(), "If another identity is meant, ")...)
 }
 
 // publish says how an identity is verified.
@@ -392,9 +392,12 @@ func (f *Fix) policy() (step Step, ok bool) {
 		if r.Service == "" {
 			continue
 		}
+		if !deployed(p) { // It has no ARN yet: all pools of the region.
+			r.PoolARN = strings.TrimSuffix(r.PoolARN, p.ID) + "*"
+		}
 		byService[r.Service] = append(byService[r.Service], r.PoolARN)
 	}
-	if len(byService) == 0 {
+	if len(byService) == 0 || f.AccountID == "" {
 		return Step{}, false
 	}
 	type statement struct {
@@ -433,11 +436,33 @@ func (f *Fix) policy() (step Step, ok bool) {
 	}, true
 }
 
+// deployed reports whether Cognito has the pool, perhaps with other settings.
+func deployed(p *inventory.Pool) bool { return p.Planned == nil || p.ID != p.Planned.Resource }
+
 // proposals returns the steps that have propose make the documents which change
-// the pools.
-func proposals(pools []*inventory.Pool, text string, args ...string) []Step {
+// the pools. Those of a plan are changed where it is written. The first step
+// begins with the words in when.
+func proposals(pools []*inventory.Pool, when string, args ...string) []Step {
+	first := func(text string) string { // a step that begins a sentence, or goes on with when
+		if when == "" {
+			return strings.ToUpper(text[:1]) + text[1:]
+		}
+		return when + text
+	}
+	text := first("have a proposal made.")
+	if when == "" {
+		text += " It chooses an identity, and says what has to be true first and how to apply it."
+	}
 	var steps []Step
 	for i, p := range pools[:min(len(pools), mostNamed)] {
+		if at := p.Planned; at != nil {
+			place := at.Resource
+			if where := at.Where(); where != "" {
+				place += " (" + where + ")"
+			}
+			steps = append(steps, Step{first("change the e-mail configuration of " + place + "."), ""})
+			continue
+		}
 		if i > 0 {
 			text = "Likewise for pool " + cmp.Or(p.Name, p.ID) + "."
 		}
@@ -459,7 +484,11 @@ func Propose(p *inventory.Pool, args ...string) string {
 // Links returns pages of AWS's console that the fix is about.
 func (f *Fix) Links() []Link {
 	var all []Link
-	add := func(title, region, page string) { all = append(all, Link{title, console(region) + page}) }
+	add := func(title, region, page string) {
+		if region != "" { // Which a plan may not tell.
+			all = append(all, Link{title, console(region) + page})
+		}
+	}
 	ses := func(title, page string) {
 		add(title, f.Region, "/ses/home?region="+url.QueryEscape(f.Region)+"#/"+page)
 	}
@@ -483,6 +512,9 @@ func (f *Fix) Links() []Link {
 		pools := f.Pools()
 		for _, p := range pools[:min(len(pools), mostNamed)] {
 			region := p.Target.Region
+			if !deployed(p) {
+				continue
+			}
 			add("User pool "+cmp.Or(p.Name, p.ID), region, "/cognito/v2/idp/user-pools/"+url.PathEscape(p.ID)+"?region="+url.QueryEscape(region))
 		}
 	}
@@ -505,7 +537,7 @@ func console(region string) string {
 
 // shell is a command with words behind it that are quoted already, in a region.
 func shell(command, region string, words ...string) string {
-	return strings.Join(slices.Concat([]string{command}, words, []string{option("--region", region)}), " ")
+	return strings.Join(slices.Concat([]string{command}, words, []string{option("--region", cmp.Or(region, "REGION"))}), " ")
 }
 
 // option is an option with its value, quoted for a shell.

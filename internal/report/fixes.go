@@ -24,6 +24,9 @@ const (
 func (r *Report) plan(w io.Writer) error {
 	all := plan.Of(r.judgement)
 	p := &planText{tags: r.o.Tags, titles: plan.Actions(all)}
+	if r.Plan != nil { // As with findings, nothing that no pool of it needs.
+		all = slices.DeleteFunc(all, func(f *plan.Fix) bool { return len(f.Pools()) == 0 })
+	}
 	if len(r.o.Rules) > 0 {
 		all = slices.DeleteFunc(all, func(f *plan.Fix) bool {
 			return !slices.ContainsFunc(f.Rules, func(rule string) bool { return slices.Contains(r.o.Rules, rule) })
@@ -66,7 +69,7 @@ func (p *planText) line(format string, args ...any) {
 
 func (p *planText) fix(n int, f *plan.Fix) {
 	p.line("%d. %s", n, f.Title(p.tags))
-	p.line("   %s, account %s", f.Severity, f.AccountID)
+	p.line("   %s, account %s", f.Severity, cmp.Or(f.AccountID, "unknown"))
 	for _, list := range f.Lists() {
 		p.pools(list.What, list.Pools)
 	}

@@ -29,3 +29,17 @@ func TestPlanOfSomeRules(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanOfPlanned checks that what no pool of Terraform's plan needs is not in
+// the plan of fixes either.
+func TestPlanOfPlanned(t *testing.T) {
+	all := readings()
+	all[0].Pools, all[1].Pools = all[0].Pools[2:], nil // The built-in sender needs no SES.
+	all[0].Pools[0].Planned = &inventory.Planned{Resource: all[0].Pools[0].ID}
+	o := options()
+	o.Plan = &PlanOptions{}
+	out := write(t, Of(judge(t, all), o), "plan")
+	if strings.Contains(out, "concerns no pool") || !strings.Contains(out, "concerns 1 pool") {
+		t.Errorf("the plan is\n%s", out)
+	}
+}

@@ -151,10 +151,7 @@ func (p *Plan) markdown() []string {
 
 // Where returns the file and line of the pool, as far as they are known.
 func (p *PlannedPool) Where() string {
-	if p.Line == 0 {
-		return p.File
-	}
-	return fmt.Sprintf("%s:%d", p.File, p.Line)
+	return (&inventory.Planned{File: p.File, Line: p.Line}).Where()
 }
 
 // Says returns in a word whether the pool is ready.
