@@ -32,6 +32,6 @@ func (r *Report) html(w io.Writer) error {
 	}
 	return pageTemplate.Execute(w, map[string]any{
 		"Tool": tool, "R": r, "At": r.GeneratedAt.Format("2006-01-02 15:04 UTC"), "Counts": counts,
-		"Scope": r.scope(), "Rest": r.rest(), "Compared": r.compared(), "Fixes": r.fixes(), "Version": r.o.Version,
+		"Scope": r.scope(), "Rest": r.rest(), "Compared": r.compared(), "Remedies": r.remedies(), "Version": r.o.Version,
 	})
 }

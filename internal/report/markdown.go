@@ -26,7 +26,7 @@ func (r *Report) markdown(w io.Writer) (cut string, err error) {
 		head.WriteString("\n" + s + ".\n")
 	}
 
-	var lines, fixes, gone, missing []string
+	var lines, remedies, gone, missing []string
 	if r.Plan != nil {
 		for _, note := range r.Plan.Notes {
 			missing = append(missing, "- "+md(note)+"\n")
@@ -35,8 +35,8 @@ func (r *Report) markdown(w io.Writer) (cut string, err error) {
 	for _, u := range r.Unreadable {
 		missing = append(missing, "- "+md(u.Message)+"\n")
 	}
-	for _, f := range r.fixes() {
-		fixes = append(fixes, "- `"+f.Rule+"`: "+md(f.Remedy)+"\n")
+	for _, f := range r.remedies() {
+		remedies = append(remedies, "- `"+f.Rule+"`: "+md(f.Remedy)+"\n")
 	}
 	const columns = "severity | account | region | what | rule | message |\n"
 	first, rows := "| "+columns+"|---|---|---|---|---|---|\n", r.Findings
@@ -86,7 +86,7 @@ func (r *Report) markdown(w io.Writer) (cut string, err error) {
 		section(&tail, "\n### Pools of the plan\n\n| pool | action | region | ready | sender | where |\n|---|---|---|---|---|---|\n", r.Plan.markdown(), "", maxMarkdown/10, "pool")
 	}
 	section(&tail, "\n### Not read\n\n", missing, "", maxMarkdown/10, "message")
-	section(&tail, "\n<details><summary>How to fix</summary>\n\n", fixes, "\nMore on a rule: `"+tool+" runbook RULE`\n\n</details>\n", maxMarkdown/10, "line")
+	section(&tail, "\n<details><summary>How to fix</summary>\n\n", remedies, "\nMore on a rule: `"+tool+" runbook RULE`\n\n</details>\n", maxMarkdown/10, "line")
 	section(&tail, "\n<details><summary>Gone since the baseline</summary>\n\n", gone, "\n</details>\n", maxMarkdown/10, "finding")
 	const note = 200 // and less is what a section says of what did not fit
 	section(&head, "\n"+first, lines, "", maxMarkdown-head.Len()-tail.Len()-len(first)-note, "finding")

@@ -4,171 +4,111 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/plan"
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/printable"
-	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
-// PlanOptions say of which plan the pools are.
-type PlanOptions struct {
-	Path    string           // as it was given
-	Format  string           // such as terraform
-	SESRead bool             // SES was asked; else what depends on it is not known
-	Notes   []string         // what is not judged, and why
-	Quota   inventory.Policy // of the built-in sender
-}
+// The plan names so many fixes, and of each so many pools of a kind.
+const (
+	mostFixes    = 100
+	mostFixPools = 10
+)
 
-// Plan is what is known of the pools that a plan creates or changes.
-type Plan struct {
-	Path    string         `json:"path"`
-	Format  string         `json:"format"`
-	SESRead bool           `json:"ses_read"`
-	Pools   []*PlannedPool `json:"pools"`
-	Notes   []string       `json:"notes"`
-}
-
-// PlannedPool is one of them. What is empty is not known.
-type PlannedPool struct {
-	Resource       string             `json:"resource"`
-	Action         string             `json:"action"`
-	File           string             `json:"file,omitempty"`
-	Line           int                `json:"line,omitempty"`
-	AccountID      string             `json:"account_id,omitempty"`
-	Region         string             `json:"region,omitempty"`
-	PoolID         string             `json:"user_pool_id,omitempty"` // empty as long as it has none
-	Name           string             `json:"pool_name,omitempty"`
-	Mode           inventory.Mode     `json:"mode"`
-	Sender         string             `json:"sender"` // who sends its e-mail, in words
-	Identity       string             `json:"identity,omitempty"`
-	IdentityRegion string             `json:"identity_region,omitempty"`
-	Ready          *bool              `json:"ready"` // nil is unknown
-	Blocked        []inventory.Reason `json:"blocked"`
-	Undetermined   []inventory.Reason `json:"undetermined"`
-	Pending        []string           `json:"known_after_apply"` // settings, by AWS's names
-
-	ready inventory.Tri
-}
-
-// planOf returns what is known of the pools of a judged plan.
-func planOf(j *rules.Judgement, o *PlanOptions) *Plan {
-	p := &Plan{Path: o.Path, Format: o.Format, SESRead: o.SESRead, Pools: []*PlannedPool{}, Notes: append([]string{}, o.Notes...)}
-	for pool := range j.Pools() {
-		at := pool.Planned
-		if at == nil {
-			continue
+// plan writes what can be done about what keeps pools from sending and about
+// the findings, the most useful first. With --rule, what is about these rules.
+func (r *Report) plan(w io.Writer) error {
+	all := plan.Of(r.judgement)
+	p := &planText{tags: r.o.Tags, titles: plan.Actions(all)}
+	if r.Plan != nil { // As with findings, nothing that no pool of it needs.
+		all = slices.DeleteFunc(all, func(f *plan.Fix) bool { return len(f.Pools()) == 0 })
+	}
+	if len(r.o.Rules) > 0 {
+		all = slices.DeleteFunc(all, func(f *plan.Fix) bool {
+			return !slices.ContainsFunc(f.Rules, func(rule string) bool { return slices.Contains(r.o.Rules, rule) })
+		})
+	}
+	for i, f := range all[:min(len(all), mostFixes)] {
+		p.fix(i+1, f)
+	}
+	if more := len(all) - mostFixes; more > 0 {
+		p.line("And %s more.\n", fixes(more))
+	}
+	blocked := 0
+	for pool := range r.judgement.Pools() {
+		if pool.Ready == inventory.No {
+			blocked++
 		}
-		one := &PlannedPool{
-			Resource: at.Resource, Action: at.Action, File: at.File, Line: at.Line, AccountID: pool.Target.AccountID, Region: pool.Target.Region,
-			Name: pool.Name, Mode: pool.Mode(), Sender: senderOf(pool, o), Identity: pool.Identity, IdentityRegion: pool.IdentityRegion, ready: pool.Ready,
-			Blocked: append([]inventory.Reason{}, pool.Blocked()...), Undetermined: append([]inventory.Reason{}, pool.Undecided()...),
-			Pending: append([]string{}, pool.Settings.Pending.Names()...),
-		}
-		if pool.ID != at.Resource {
-			one.PoolID = pool.ID
-		}
-		if pool.Ready != inventory.Unknown {
-			ready := pool.Ready == inventory.Yes
-			one.Ready = &ready
-		}
-		p.Pools = append(p.Pools, one)
 	}
-	return p
+	p.line("%s; of %s, %d can send after one of them. Nothing was changed: this program only reads.", fixes(len(all)), count(blocked, "blocked pool"), plan.Unblocked(all))
+	_, err := io.WriteString(w, p.String())
+	return err
 }
 
-// senderOf says who sends a pool's e-mail. Of the built-in sender it says why,
-// where nobody has chosen it.
-func senderOf(p *inventory.Pool, o *PlanOptions) string {
-	s := p.Settings
-	email := &s.EmailConfiguration
-	switch {
-	case p.CustomSender() == inventory.Yes:
-		return "a CustomEmailSender Lambda function"
-	case s.Pending.Has(inventory.PendingMode):
-		return "known after apply"
-	case s.Mode == inventory.ModeUnknown:
-		return "EmailSendingAccount " + email.UnknownMode + ", which this version does not know"
-	case s.ModeAbsent:
-		missing := "EmailSendingAccount"
-		switch {
-		case o.Format == "terraform":
-			missing = "email_configuration"
-		case email.SourceARN+email.From+email.ReplyTo+email.ConfigurationSet == "" && s.Pending&inventory.PendingEmail == 0:
-			missing = "EmailConfiguration"
+func fixes(n int) string {
+	if n == 1 {
+		return "1 fix"
+	}
+	return strconv.Itoa(n) + " fixes"
+}
+
+// planText is a plan for the terminal.
+type planText struct {
+	strings.Builder
+	tags   []string
+	titles map[string]string // what to do, by the fix's ID
+}
+
+func (p *planText) line(format string, args ...any) {
+	p.WriteString(printable.Text(fmt.Sprintf(format, args...)) + "\n")
+}
+
+func (p *planText) fix(n int, f *plan.Fix) {
+	p.line("%d. %s", n, f.Title(p.tags))
+	p.line("   %s, account %s", f.Severity, cmp.Or(f.AccountID, "unknown"))
+	for _, list := range f.Lists() {
+		p.pools(list.What, list.Pools)
+	}
+	for i, s := range f.Steps() {
+		p.line("   %c) %s", 'a'+rune(i), s.Text)
+		if s.Command != "" {
+			p.line("      $ %s", s.Command)
 		}
-		return "COGNITO_DEFAULT" + limitOf(o) + ", since it has no " + missing
-	case s.Mode == inventory.ModeDefault:
-		return "COGNITO_DEFAULT" + limitOf(o)
-	case p.Identity == "":
-		return "DEVELOPER"
-	default:
-		return "DEVELOPER as " + p.Identity + " in " + cmp.Or(p.IdentityRegion, "its region")
 	}
-}
-
-// limitOf says what the built-in sender's quota is.
-func limitOf(o *PlanOptions) string {
-	if !o.Quota.Enabled {
-		return ""
+	for _, l := range f.Links() {
+		p.line("   %s: %s", l.Title, l.URL)
 	}
-	return fmt.Sprintf(" with %g e-mails a day", o.Quota.Limit)
-}
-
-// ofPlan removes findings about what no pool of the plan needs, and places the
-// others where a pool is that does.
-func (r *Report) ofPlan(j *rules.Judgement) {
-	at := map[inventory.PoolKey]*inventory.Planned{}
-	for pool := range j.Pools() {
-		at[pool.Key()] = pool.Planned
-	}
-	kept := []Finding{}
-	for _, f := range r.Findings {
-		if len(f.Behind) == 0 {
-			continue
+	if len(f.Rules) > 0 {
+		also := ""
+		if more := f.Rules[1:]; len(more) > 0 {
+			also = "; also " + strings.Join(more, ", ")
 		}
-		b := f.Behind[0]
-		planned := at[inventory.PoolKey{Key: inventory.Key{AccountID: f.AccountID, Region: b.Region}, ID: b.ID}]
-		if f.File == "" && planned != nil {
-			f.File, f.Line = planned.File, planned.Line
+		p.line("   Runbook: %s runbook %s%s", tool, f.Rules[0], also)
+	}
+	p.line("")
+}
+
+func (p *planText) pools(what string, pools []plan.Pool) {
+	var words []string
+	for _, pool := range pools[:min(len(pools), mostFixPools)] {
+		word := fmt.Sprintf("%s (%s)", cmp.Or(pool.Name, pool.ID), pool.ID)
+		var also []string
+		for _, id := range pool.Also {
+			also = append(also, p.titles[id])
 		}
-		kept = append(kept, f)
+		if len(also) > 0 {
+			word += ", which also needs: " + strings.Join(also, "; ")
+		}
+		words = append(words, word)
 	}
-	r.Findings = kept
-}
-
-// markdown returns the pools of the plan as rows of a table.
-func (p *Plan) markdown() []string {
-	rows := make([]string, 0, len(p.Pools))
-	for _, pool := range p.Pools {
-		rows = append(rows, "| "+strings.Join([]string{
-			mdCell(pool.Resource), pool.Action, md(cmp.Or(pool.Region, "unknown")), pool.Says(), md(pool.Sender), md(pool.Where()),
-		}, " | ")+" |\n")
+	if more := len(pools) - mostFixPools; more > 0 {
+		words = append(words, fmt.Sprintf("and %d more", more))
 	}
-	return rows
-}
-
-// Where returns the file and line of the pool, as far as they are known.
-func (p *PlannedPool) Where() string {
-	return (&inventory.Planned{File: p.File, Line: p.Line}).Where()
-}
-
-// Says returns in a word whether the pool is ready.
-func (p *PlannedPool) Says() string { return p.ready.String() }
-
-// write writes the pools of the plan as a table.
-func (p *Plan) write(w io.Writer) error {
-	if len(p.Pools) == 0 {
-		return nil
+	if len(words) > 0 {
+		p.line("   %s: %s", what, strings.Join(words, "; "))
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "POOL\tACTION\tACCOUNT\tREGION\tREADY\tWHERE\tSENDER") // Errors come with Flush.
-	for _, pool := range p.Pools {
-		_, _ = fmt.Fprintln(t, strings.Join([]string{
-			cell(pool.Resource), pool.Action, cmp.Or(pool.AccountID, "unknown"), cmp.Or(cell(pool.Region), "unknown"), pool.Says(), printable.Text(pool.Where()), printable.Text(pool.Sender),
-		}, "\t"))
-	}
-	_, _ = fmt.Fprintln(t)
-	return t.Flush()
 }

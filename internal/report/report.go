@@ -271,21 +271,21 @@ func (r *Report) rest() string {
 	return fmt.Sprintf("%d exempted, %d undetermined; %d not read", sum(r.Exempted), sum(r.Undetermined), len(r.Unreadable))
 }
 
-// fixes are the remedies of the rules with findings, sorted by rule.
-func (r *Report) fixes() []fix {
+// remedies are those of the rules with findings, sorted by rule.
+func (r *Report) remedies() []remedy {
 	remedies := map[string]string{}
 	for _, f := range r.Findings {
 		remedies[f.Rule] = f.Remedy
 	}
-	all := []fix{}
+	all := []remedy{}
 	for _, rule := range slices.Sorted(maps.Keys(remedies)) {
-		all = append(all, fix{rule, remedies[rule]})
+		all = append(all, remedy{rule, remedies[rule]})
 	}
 	return all
 }
 
-// fix is what to do about a rule's findings.
-type fix struct{ Rule, Remedy string }
+// remedy is what to do about a rule's findings.
+type remedy struct{ Rule, Remedy string }
 
 // runbook returns the Markdown of the rule's runbook, or its address.
 func (r *Report) runbook(rule rules.Rule) string {

@@ -32,7 +32,7 @@ func (r *Report) table(w io.Writer) error {
 			return err
 		}
 		_, _ = fmt.Fprintln(w)
-		for _, f := range r.fixes() {
+		for _, f := range r.remedies() {
 			_, _ = fmt.Fprintf(w, "%s: %s\n", f.Rule, printable.Text(f.Remedy))
 		}
 		_, _ = fmt.Fprintf(w, "\nMore on a rule: %s runbook RULE\n\n", tool)
