@@ -17,11 +17,14 @@ import (
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/rules"
 )
 
-// functions are those that the templates call.
 // widest is how many characters of a name are shown in a table, the most that AWS allows for a
 // pool. The page about it shows all.
 const widest = 128
 
+// shownPools is how many of the pools that a change concerns are named.
+const shownPools = 5
+
+// functions are those that the templates call.
 var functions = template.FuncMap{
 	"number": number,
 	"used":   used,
@@ -53,15 +56,13 @@ var functions = template.FuncMap{
 	"tags":     tagList,
 	"runbook":  runbookPath,
 	"plural":   plural,
+	"few":      func(pools []*row) []*row { return pools[:min(len(pools), shownPools)] },
 	"more":     func(pools []*row) int { return max(0, len(pools)-shownPools) },
 	"failing":  failing,
 	"poolPath": func(p *inventory.Pool) string { return poolPath(p.Key()) },
 	"account":  func(t inventory.Target) string { return accountPath(t.Key()) },
 	"identity": func(t inventory.Target, name string) string { return identityPath(t.Key(), name) },
 }
-
-// shownPools is how many of the pools that a change concerns are named.
-const shownPools = 5
 
 func plural(n int, one, many string) string {
 	if n == 1 {
