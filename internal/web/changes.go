@@ -87,8 +87,8 @@ func (p *part) changed() map[inventory.Cause][]*row {
 	return pools
 }
 
-// since returns from when on the changes of all targets are known; zero when
-// none is known yet, or none are looked for.
+// since returns from when on the changes are known of all targets that could be
+// read since then; zero when there is none, or no changes are looked for.
 func (v *view) since() (since time.Time) {
 	for r := range v.Readings() {
 		from := r.Changes.Began

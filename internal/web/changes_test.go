@@ -67,7 +67,7 @@ func TestChangesPage(t *testing.T) {
 		"/changes": {
 			`<a href="/pools/111122223333/eu-west-1/eu-west-1_default">`, "UpdateUserPool", "from <code>198.51.100.7</code>", "CloudTrail does not show the call yet", "CloudTrail may not be read",
 			"CloudTrail is not read for changes", "not known", `<a href="/identities/111122223333/eu-west-1/example.com">example.com</a>`, `<a href="/accounts/111122223333/eu-west-1">SES account</a>`,
-			"Changes of all targets are known since", "arn:aws:iam::111122223333:user/&lt;script&gt;",
+			"Changes of all targets that could be read are known since", "arn:aws:iam::111122223333:user/&lt;script&gt;",
 		},
 		"/changes?field=verified":   {"No change is remembered that fits.", `<a href="/changes">Show all</a>`},
 		own + "eu-west-1_default":   {"<h2>Changes</h2>", "email_sending_account", `<a href="/changes?account=111122223333&amp;pool=eu-west-1_default">`},
