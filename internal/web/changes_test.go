@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/inventory"
 )
 
 // TestChanges asks for changes as JSON, by every filter.
@@ -92,5 +94,19 @@ func TestChangesPage(t *testing.T) {
 	// The newest of a pool's comes first.
 	if got := regexp.MustCompile(`<code>(sending_enabled|mail_from_status)</code>`).FindAllString(ask(t, options(t), "GET", own+"eu-west-1_own").Body.String(), -1); len(got) != 2 || !strings.Contains(got[0], "sending_enabled") {
 		t.Errorf("in the order %v", got)
+	}
+}
+
+// TestChangeOfManyPools checks that a change names the first pools that it
+// concerns, and counts the others.
+func TestChangeOfManyPools(t *testing.T) {
+	s := troubles(8)
+	r := s.Accounts[0].Readings[0]
+	r.Changes = inventory.Changes{Began: s.At, List: []inventory.Change{{
+		Subject: inventory.Cause{Kind: inventory.CauseSESAccount, Region: "eu-west-1"}, Field: inventory.FieldSendingEnabled, From: "no", To: "yes", After: s.At, By: s.At, Naming: inventory.NameOff,
+	}}}
+	page := ask(t, show(t, inventory.New(s.At, []inventory.Reading{r}, inventory.Policy{})), "GET", "/changes").Body.String()
+	if n := strings.Count(page, `href="/pools/`); n != shownPools || !strings.Contains(page, "</a> and 3 more</td>") {
+		t.Errorf("%d of 8 pools are named:\n%s", n, page)
 	}
 }
