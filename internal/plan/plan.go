@@ -36,8 +36,8 @@ const (
 	FollowRule   Kind = "follow_rule"          // what a rule asks for that is none of these
 )
 
-// Kinds lists every kind.
-func Kinds() []Kind {
+// kinds lists every kind.
+func kinds() []Kind {
 	return []Kind{
 		ProductionAccess, ResumeSending, EnableSending, SendQuota, Reputation,
 		CreateIdentity, VerifyIdentity, EnableIdentity, AllowCognito, MailFrom, DKIM, CreateSet, EnableSet,
@@ -157,7 +157,7 @@ func compare(a, b *Fix) int {
 		most(func(f *Fix) int { return len(f.Maybe) }),
 		most(func(f *Fix) int { return len(f.Partly) }),
 		most(func(f *Fix) int { return len(f.Concerns) }),
-		cmp.Compare(slices.Index(Kinds(), a.Kind), slices.Index(Kinds(), b.Kind)),
+		cmp.Compare(slices.Index(kinds(), a.Kind), slices.Index(kinds(), b.Kind)),
 		cmp.Compare(a.AccountID, b.AccountID),
 		cmp.Compare(a.key.region, b.key.region),
 		cmp.Compare(a.key.name, b.key.name),

@@ -340,7 +340,7 @@ func TestRuleKinds(t *testing.T) {
 		}
 	}
 	for _, r := range inventory.Reasons() {
-		if kind := reasonKinds[r]; !slices.Contains(Kinds(), kind) {
+		if kind := reasonKinds[r]; !slices.Contains(kinds(), kind) {
 			t.Errorf("reason %s has the kind %q", r, kind)
 		}
 	}

@@ -466,7 +466,7 @@ func proposals(pools []*inventory.Pool, when string, args ...string) []Step {
 		if i > 0 {
 			text = "Likewise for pool " + cmp.Or(p.Name, p.ID) + "."
 		}
-		steps = append(steps, Step{text, Propose(p, args...)})
+		steps = append(steps, Step{text, proposal(p, args...)})
 	}
 	if more := len(pools) - mostNamed; more > 0 {
 		steps = append(steps, Step{fmt.Sprintf("Likewise for %d more.", more), ""})
@@ -474,9 +474,9 @@ func proposals(pools []*inventory.Pool, when string, args ...string) []Step {
 	return steps
 }
 
-// Propose is the command that has the document made which changes the pool's
+// proposal is the command that has the document made which changes the pool's
 // e-mail configuration and nothing else.
-func Propose(p *inventory.Pool, args ...string) string {
+func proposal(p *inventory.Pool, args ...string) string {
 	words := append([]string{quote(p.ID), option("--account", p.Target.AccountID)}, args...)
 	return shell("cognito-ses-exporter propose", p.Target.Region, words...)
 }
