@@ -102,11 +102,11 @@ func (b *builder) blocked(p *inventory.Pool) {
 	for _, c := range b.hidden(p) {
 		add(c)
 	}
-	ids := make([]string, len(needs))
+	fixes := make([]*Fix, len(needs))
+	b.of[p.Key()] = fixes
 	for i, c := range needs {
 		f := b.fix(c.key, c.name)
-		ids[i] = f.ID()
-		b.of[p.Key()] = append(b.of[p.Key()], f)
+		fixes[i] = f
 		// What the fix is about comes before what ends with it.
 		slices.SortStableFunc(c.reasons, func(x, y inventory.Reason) int {
 			return cmp.Compare(c.ends(x), c.ends(y))
@@ -119,7 +119,7 @@ func (b *builder) blocked(p *inventory.Pool) {
 		}
 	}
 	for i, c := range needs {
-		f := b.fixes[c.key]
+		f := fixes[i]
 		var alone inventory.Tri
 		switch {
 		case c.kind.changesPool():
@@ -137,8 +137,8 @@ func (b *builder) blocked(p *inventory.Pool) {
 				alone = inventory.No // What is hidden now would keep it back then.
 			}
 		}
-		also := slices.Delete(slices.Clone(ids), i, i+1)
-		slices.Sort(also)
+		also := slices.Delete(slices.Clone(fixes), i, i+1)
+		slices.SortFunc(also, func(a, b *Fix) int { return cmp.Compare(a.ID(), b.ID()) })
 		n := need{Pool{p, also}, alone}
 		b.add(f, n)
 		if c.kind == CreateIdentity || c.kind == VerifyIdentity {

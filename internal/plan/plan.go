@@ -90,7 +90,7 @@ type Fix struct {
 // Pool is a user pool, as far as it concerns a fix.
 type Pool struct {
 	*inventory.Pool
-	Also []string // the other fixes that it needs, by [Fix.ID]; sorted
+	Also []*Fix // the other fixes that it needs, sorted by [Fix.ID]
 }
 
 // ID tells fixes apart. It is the same as long as the cause is.
@@ -114,15 +114,6 @@ func (f *Fix) Lists() []List {
 		{"Needed by, with more", f.Partly},
 		{"About", f.Concerns},
 	}
-}
-
-// Actions says what to do, by the fix's ID.
-func Actions(fixes []*Fix) map[string]string {
-	all := make(map[string]string, len(fixes))
-	for _, f := range fixes {
-		all[f.ID()] = f.Action()
-	}
-	return all
 }
 
 // Unblocked counts the pools that can send after one of the fixes.

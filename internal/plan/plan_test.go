@@ -486,7 +486,7 @@ func TestNeeds(t *testing.T) {
 	two.change(func(e *inventory.EmailConfiguration) { e.From = "a@elsewhere.example" })
 	fixes = two.plan(set)
 	if len(fixes) != 2 || fixes[0].Kind != ChangeSender || len(fixes[0].Unblocks) != 1 || fixes[0].Unblocks[0].Also != nil ||
-		len(fixes[1].Partly) != 1 || !slices.Equal(fixes[1].Partly[0].Also, []string{fixes[0].ID()}) {
+		len(fixes[1].Partly) != 1 || !slices.Equal(fixes[1].Partly[0].Also, fixes[:1]) {
 		t.Errorf("the fixes are %+v", fixes)
 	}
 

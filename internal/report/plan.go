@@ -23,7 +23,7 @@ const (
 // the findings, the most useful first. With --rule, what is about these rules.
 func (r *Report) plan(w io.Writer) error {
 	all := plan.Of(r.judgement)
-	p := &planText{tags: r.o.Tags, titles: plan.Actions(all)}
+	p := &planText{tags: r.o.Tags}
 	if r.Plan != nil { // As with findings, nothing that no pool of it needs.
 		all = slices.DeleteFunc(all, func(f *plan.Fix) bool { return len(f.Pools()) == 0 })
 	}
@@ -59,8 +59,7 @@ func fixes(n int) string {
 // planText is a plan for the terminal.
 type planText struct {
 	strings.Builder
-	tags   []string
-	titles map[string]string // what to do, by the fix's ID
+	tags []string
 }
 
 func (p *planText) line(format string, args ...any) {
@@ -97,8 +96,8 @@ func (p *planText) pools(what string, pools []plan.Pool) {
 	for _, pool := range pools[:min(len(pools), mostFixPools)] {
 		word := fmt.Sprintf("%s (%s)", cmp.Or(pool.Name, pool.ID), pool.ID)
 		var also []string
-		for _, id := range pool.Also {
-			also = append(also, p.titles[id])
+		for _, f := range pool.Also {
+			also = append(also, f.Action())
 		}
 		if len(also) > 0 {
 			word += ", which also needs: " + strings.Join(also, "; ")

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/cognito-ses-exporter/cognito-ses-exporter/internal/plan"
 )
@@ -37,13 +38,12 @@ func (v *view) fixes(account string) []*plan.Fix {
 type fixList struct {
 	Fixes              []*plan.Fix // that are shown
 	Total              int
-	Blocked, Unblocked int               // pools, and those of them that can send after one fix
-	titles             map[string]string // what to do, by the fix's ID
+	Blocked, Unblocked int // pools, and those of them that can send after one fix
 }
 
 func (v *view) planFor(f filter) *fixList {
 	all := v.fixes(f.Account)
-	out := &fixList{Fixes: cut(f, all), Total: len(all), Blocked: v.Blocked, Unblocked: plan.Unblocked(all), titles: plan.Actions(all)}
+	out := &fixList{Fixes: cut(f, all), Total: len(all), Blocked: v.Blocked, Unblocked: plan.Unblocked(all)}
 	if f.Account != "" {
 		out.Blocked = 0
 		if _, part := v.account(f.Account); part != nil {
@@ -76,10 +76,6 @@ type shownPool struct {
 }
 
 func (l *fixList) shown(tags []string) []shownFix {
-	here := map[string]bool{}
-	for _, f := range l.Fixes {
-		here[f.ID()] = true
-	}
 	all := make([]shownFix, 0, len(l.Fixes))
 	for _, f := range l.Fixes {
 		s := shownFix{Fix: f, Effect: f.Effect(tags), Owners: grouped(f.Owners(tags))}
@@ -88,10 +84,10 @@ func (l *fixList) shown(tags []string) []shownFix {
 			out := listedPools{What: list.What, More: len(list.Pools) - len(few)}
 			for _, p := range few {
 				shown := shownPool{Pool: p}
-				for _, id := range p.Also {
-					also := link{Name: l.titles[id]}
-					if here[id] {
-						also.Path = "#" + id
+				for _, fix := range p.Also {
+					also := link{Name: fix.Action()}
+					if slices.Contains(l.Fixes, fix) {
+						also.Path = "#" + fix.ID()
 					}
 					shown.Also = append(shown.Also, also)
 				}
@@ -174,7 +170,11 @@ func fixJSON(f *plan.Fix, tags []string) apiFix {
 	pools := func(list []plan.Pool) apiFixPools {
 		out := apiFixPools{len(list), []apiFixPool{}}
 		for _, p := range list[:min(len(list), mostFixPoolsAPI)] {
-			out.Pools = append(out.Pools, apiFixPool{poolRef(&row{Pool: p.Pool}), p.Also})
+			shown := apiFixPool{apiPoolRef: poolRef(&row{Pool: p.Pool})}
+			for _, fix := range p.Also {
+				shown.Also = append(shown.Also, fix.ID())
+			}
+			out.Pools = append(out.Pools, shown)
 		}
 		return out
 	}
