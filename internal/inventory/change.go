@@ -294,7 +294,8 @@ func (d *differ) identities(before, now *Reading, names []string) {
 	for _, name := range names {
 		was, existed, verified := a.resolve(name)
 		is, exists, verifies := b.resolve(name)
-		after, by := cmp.Or(was.Confirmed, before.IdentitiesListed), cmp.Or(is.Confirmed, now.IdentitiesListed)
+		after, _ := a.seen(name, &was, before.IdentitiesListed)
+		_, by := b.seen(name, &is, now.IdentitiesListed)
 		id := CanonicalIdentity(name)
 		d.addTri(CauseIdentity, id, FieldExists, existed, exists, after, by)
 		if existed != Yes || exists != Yes {
@@ -314,6 +315,28 @@ func (d *differ) identities(before, now *Reading, names []string) {
 			add(FieldSendingPolicy, x.Policies.text(), y.Policies.text())
 		}
 	}
+}
+
+// seen returns when it was confirmed that the identity wins for the name or, if
+// it is none, that each of those does not exist which could: the first and the
+// last time. SES says so of one by one, or by its list.
+func (f sesFacts) seen(name string, wins *Identity, listed time.Time) (first, last time.Time) {
+	if wins.Name != "" {
+		return wins.Confirmed, wins.Confirmed
+	}
+	for _, candidate := range CoveringIdentities(name) {
+		at := listed
+		if i, ok := f.identities[candidate]; ok {
+			at = i.Confirmed
+		}
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	return first, last
 }
 
 // text says in a few words what decides whether SES rejects mail because of it.

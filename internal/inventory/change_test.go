@@ -93,8 +93,15 @@ func TestDiff(t *testing.T) {
 		"the identity is gone":        {func(_, b *Reading) { b.Identities = b.Identities[1:] }, []string{"identity/eu-west-1/a@example.com exists: yes -> no"}},
 		"it is said to be gone":       {func(_, b *Reading) { b.Identities[0].Missing = true }, []string{"identity/eu-west-1/a@example.com exists: yes -> no"}},
 		"no list says that it exists": {func(_, b *Reading) { b.Identities, b.IdentitiesListed = nil, time.Time{} }, nil},
-		"it was not there":            {func(a, _ *Reading) { a.Identities = a.Identities[1:] }, []string{"identity/eu-west-1/a@example.com exists: no -> yes"}},
-		"another identity is gone":    {func(_, b *Reading) { b.Identities = b.Identities[:1] }, nil},
+		"it is gone by an answer about it, and the list is older": {func(_, b *Reading) {
+			b.IdentitiesListed, b.Identities[0].Missing = then, true
+		}, []string{"identity/eu-west-1/a@example.com exists: yes -> no"}},
+		"it was not there by answers about it, without any list": {func(a, b *Reading) {
+			a.IdentitiesListed, b.IdentitiesListed = time.Time{}, time.Time{}
+			a.Identities = []Identity{{Name: "a@example.com", Missing: true, Confirmed: later}, {Name: "example.com", Missing: true, Confirmed: then}}
+		}, []string{"identity/eu-west-1/a@example.com exists: no -> yes"}},
+		"it was not there":         {func(a, _ *Reading) { a.Identities = a.Identities[1:] }, []string{"identity/eu-west-1/a@example.com exists: no -> yes"}},
+		"another identity is gone": {func(_, b *Reading) { b.Identities = b.Identities[:1] }, nil},
 		"verification is lost": {
 			func(_, b *Reading) {
 				b.Identities[0].Verified, b.Identities[0].SendingEnabled = No, No
