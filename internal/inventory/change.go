@@ -224,17 +224,16 @@ func Diff(before, now *Reading, need Need) []Change {
 
 func (d *differ) pools(before, now *Reading) {
 	compareID := func(up UserPool, id string) int { return cmp.Compare(up.ID, id) }
-	listed := now.PoolsListed.After(before.PoolsListed) && !before.PoolsListed.IsZero()
 	for i := range now.Pools {
 		up := &now.Pools[i]
 		at, known := slices.BinarySearchFunc(before.Pools, up.ID, compareID)
 		if known {
 			d.settings(&before.Pools[at], up)
-		} else if listed {
-			d.add(CausePool, up.ID, up.Name, FieldExists, "no", "yes", before.PoolsListed, now.PoolsListed)
+		} else if !before.PoolsListed.IsZero() { // A part of a list is enough to show it.
+			d.add(CausePool, up.ID, up.Name, FieldExists, "no", "yes", before.PoolsListed, up.Listed)
 		}
 	}
-	if !listed {
+	if before.PoolsListed.IsZero() || !now.PoolsListed.After(before.PoolsListed) {
 		return
 	}
 	for i := range before.Pools {

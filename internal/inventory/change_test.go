@@ -79,6 +79,7 @@ func TestDiff(t *testing.T) {
 		"not described any more":      {func(_, b *Reading) { b.Pools[0].Settings = nil }, nil},
 		"described at last":           {func(a, _ *Reading) { a.Pools[0].Settings = nil }, nil},
 		"a new pool":                  {func(a, _ *Reading) { a.Pools = a.Pools[:1] }, []string{"pool/eu-west-1/eu-west-1_b exists: no -> yes"}},
+		"a new pool on a broken list": {func(a, b *Reading) { a.Pools, b.PoolsListed = a.Pools[:1], a.PoolsListed }, []string{"pool/eu-west-1/eu-west-1_b exists: no -> yes"}},
 		"a deleted pool":              {func(_, b *Reading) { b.Pools = b.Pools[1:] }, []string{"pool/eu-west-1/eu-west-1_a exists: yes -> no"}},
 		"pools of the first list":     {func(a, _ *Reading) { a.Pools, a.PoolsListed = nil, time.Time{} }, nil},
 		"pools of a broken list":      {func(a, b *Reading) { b.Pools, b.PoolsListed = b.Pools[1:], a.PoolsListed }, nil},
