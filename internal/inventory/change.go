@@ -531,21 +531,37 @@ func Trim(lists []*[]Change, most int) (dropped int) {
 // ChangeRecent is for how long a change counts as a recent one.
 const ChangeRecent = 24 * time.Hour
 
-// linkChanges gives the pools what has changed of what they depend on.
+// linkChanges gives the pools what has changed of what they depend on. The lists
+// are shared: something that changes all the time may be what all pools depend on.
 func (a *Account) linkChanges() {
-	changes := map[Cause][]Change{}
+	changes := map[Cause][]*Change{}
 	for i := range a.Readings {
-		for _, c := range a.Readings[i].Changes.List {
+		list := a.Readings[i].Changes.List
+		for n := range list {
+			c := &list[n]
 			changes[c.Subject] = append(changes[c.Subject], c)
 		}
 	}
+	type sender struct{ identity, regions, set string }
+	shared := map[sender][]*Change{}
 	for i := range a.Pools {
 		p := &a.Pools[i]
 		own := changes[Cause{CausePool, p.Target.Region, p.ID}]
 		p.Changes = own
 		if len(changes) > 0 && p.CustomSender() == No {
-			p.Changes = slices.Concat(own, p.sharedChanges(changes))
-			slices.SortStableFunc(p.Changes, func(a, b Change) int { return a.compare(&b) })
+			s := &p.Settings.Sender
+			k := sender{s.Identity.Name, strings.Join(s.Regions, " "), "default"}
+			if s.Mode == ModeDeveloper {
+				k.set = "set " + p.ConfigurationSet
+			}
+			of, known := shared[k]
+			if !known {
+				of = sorted(p.sharedChanges(changes))
+				shared[k] = of
+			}
+			if p.Changes = of; len(own) > 0 {
+				p.Changes = sorted(slices.Concat(own, of))
+			}
 		}
 		r, _ := a.Reading(p.Target.Region)
 		p.LeftSES = p.leftSES(own, &r.Changes, a.At.Add(-ChangeRecent))
@@ -553,8 +569,15 @@ func (a *Account) linkChanges() {
 	}
 }
 
-// sharedChanges returns the changes of what the pool shares with others.
-func (p *Pool) sharedChanges(changes map[Cause][]Change) (list []Change) {
+// sorted sorts changes, the oldest first.
+func sorted(changes []*Change) []*Change {
+	slices.SortStableFunc(changes, (*Change).compare)
+	return changes
+}
+
+// sharedChanges returns the changes of what the pool shares with others that have
+// the same sender.
+func (p *Pool) sharedChanges(changes map[Cause][]*Change) (list []*Change) {
 	s := p.Settings
 	for _, region := range s.Regions {
 		for _, name := range CoveringIdentities(s.Identity.Name) {
@@ -572,7 +595,7 @@ func (p *Pool) sharedChanges(changes map[Cause][]Change) (list []Change) {
 }
 
 // leftSES says whether the pool left SES since then, by its own changes.
-func (p *Pool) leftSES(own []Change, known *Changes, since time.Time) Tri {
+func (p *Pool) leftSES(own []*Change, known *Changes, since time.Time) Tri {
 	if p.Settings == nil {
 		return Unknown
 	}
@@ -605,13 +628,13 @@ func (p *Pool) LastChange() *Change {
 	if len(p.Changes) == 0 {
 		return nil
 	}
-	return &p.Changes[len(p.Changes)-1]
+	return p.Changes[len(p.Changes)-1]
 }
 
 // ModeChange returns the last change of the pool's mode; nil without one.
 func (p *Pool) ModeChange() *Change {
-	for i := range slices.Backward(p.Changes) {
-		if c := &p.Changes[i]; c.Subject.Kind == CausePool && c.Field == FieldMode {
+	for _, c := range slices.Backward(p.Changes) {
+		if c.Subject.Kind == CausePool && c.Field == FieldMode {
 			return c
 		}
 	}

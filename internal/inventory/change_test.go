@@ -440,3 +440,37 @@ func TestChangesOfAPool(t *testing.T) {
 		t.Errorf("without changes: %v", p.Changes)
 	}
 }
+
+// TestPoolsShareChanges has many pools with the same sender, which changes all
+// the time: what they have in common is kept once.
+func TestPoolsShareChanges(t *testing.T) {
+	r := readingAt(later)
+	for _, id := range []string{"eu-west-1_c", "eu-west-1_d", "eu-west-1_e"} {
+		up := r.Pools[0]
+		up.ID = id
+		if id == "eu-west-1_e" {
+			up.Settings = &Settings{Sender: NewSender(changeKey, EmailConfiguration{Mode: ModeDefault, SourceARN: up.Settings.SourceARN})}
+		}
+		r.Pools = append(r.Pools, up)
+	}
+	add := func(c Cause, minutes int) {
+		r.Changes.List = append(r.Changes.List, Change{Subject: c, By: then.Add(time.Duration(minutes) * time.Minute)})
+	}
+	add(Cause{CauseIdentity, "eu-west-1", "example.com"}, 1)
+	add(Cause{CausePool, "eu-west-1", "eu-west-1_d"}, 2)
+	add(Cause{CauseSESAccount, "eu-west-1", ""}, 3)
+	a := Judge(later, []Reading{*r}, Policy{})
+	of := func(id string) []*Change { return a.Pool("eu-west-1", id).Changes }
+	if one, other := of("eu-west-1_a"), of("eu-west-1_c"); len(one) != 2 || len(other) != 2 || &one[0] != &other[0] {
+		t.Errorf("%v and %v, want the same list of two", one, other)
+	}
+	for id, want := range map[string]string{"eu-west-1_d": "identity pool ses_account", "eu-west-1_e": "identity", "eu-west-1_b": ""} {
+		var got []string
+		for _, c := range of(id) {
+			got = append(got, string(c.Subject.Kind))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %q", id, got, want)
+		}
+	}
+}

@@ -169,9 +169,9 @@ type Pool struct {
 	Failures                       map[FailureReason]int // e-mails that were not sent, of the day; nil when unknown
 
 	// Changes are those of the pool and of what its e-mail passes, the oldest
-	// first; LeftSES says whether it ceased to send through SES of its own within
+	// first, in a list that pools share; LeftSES says whether it ceased to send through SES of its own within
 	// [ChangeRecent], and uses the built-in sender.
-	Changes []Change
+	Changes []*Change
 	LeftSES Tri
 
 	shares *Key // what its default quota is of, with others; nil for a quota of its own, or none

@@ -77,10 +77,9 @@ func (c *change) concerns(pool string) bool {
 func (p *part) changed() map[inventory.Cause][]*row {
 	pools := map[inventory.Cause][]*row{}
 	for r := range p.rows() {
-		for i := range r.Changes {
-			subject := r.Changes[i].Subject
-			if known := pools[subject]; len(known) == 0 || known[len(known)-1] != r {
-				pools[subject] = append(known, r)
+		for _, c := range r.Changes {
+			if known := pools[c.Subject]; len(known) == 0 || known[len(known)-1] != r {
+				pools[c.Subject] = append(known, r)
 			}
 		}
 	}
@@ -120,8 +119,8 @@ func (s *site) changes(w http.ResponseWriter, r *http.Request) {
 // changes returns the changes of the pool and of what it depends on, the newest first.
 func (r *row) changes() []change {
 	var all []change
-	for i := range slices.Backward(r.Changes) {
-		c := change{&r.Changes[i], *r.Target, []*row{r}}
+	for _, changed := range slices.Backward(r.Changes) {
+		c := change{changed, *r.Target, []*row{r}}
 		c.Target.Region = c.Subject.Region
 		all = append(all, c)
 	}
