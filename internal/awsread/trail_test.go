@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -423,6 +424,75 @@ func TestNoTimeLeft(t *testing.T) {
 			t.Errorf("%+v, %+v", late.Trail, late.SignUps)
 		}
 	})
+}
+
+// TestOutcomesStay has a pass in which something else takes the time for all
+// that has a clock of its own: what was known stays, and so does that it is read.
+func TestOutcomesStay(t *testing.T) {
+	const pools = `
+accounts:
+  - id: "100000000001"
+    regions:
+      eu-west-1:
+        ses: {production_access: true}
+        identities: [{name: example.com}]
+        pools:
+          - {name: one, mode: DEVELOPER, source_arn: "arn:aws:ses:eu-west-1:100000000001:identity/example.com", from: a@example.com}
+          - {name: other, mode: DEVELOPER, source_arn: "arn:aws:ses:eu-west-1:100000000001:identity/example.com", from: b@example.com}
+`
+	sesOnly := target(hub, "example.com")
+	sesOnly.SESOnly = true
+	for name, tt := range map[string]struct {
+		at   inventory.Target
+		slow string // the operation that takes the time, but for the first call
+		want []string
+	}{
+		"of Cognito": {target(hub), "DescribeUserPool", []string{inventory.APICloudTrail, inventory.APICloudWatch, inventory.APIDetails, inventory.APISES, inventory.APIStatistics}},
+		"of SES":     {sesOnly, "ListEmailIdentities", []string{inventory.APICloudWatch, inventory.APIStatistics}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				sim := simulate(t, awssim.Options{NoQuotas: true, Fleet: parseFleet(t, pools)})
+				var slow atomic.Bool
+				var calls atomic.Int32
+				sim.hold = func(operation, _ string) time.Duration {
+					if operation == tt.slow && slow.Load() && (operation != "DescribeUserPool" || calls.Add(1) > 1) {
+						return time.Minute
+					}
+					return 0
+				}
+				reader := sim.reader(t, func(o *awsread.Options) {
+					everything(o)
+					o.Details, o.Statistics, o.DescribeMaxAge = true, true, time.Hour
+				})
+				first := reader.Read(t.Context(), tt.at, nil)
+				time.Sleep(2 * time.Hour)
+				slow.Store(true)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				late := reader.Read(ctx, tt.at, &first)
+				var notAsked []string
+				for _, before := range first.Outcomes {
+					after, _ := late.Outcome(before.API)
+					if before.Class != inventory.OK || after.API == "" {
+						t.Errorf("%+v became %+v", before, after)
+					}
+					if after.Class == inventory.NotAsked && after.LastSuccess.Equal(first.End) {
+						notAsked = append(notAsked, after.API)
+					}
+				}
+				if !slices.Equal(notAsked, tt.want) || late.Statistics == nil || late.Statistics != first.Statistics || late.Reputation == nil || late.Reputation != first.Reputation {
+					t.Errorf("%q were not asked, want %q: %+v", notAsked, tt.want, late.Outcomes)
+				}
+				slow.Store(false)
+				for _, o := range reader.Read(t.Context(), tt.at, &late).Outcomes {
+					if o.Class != inventory.OK || !o.LastSuccess.After(late.End) && !o.LastSuccess.Equal(late.End) {
+						t.Errorf("afterwards: %+v", o)
+					}
+				}
+			})
+		})
+	}
 }
 
 // TestNothingToCount has a target without pools, and then one without credentials.
