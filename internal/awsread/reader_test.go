@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -375,6 +376,45 @@ func TestRegionThatIsOff(t *testing.T) {
 			awssim.Fault{Kind: "region_disabled", Service: "cognito-idp"}, awssim.Fault{Kind: "region_disabled", Service: "ses"})
 		both(read(sim.reader(t, nil), hub, "eu-south-1"), inventory.Denied)
 	})
+}
+
+// TestNoTimeAfterSTS has a pass of which STS takes nearly all the time: what AWS
+// then has no time to answer is not to blame.
+func TestNoTimeAfterSTS(t *testing.T) {
+	for region, want := range map[string]inventory.Class{
+		"eu-west-1": inventory.NotAsked,
+	} {
+		t.Run(region, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				sim := simulate(t, awssim.Options{NoQuotas: true})
+				var slow atomic.Bool
+				sim.hold = func(operation, _ string) time.Duration {
+					switch {
+					case !slow.Load():
+						return 0
+					case operation == "GetCallerIdentity":
+						return 8 * time.Second
+					default:
+						return time.Minute
+					}
+				}
+				first := sim.reader(t, nil).Read(t.Context(), in(hub, region), nil)
+				slow.Store(true)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				late := sim.reader(t, nil).Read(ctx, in(hub, region), &first)
+				for _, api := range []string{inventory.APICognito, inventory.APISES} {
+					before, _ := first.Outcome(api)
+					if after, _ := late.Outcome(api); after.Class != want || !after.LastSuccess.Equal(before.LastSuccess) {
+						t.Errorf("%+v became %+v", before, after)
+					}
+				}
+				if late.Disabled() != first.Disabled() || !late.PoolsKnown() {
+					t.Errorf("%+v", late)
+				}
+			})
+		})
+	}
 }
 
 func TestRegionWithoutSES(t *testing.T) {

@@ -148,6 +148,10 @@ func (p *pass) listIdentities(ctx context.Context, recent bool) (facts map[strin
 	if recent && (ctx.Err() != nil || verified(facts, p.needed(p.reading.Pools).Identities)) { // When Cognito took all the time, SES is not to blame.
 		return facts, true
 	}
+	if ctx.Err() != nil {
+		p.notAsked(inventory.APISES)
+		return facts, false
+	}
 	complete = true
 	token, start := "", time.Now()
 	pages := sesv2.NewListEmailIdentitiesPaginator(listEmailIdentities(p.place.ses.ListEmailIdentities),
