@@ -453,7 +453,7 @@ func (p *pass) finish() inventory.Reading {
 			continue
 		}
 		p.asked[api] = failure{inventory.NotAsked, lateness}
-		if before, _ := p.before(api); before.Class.Failed() { // It has not ended.
+		if before, _ := p.before(api); before.Class != inventory.OK && before.Class != inventory.NotAsked { // It has not ended.
 			p.asked[api] = failure{before.Class, before.Message}
 		}
 	}
