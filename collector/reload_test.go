@@ -173,8 +173,8 @@ func TestManyReloads(t *testing.T) {
 				time.Sleep(300 * time.Millisecond)
 			}
 		}
-		// Goroutines of other tests may have ended meanwhile.
-		if g, s := after(); g > goroutines || s != series {
+		// A few of the runtime and of other tests come and go; what reloads leave would be one for each.
+		if g, s := after(); g > goroutines+20 || s != series {
 			t.Errorf("after 200 reloads: %d goroutines and %d lines, before %d and %d", g, s, goroutines, series)
 		}
 	})
