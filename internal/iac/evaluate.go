@@ -415,6 +415,9 @@ func (e *evaluator) holds(n *yamlfile.Node) inventory.Tri {
 		return e.named(c.Text)
 	}
 	name, argument := function(n)
+	if (name == "Fn::And" || name == "Fn::Or") && argument.Kind != yamlfile.List {
+		return inventory.Unknown // A macro may make it.
+	}
 	switch name {
 	case "Condition":
 		return e.named(argument.Text)

@@ -47,6 +47,8 @@ Conditions:
   NoAndPerhaps: !And [Condition: No, !Condition Perhaps]
   YesOrPerhaps: !Or [!Condition Yes, !Condition Perhaps]
   NoOrPerhaps: !Or [!Condition No, !Condition Perhaps]
+  AndOfNoList: {"Fn::And": {"Fn::Transform": {Name: M}}}
+  OrOfNoList: !Or x
   Account: !Equals [!Ref AWS::AccountId, "111122223333"]
 Resources:
   I: {Type: AWS::SES::EmailIdentity, Properties: {EmailIdentity: !Sub "${Name}.example"}}
@@ -104,6 +106,8 @@ Values:
 		{`!If [NoAndPerhaps, a, b]`, `"b"`, ""},
 		{`!If [YesOrPerhaps, a, b]`, `"a"`, ""},
 		{`!If [NoOrPerhaps, a, b]`, "?", ""},
+		{`!If [AndOfNoList, a, b]`, "?", ""},
+		{`!If [OrOfNoList, a, b]`, "?", ""},
 		{`!If [Nowhere, a, b]`, "?", ""},
 		{`!If [Account, a, b]`, `"a"`, "?"},
 		{`!GetAtt I.Arn`, "?", ""},
