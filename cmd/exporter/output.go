@@ -98,6 +98,7 @@ func writable(outputs []sink) error {
 // that are named, then to standard output; only when all of it is written do the
 // new files replace the old ones. What formats had to leave out is told to note.
 func writeOutputs(r *report.Report, outputs []sink, stdout io.Writer, note func(string)) (err error) {
+	var printed []byte             // for standard output, which at most one is for
 	written := map[string]string{} // the new file, by the old one's path
 	defer func() {
 		for _, name := range written {
@@ -114,9 +115,7 @@ func writeOutputs(r *report.Report, outputs []sink, stdout io.Writer, note func(
 			note(fmt.Sprintf("left out of %s: %s", cmp.Or(o.file, o.format), cut))
 		}
 		if o.file == "" {
-			if _, err := stdout.Write(b.Bytes()); err != nil {
-				return err
-			}
+			printed = b.Bytes()
 			continue
 		}
 		path := resolved(o.file) // A symbolic link stays one.
@@ -125,6 +124,9 @@ func writeOutputs(r *report.Report, outputs []sink, stdout io.Writer, note func(
 			return fmt.Errorf("--output: %w", err)
 		}
 		written[path] = name
+	}
+	if _, err := stdout.Write(printed); err != nil {
+		return err
 	}
 	for path, name := range written {
 		if err := os.Rename(name, path); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -86,14 +87,19 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// TestOutputsAreWrittenOrNot checks that no file changes when one cannot be written.
+// TestOutputsAreWrittenOrNot checks that no file changes, and nothing is printed,
+// when one cannot be written.
 func TestOutputsAreWrittenOrNot(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("old.csv", []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	long := strings.Repeat("x", 250) // With what makes the name of a new file unique, it is too long.
-	err := writeOutputs(&report.Report{}, []sink{{"csv", "old.csv"}, {"json", long}}, nil, nil)
+	var printed bytes.Buffer
+	err := writeOutputs(&report.Report{}, []sink{{"table", ""}, {"csv", "old.csv"}, {"json", long}}, &printed, nil)
+	if printed.Len() > 0 {
+		t.Errorf("printed:\n%s", printed.String())
+	}
 	if err == nil || !strings.Contains(err.Error(), "--output: ") {
 		t.Errorf("no error but %v", err)
 	}
