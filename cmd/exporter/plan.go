@@ -107,7 +107,8 @@ func (a *app) readPlan(ctx context.Context, s *settings, f *flags, p *progress) 
 		return inAWS{}, exitUsage, err
 	}
 	policy := c.Policy()
-	c.CloudWatch.Enabled, c.CloudTrail.Enabled, c.SendStatistics.Enabled = false, false, false // What was sent says nothing of what is to come.
+	// What was sent and changed says nothing of what is to come.
+	c.CloudWatch.Enabled, c.CloudTrail.Enabled, c.SendStatistics.Enabled, c.Changes.Enabled = false, false, false, false
 	o := &report.PlanOptions{Path: f.check.plan.path, Format: string(document.Format), Quota: policy}
 	result := inAWS{plan: o}
 	a.reader, err = awsread.New(ctx, a.readerOptions(c, nil))

@@ -137,6 +137,14 @@ func TestPlanWithSES(t *testing.T) {
 	if !slices.Contains(calls, "GetAccount") || !strings.Contains(out, `"ses_read": true`) {
 		t.Errorf("SES was not read: %q", calls)
 	}
+	// What has changed before, which CloudTrail tells, says nothing of what is to come.
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("cloudtrail: {enabled: true}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, again, _, with := runPlan(t, planned, nil, "--output=json", "--config.file="+config); !slices.Equal(with, calls) {
+		t.Errorf("with CloudTrail the calls are %q, want %q\n%s", with, calls, again)
+	}
 	// In us-east-1, where SES is in the sandbox, and with no default quota.
 	code, out, _, _ = runPlan(t, strings.ReplaceAll(planned, "eu-west-1", "us-west-2"), nil, "--output=json", "--fail-on=none")
 	if _, findings := result(t, out); code != exitOK || !strings.Contains(findings, "identity-missing Good") {
