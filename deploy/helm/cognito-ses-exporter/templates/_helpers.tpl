@@ -42,7 +42,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The share of the memory limit that Go may take, in bytes; empty without a limit, or if a variable of the user's says it. */}}
 {{- define "exporter.goMemLimit" -}}
-{{- $limit := dig "limits" "memory" "" .Values.resources -}}
+{{- $limit := dig "limits" "memory" "" (.Values.resources | default dict) -}}
 {{- if not (kindIs "string" $limit) -}}
 {{- $limit = printf "%.0f" (float64 $limit) -}}
 {{- end -}}
