@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -48,14 +49,14 @@ func (p *planFlags) validate() error {
 	}
 }
 
-// read reads the plan.
-func (p *planFlags) read() (*iac.Document, error) {
+// read reads the plan; stdin is for -.
+func (p *planFlags) read(stdin io.Reader) (*iac.Document, error) {
 	var d *iac.Document
 	var err error
 	source := p.source
 	if p.path == "-" {
 		var data []byte
-		if data, err = yamlfile.AllOf(os.Stdin, iac.MaxSize); err == nil {
+		if data, err = yamlfile.AllOf(stdin, iac.MaxSize); err == nil {
 			d, err = iac.Parse("standard input", data)
 		}
 	} else {
@@ -102,7 +103,15 @@ func (a *app) readPlan(ctx context.Context, s *settings, f *flags, p *progress) 
 	if err != nil {
 		return inAWS{}, exitUsage, err
 	}
-	document, err := f.check.plan.read()
+	var document *iac.Document
+	stdin := os.Stdin
+	err = unlessDone(ctx, func() (err error) { // Standard input may never come to an end.
+		document, err = f.check.plan.read(stdin)
+		return err
+	})
+	if ctx.Err() != nil {
+		return inAWS{}, exitUnjudged, ctx.Err()
+	}
 	if err != nil {
 		return inAWS{}, exitUsage, err
 	}

@@ -177,6 +177,29 @@ func TestFilesThatNeverEnd(t *testing.T) {
 			t.Errorf("exit code %d: %s", code, errs.String())
 		}
 	})
+	t.Run("plan", func(t *testing.T) {
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := os.Stdin
+		os.Stdin = reader
+		late := time.AfterFunc(20*time.Second, func() {
+			t.Error("check waits for its standard input although it is told to end")
+			_ = writer.Close()
+		})
+		defer func() {
+			late.Stop()
+			os.Stdin = before
+			_ = writer.Close()
+		}()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		var out, errs bytes.Buffer
+		if code := run(ctx, []string{"check", "--plan=-", "--plan-offline"}, &out, &errs, nil); code != exitUnjudged || !strings.Contains(errs.String(), context.Canceled.Error()) {
+			t.Errorf("exit code %d: %s", code, errs.String())
+		}
+	})
 	t.Run("proposal", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := os.Symlink(pipe, filepath.Join(dir, propose.FileBefore)); err != nil {
